@@ -1,0 +1,75 @@
+import js from '@eslint/js';
+import importX from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+const NODE_BUILTINS = 'Workflow code is deterministic: no Node builtin may enter it.';
+const restrict = (files, patterns) => ({
+  files,
+  rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
+});
+
+export default tseslint.config(
+  { ignores: ['dist', 'node_modules', '.cache', '.tributary', 'coverage', '**/*.mjs'] },
+  js.configs.recommended,
+  ...tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { 'import-x': importX },
+    rules: {
+      'no-console': 'error',
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'exit', message: 'Only src/worker.ts and src/starter.ts end the process.' },
+      ],
+      'import-x/no-cycle': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+    },
+  },
+  // The core knows no connector, no driver and no Temporal.
+  restrict(
+    ['src/replication/**'],
+    [
+      {
+        regex:
+          '^(@temporalio/|mongodb$|pino|@opentelemetry/)|/(sources|destinations|mongodb|activities|workflows|config|cli|services|telemetry)/',
+        message: 'replication/ is the core: no connector, no driver, no Temporal.',
+      },
+    ],
+  ),
+  // Workflow code: deterministic, activities as types only.
+  restrict(
+    ['src/workflows/**'],
+    [
+      { regex: '^node:|^(fs|path|os|crypto|net|http|child_process|worker_threads|timers)$', message: NODE_BUILTINS },
+      {
+        regex: '/(activities|sources|destinations|mongodb|config|cli|services|telemetry|auth)/',
+        allowTypeImports: true,
+        message: 'Workflows import these as types only.',
+      },
+    ],
+  ),
+  {
+    files: ['src/workflows/**'],
+    rules: {
+      'no-restricted-globals': ['error', 'process', 'setInterval', 'performance', 'fetch', 'Buffer'],
+    },
+  },
+  restrict(
+    ['src/sources/**'],
+    [{ regex: '/(destinations|activities|workflows|cli|services)/', message: 'A source knows nothing of these.' }],
+  ),
+  restrict(
+    ['src/destinations/**'],
+    [{ regex: '/(sources|activities|workflows|cli|services)/', message: 'A destination knows nothing of these.' }],
+  ),
+  { files: ['src/worker.ts', 'src/starter.ts'], rules: { 'no-restricted-properties': 'off' } },
+  { files: ['src/starter.ts', 'src/cli/**', 'bench/**', 'tests/support/**'], rules: { 'no-console': 'off' } },
+  {
+    files: ['tests/**', 'bench/**'],
+    rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
+  },
+);

@@ -1,0 +1,62 @@
+import type { Namespace } from './namespace';
+import type { Position } from './position';
+
+/** A row in its source's own encoding (`SourceTraits.encoding`); nothing decodes it unless it has to look inside. */
+export type EncodedRow = Buffer;
+
+/** What identifies a row inside its namespace. */
+export interface Key {
+  /** Canonical identity: equal exactly when the source holds the keys for one (1, 1.0 and Long 1 are). Never logged. */
+  readonly id: string;
+  /** Unsigned 32-bit hash of `id`; chooses the lane, and stands for the key in messages. */
+  readonly hash: number;
+  /** The key in the source's encoding; for MongoDB the `documentKey` document. */
+  readonly bytes: Buffer;
+}
+
+interface ChangeBase {
+  readonly namespace: Namespace;
+  readonly key: Key;
+  /** When it happened at the source, ms since the epoch. */
+  readonly sourceTimeMs: number;
+  /** Size in the source's encoding; queues are bounded by it. */
+  readonly bytes: number;
+  /** This change's own place in the log. Computed on demand: the hot path never asks. */
+  readonly position: Position;
+}
+
+/** A full state of a row. */
+export interface RowChange extends ChangeBase {
+  readonly op: 'insert' | 'replace';
+  readonly row: EncodedRow;
+}
+
+/** What an update changed, relative to the state just before it. */
+export interface DeltaChange extends ChangeBase {
+  readonly op: 'update';
+  readonly delta: Buffer;
+  /** The delta must not be applied as it is (snapshot overlap, ambiguous path): `Source.lookup` turns it into a full state. */
+  readonly needsLookup: boolean;
+}
+
+export interface DeleteChange extends ChangeBase {
+  readonly op: 'delete';
+}
+
+export type Change = RowChange | DeltaChange | DeleteChange;
+
+/**
+ * A change of shape at the source: a barrier for all lanes. `other` (an index, an option) is counted and shown.
+ * `enter` and `leave`: a rename moved a namespace into, or out of, what the stream follows.
+ */
+export interface SchemaChange {
+  readonly op: 'create' | 'drop' | 'rename' | 'drop_database' | 'enter' | 'leave' | 'other';
+  readonly namespace: Namespace;
+  /** The new name, for `rename`, `enter` (its name now) and `leave`. */
+  readonly to?: Namespace;
+  /** The source's own word, such as `createIndexes`. */
+  readonly kind: string;
+  readonly sourceTimeMs: number;
+  /** Options of a new namespace in the source's encoding (MongoDB: collection options), for `create`. */
+  readonly options?: Buffer;
+}

@@ -1,0 +1,143 @@
+import type { Change, EncodedRow, SchemaChange } from './change';
+import type { Finding } from './finding';
+import type { Namespace } from './namespace';
+import type { Position } from './position';
+import type { Range, SourceNamespace } from './source';
+
+/** How a destination differs from others. The core asks here and never for a kind. */
+export interface DestinationTraits {
+  readonly kind: string;
+  /** The encodings it takes as they are. */
+  readonly accepts: readonly 'bson'[];
+  /** Rows and ledger are written in one atomic step: nothing is written twice, and the ledger alone decides where to resume. */
+  readonly transactions: boolean;
+  readonly deltas: boolean;
+  /** Limits of one `apply` or `load`; a single larger change goes alone. */
+  readonly maxChanges: number;
+  readonly maxBytes: number;
+}
+
+/** What the destination keeps of one lane. */
+export interface LaneRecord {
+  readonly lane: number;
+  /** Raised by one with every durable write of the lane. */
+  readonly sequence: number;
+  /** Everything that the lane got up to here is durable; null before its first write. */
+  readonly position: Position | null;
+}
+
+/** A schema change that was begun (`intent`) or ended (`done`) at a position. */
+export interface Barrier {
+  readonly position: Position;
+  readonly state: 'intent' | 'done';
+}
+
+/** Copy progress of one range. `sequence` is raised with every durable load. */
+export interface RangeRecord extends Range {
+  /** Number of the range inside its stream. */
+  readonly number: number;
+  readonly namespace: Namespace;
+  readonly sequence: number;
+  readonly after: Buffer | null;
+  readonly done: boolean;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** What the destination remembers of a stream, as read after the claim set its epoch on every record. */
+export interface Ledger {
+  readonly epoch: number;
+  /** All before it is durable in every lane: the resume point. Null until the start position is recorded. */
+  readonly lowWater: Position | null;
+  /** One record per lane of the layout in force; keys were hashed over exactly this many lanes. */
+  readonly lanes: readonly LaneRecord[];
+  readonly barrier: Barrier | null;
+  readonly ranges: readonly RangeRecord[];
+  /** Source names of namespaces whose identity at the destination is no longer the recorded one: to be copied anew. */
+  readonly displaced: readonly Namespace[];
+}
+
+export interface ClaimRequest {
+  readonly stream: string;
+  readonly epoch: number;
+  /** Lanes of a ledger that does not exist yet; an existing ledger keeps its layout until `layout()`. */
+  readonly lanes: number;
+  /** `existing`: a missing ledger is an error (`ledger_missing`), because the stream has written before. */
+  readonly expect: 'any' | 'existing';
+}
+
+/** What one lane writes in one atomic step. */
+export interface LanePart {
+  readonly lane: number;
+  /** The lane's sequence before this part. */
+  readonly expected: number;
+  /** In order; the pump has folded them, so that a key has one full state followed by deltas, or one delete. */
+  readonly changes: readonly Change[];
+  /** Recorded with the write; null when the part ends inside a batch whose changes have no position of their own. */
+  readonly position: Position | null;
+  /** Beyond the snapshot's overlap: inserts are expected to be new, deltas to match. */
+  readonly inStep: boolean;
+}
+
+/** What one loader writes in one atomic step. */
+export interface LoadPart {
+  readonly loader: number;
+  readonly range: RangeRecord;
+  readonly rows: readonly EncodedRow[];
+  readonly bytes: number;
+  readonly after: Buffer | null;
+  readonly done: boolean;
+}
+
+export interface Written {
+  /** False when the ledger shows that this very part was written before (an unknown commit that had succeeded). */
+  readonly fresh: boolean;
+  readonly bytes: number;
+}
+
+/** How the destination must look before a namespace is copied. */
+export type CopyMode = 'refuse' | 'merge' | 'replace';
+
+/** A database that is written. Every method rejects with a `ReplicationError` only. */
+export interface Destination extends AsyncDisposable {
+  readonly traits: DestinationTraits;
+  inspect(signal: AbortSignal): Promise<readonly Finding[]>;
+  /** The destination's name of a source namespace. */
+  target(namespace: Namespace): Namespace;
+  /** Which targets of these hold rows already. */
+  occupied(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Namespace[]>;
+  /** Fences every older epoch, then reads. Rejects with `fenced` when the ledger is at `epoch` or above already. */
+  claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim>;
+  /** The ledger's epoch and low water without a claim: null when there is none. */
+  peek(
+    stream: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly epoch: number; readonly lowWater: Position | null } | null>;
+}
+
+/** The right to write for one stream at one epoch. Anything fails with `fenced` once a higher epoch was claimed. */
+export interface Claim {
+  readonly ledger: Ledger;
+  /** Creates what is missing with the source's options, and records identities. Never touches rows. */
+  prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void>;
+  /** Makes the target of a namespace empty, before it is copied anew. */
+  discard(namespace: Namespace, signal: AbortSignal): Promise<void>;
+  /** Replaces the ranges of these namespaces in the ledger; returns all ranges of the stream. */
+  plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]>;
+  load(part: LoadPart, signal: AbortSignal): Promise<Written>;
+  apply(part: LanePart, signal: AbortSignal): Promise<Written>;
+  /** Moves the low water. The caller vouches that all before it is durable in every lane. */
+  advance(position: Position, signal: AbortSignal): Promise<void>;
+  /** Applies a schema change behind a barrier: intent, change, identities. Does nothing when the ledger says `done` at this position. */
+  alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void>;
+  /** Another number of lanes. Only when all lanes are level at the low water. */
+  layout(lanes: number, signal: AbortSignal): Promise<readonly LaneRecord[]>;
+  /** Builds plain indexes; `held` ones (unique, TTL) wait for `finalize`. Resumable. */
+  index(
+    namespaces: readonly SourceNamespace[],
+    report: (done: number, total: number) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Puts unique and TTL indexes in force; reports what could not be. */
+  finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]>;
+}

@@ -1,0 +1,56 @@
+import type { Namespace } from './namespace';
+
+/**
+ * What to do next:
+ * `retry` later · `poison` (this change only) · `needs_attention` of a person · `fenced`: stop quietly · `bug`.
+ */
+export type ErrorKind = 'retry' | 'poison' | 'needs_attention' | 'fenced' | 'bug';
+
+export interface ErrorDetails {
+  /** Stable name, such as `history_lost`; documented, and the Temporal failure type. */
+  readonly code: string;
+  readonly message: string;
+  /** What a person can do; empty where nothing has to be done. */
+  readonly remedy?: string;
+  readonly namespace?: Namespace;
+  readonly keyHash?: number;
+  readonly retryAfterMs?: number;
+  /** Kept for the stack trace; its message must hold no row, key or secret. */
+  readonly cause?: unknown;
+}
+
+/** The only error that leaves a connector. Classified where the driver's error enters, by code. */
+export class ReplicationError extends Error {
+  override readonly name = 'ReplicationError';
+  readonly kind: ErrorKind;
+  readonly code: string;
+  readonly remedy: string;
+  readonly namespace: Namespace | undefined;
+  readonly keyHash: number | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(kind: ErrorKind, details: ErrorDetails) {
+    super(details.message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.kind = kind;
+    this.code = details.code;
+    this.remedy = details.remedy ?? '';
+    this.namespace = details.namespace;
+    this.keyHash = details.keyHash;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+export const isReplicationError = (error: unknown, code?: string): error is ReplicationError =>
+  error instanceof ReplicationError && (code === undefined || error.code === code);
+
+/** Another writer has a higher epoch. */
+export const fenced = (message: string): ReplicationError =>
+  new ReplicationError('fenced', { code: 'fenced', message });
+
+/** A delta met a row that it does not fit; the pump looks the row up instead. Never leaves the pump. */
+export const deltaMissed = (namespace: Namespace): ReplicationError =>
+  new ReplicationError('poison', {
+    code: 'delta_missed',
+    message: `a delta did not fit its row in ${namespace}`,
+    namespace,
+  });

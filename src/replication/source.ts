@@ -1,0 +1,110 @@
+import type { Change, EncodedRow, SchemaChange } from './change';
+import type { Finding } from './finding';
+import type { Namespace } from './namespace';
+import type { Order, Position } from './position';
+
+/** How a source differs from others. The core asks here and never for a kind. */
+export interface SourceTraits {
+  readonly kind: string;
+  /** How rows, keys and deltas are encoded. */
+  readonly encoding: 'bson';
+  /** `change`: every change has a position of its own. `batch`: only boundaries have one. */
+  readonly positions: 'change' | 'batch';
+  /** Updates can come as deltas. */
+  readonly deltas: boolean;
+}
+
+/** One namespace as it is at the source now. */
+export interface SourceNamespace {
+  readonly name: Namespace;
+  /** Changes when the namespace is dropped and created again (MongoDB: the collection's UUID). */
+  readonly identity: string;
+  /** `copy_only`: has no change stream, as views and time series. */
+  readonly follows: 'stream' | 'copy_only' | 'nothing';
+  readonly estimatedRows: number;
+  readonly estimatedBytes: number;
+  /** Options in the source's encoding, for a destination that can use them. */
+  readonly options: Buffer;
+  /** Index specifications in the source's encoding. */
+  readonly indexes: readonly Buffer[];
+  /** Keep the order of the whole namespace, not only per key (capped, non-simple collation). */
+  readonly wholeOrder: boolean;
+}
+
+/** A part of a namespace by key: `from` inclusive, `to` exclusive, null for open. Bounds are keys, hence data. */
+export interface Range {
+  readonly from: Buffer | null;
+  readonly to: Buffer | null;
+  readonly estimatedRows: number;
+}
+
+export interface RowBatch {
+  readonly rows: readonly EncodedRow[];
+  readonly bytes: number;
+  /** Key of the last row: where to go on after a crash. */
+  readonly last: Buffer;
+}
+
+/**
+ * `part`: changes of a batch that goes on. `commit`: ends at a boundary that the stream can resume from.
+ * `idle`: nothing new up to `position`. `schema`: everything before it has been yielded with a `commit`.
+ */
+export type SourceEvent =
+  | { readonly type: 'part'; readonly changes: readonly Change[]; readonly bytes: number }
+  | {
+      readonly type: 'commit';
+      readonly changes: readonly Change[];
+      readonly bytes: number;
+      readonly position: Position;
+      readonly sourceTimeMs: number;
+    }
+  | { readonly type: 'idle'; readonly position: Position; readonly sourceTimeMs: number }
+  | { readonly type: 'schema'; readonly change: SchemaChange; readonly position: Position };
+
+export interface StreamOptions {
+  /** Updates up to and including here are marked `needsLookup`: the snapshot's overlap. */
+  readonly inStepAfter: Position | null;
+  /** `row`: every update is marked `needsLookup`. */
+  readonly updates: 'delta' | 'row';
+  /** Changes per batch at most. */
+  readonly batchSize: number;
+}
+
+export interface HistoryWindow {
+  /** The oldest time that can still be resumed from, ms since the epoch. */
+  readonly oldestMs: number;
+  readonly newestMs: number;
+}
+
+/** A database that is read. Every method rejects with a `ReplicationError` only. */
+export interface Source extends AsyncDisposable {
+  readonly traits: SourceTraits;
+  /** Permissions, settings, retention: what stands in the way, with remedies. */
+  inspect(signal: AbortSignal): Promise<readonly Finding[]>;
+  /** What the configured selection matches now. */
+  namespaces(signal: AbortSignal): Promise<readonly SourceNamespace[]>;
+  /** A position that the stream is bound to pass soon, even when idle; also a valid start position. */
+  here(signal: AbortSignal): Promise<Position>;
+  order(a: Position, b: Position): Order;
+  /** A few words for people, such as the source time of the position. */
+  describe(position: Position): string;
+  /** Cuts a namespace into about `count` ranges that cover every key of every type. */
+  ranges(namespace: SourceNamespace, count: number, signal: AbortSignal): Promise<readonly Range[]>;
+  /** Rows in key order after `after`, read no earlier than `since`. */
+  rows(
+    namespace: Namespace,
+    range: Range,
+    options: { readonly after: Buffer | null; readonly since: Position; readonly batchSize: number },
+    signal: AbortSignal,
+  ): AsyncIterable<RowBatch>;
+  /** Everything after `from`, in order. Rejects with `history_lost` when `from` can no longer be resumed. */
+  stream(from: Position, options: StreamOptions, signal: AbortSignal): AsyncIterable<SourceEvent>;
+  /** The same changes as full states read now: a `replace`, or a `delete` where the row is gone. Same order. */
+  lookup(changes: readonly Change[], signal: AbortSignal): Promise<readonly Change[]>;
+  /** How far back the source remembers. */
+  window(signal: AbortSignal): Promise<HistoryWindow>;
+  /** The source may forget what lies before `position`. */
+  release(position: Position, signal: AbortSignal): Promise<void>;
+  /** Removes what the stream keeps at the source. */
+  drop(signal: AbortSignal): Promise<void>;
+}
