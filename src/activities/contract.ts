@@ -1,0 +1,88 @@
+import type { StreamSpec } from '../config/schema';
+import type { Finding } from '../replication/finding';
+import type { Namespace } from '../replication/namespace';
+import type { Position } from '../replication/position';
+import type { CopyProgress, LegProgress, Totals } from '../workflows/state';
+
+/** Common to every activity that writes: the epoch is the fencing token. */
+export interface LegBase {
+  readonly spec: StreamSpec;
+  readonly epoch: number;
+  readonly ledger: 'any' | 'existing';
+}
+
+export interface PrepareLeg extends LegBase {
+  /** `all`: what the selection matches. */
+  readonly copy: 'all' | readonly Namespace[];
+  readonly copyMode: 'refuse' | 'merge' | 'replace';
+  /** Take a new start position although the ledger has one. */
+  readonly restart: boolean;
+  /** Skip the copy: `snapshot.mode: never`. */
+  readonly plan: boolean;
+}
+
+export interface Prepared {
+  /** The ledger's low water: the start position, or where an earlier run of this stream stopped. */
+  readonly position: Position;
+  readonly at: string;
+  /** An earlier run's ledger was found and is continued. */
+  readonly resumed: boolean;
+  /** Ranges are left to be copied. */
+  readonly copyPending: boolean;
+  readonly namespaces: readonly Namespace[];
+  readonly estimate: {
+    readonly rows: number;
+    readonly bytes: number;
+    readonly seconds: number;
+    /** The source's history window; null when it cannot be read. */
+    readonly windowSeconds: number | null;
+  };
+  readonly findings: readonly Finding[];
+}
+
+export interface CopyLeg extends LegBase {
+  readonly sliceMs: number;
+}
+
+export interface CopyResult {
+  readonly reason: 'done' | 'slice' | 'cancelled' | 'shutdown';
+  readonly progress: CopyProgress;
+  /** With `done`: a source position taken after the last read. */
+  readonly inStepAfter: Position | null;
+  readonly findings: readonly Finding[];
+}
+
+export interface PumpLeg extends LegBase {
+  /** The workflow's position; the ledger's decides, and a ledger behind it is damage. */
+  readonly position: Position | null;
+  readonly inStepAfter: Position | null;
+  readonly sliceMs: number;
+  /** End with `reached` as soon as the low water is there. */
+  readonly until: Position | null;
+}
+
+export interface PumpResult {
+  /** `copy`: namespaces have to be copied before the stream can go on. */
+  readonly reason: 'slice' | 'cancelled' | 'shutdown' | 'reached' | 'copy';
+  readonly position: Position;
+  readonly progress: LegProgress;
+  readonly totals: Totals;
+  readonly copy: readonly Namespace[];
+}
+
+export interface CatchUpInput {
+  readonly spec: StreamSpec;
+  readonly timeoutMs: number;
+}
+
+/** What workflows call. `parse`, `catchUp` and `here` run on the control queue, the others on the pump queue. */
+export interface StreamActivities {
+  /** Fully defaulted and checked; a bad spec is `needs_attention` with every problem named. */
+  parse(spec: unknown): Promise<StreamSpec>;
+  prepare(leg: PrepareLeg): Promise<Prepared>;
+  copy(leg: CopyLeg): Promise<CopyResult>;
+  pump(leg: PumpLeg): Promise<PumpResult>;
+  finalize(leg: LegBase): Promise<readonly Finding[]>;
+  here(spec: StreamSpec): Promise<{ readonly position: Position; readonly at: string }>;
+  catchUp(input: CatchUpInput): Promise<{ readonly target: string }>;
+}

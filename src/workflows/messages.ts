@@ -1,0 +1,59 @@
+import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import type { StreamSpec } from '../config/schema';
+import type { Finding } from '../replication/finding';
+import type { Namespace } from '../replication/namespace';
+import type { CopyProgress, FailureInfo, LegProgress, NamespaceStatus, Phase, StreamStatus, Totals } from './state';
+
+/** What the `status` query and every update answer; the documented JSON of `streams status`. */
+export interface StreamView {
+  readonly stream: string;
+  readonly name: string;
+  readonly status: StreamStatus;
+  readonly phase: Phase;
+  readonly source: string;
+  readonly destination: string;
+  /** The position for people. */
+  readonly at: string | null;
+  readonly lagMs: number | null;
+  readonly changesPerSecond: number;
+  readonly epoch: number;
+  readonly revision: number;
+  readonly legs: number;
+  readonly totals: Totals;
+  readonly progress: LegProgress | null;
+  readonly copy: CopyProgress | null;
+  readonly namespaceCount: number;
+  readonly namespaces: Readonly<Record<Namespace, NamespaceStatus>>;
+  readonly findings: readonly Finding[];
+  readonly failure: (FailureInfo & { readonly at: string }) | null;
+  readonly failures: number;
+  readonly startedAt: string;
+}
+
+export interface FinalizeReport {
+  readonly view: StreamView;
+  /** What could not be put in force, with remedies. */
+  readonly findings: readonly Finding[];
+}
+
+export interface CaughtUp {
+  /** The source's position as of the call, for people. */
+  readonly target: string;
+  readonly waitedMs: number;
+}
+
+export const statusQuery = defineQuery<StreamView>('status');
+
+/** Answers when the leg has returned and nothing is being written. */
+export const pauseUpdate = defineUpdate<StreamView, [{ reason?: string }?]>('pause');
+export const resumeUpdate = defineUpdate<StreamView>('resume');
+/** Answers when the new spec is in force. */
+export const reconfigureUpdate = defineUpdate<StreamView, [StreamSpec]>('reconfigure');
+/** Copies everything again, deletes included, then goes on from a new start position. */
+export const restartUpdate = defineUpdate<StreamView, [{ from: 'snapshot' }]>('restart');
+/** Answers when nothing is being written any more; the workflow then ends. Its ledger stays: starting it again resumes. */
+export const stopUpdate = defineUpdate<StreamView>('stop');
+/** Runs to the source's position as of the call, puts held indexes in force, and ends the workflow. */
+export const finalizeUpdate = defineUpdate<FinalizeReport>('finalize');
+/** Answers when the stream has passed the source's position as of the call. */
+export const catchUpUpdate = defineUpdate<CaughtUp, [{ timeoutMs?: number }?]>('catchUp');

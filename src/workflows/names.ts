@@ -1,0 +1,18 @@
+/** The workflow type, as `temporal workflow start --type` takes it. */
+export const WORKFLOW_TYPE = 'replicationStream';
+
+/** Where stream workflows and their short control activities run; `TRIBUTARY_TASK_QUEUE` overrides it in worker and starter. */
+export const TASK_QUEUE = 'tributary';
+
+/** Activities that move data have their own queue, so that control work is never starved. */
+export const pumpQueue = (taskQueue: string): string => `${taskQueue}-pump`;
+
+export const workflowId = (stream: string): string => `tributary/${stream}`;
+
+/** Search attributes, all of type Keyword; set only on change. */
+export const SEARCH_ATTRIBUTES = {
+  stream: 'TributaryStream',
+  status: 'TributaryStatus',
+  source: 'TributarySource',
+  destination: 'TributaryDestination',
+} as const;

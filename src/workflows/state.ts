@@ -1,0 +1,112 @@
+import type { StreamSpec } from '../config/schema';
+import type { ErrorKind } from '../replication/errors';
+import type { Finding } from '../replication/finding';
+import type { Namespace } from '../replication/namespace';
+import type { Position } from '../replication/position';
+
+/** Where a stream is in its life. */
+export type Phase = 'prepare' | 'snapshot' | 'replicate' | 'finalize' | 'ended';
+
+/** What a person asked for last. */
+export type Desired = 'run' | 'pause' | 'stop' | 'finalize';
+
+/** What a person sees; the search attribute `TributaryStatus`. */
+export type StreamStatus =
+  | 'preparing'
+  | 'copying'
+  | 'replicating'
+  | 'retrying'
+  | 'pausing'
+  | 'paused'
+  | 'needs_attention'
+  | 'finalizing'
+  | 'finalized'
+  | 'stopped';
+
+/** A failure as it travels from an activity to a person. Holds no row, key or secret. */
+export interface FailureInfo {
+  readonly kind: ErrorKind;
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+  readonly namespace?: Namespace;
+  /** The low water at the time of the failure. */
+  readonly position?: Position;
+  /** The epoch found in the ledger, where it was at ours or above: the workflow goes on at that + 1. */
+  readonly ledgerEpoch?: number;
+  readonly retryAfterMs?: number;
+}
+
+/** Sums over the life of the stream. */
+export interface Totals {
+  readonly read: number;
+  readonly applied: number;
+  readonly skipped: number;
+  readonly bytes: number;
+  readonly schemaChanges: number;
+}
+
+/** What a leg last knew; the pump's heartbeat details, readable by people. */
+export interface LegProgress {
+  readonly position: Position | null;
+  /** The position for people: its source time. */
+  readonly at: string;
+  readonly lagMs: number | null;
+  readonly changesPerSecond: number;
+  /** Of this leg alone. */
+  readonly totals: Totals;
+}
+
+export interface CopyProgress {
+  readonly rows: number;
+  readonly estimatedRows: number;
+  readonly bytes: number;
+  readonly estimatedBytes: number;
+  readonly ranges: number;
+  readonly rangesDone: number;
+  readonly rowsPerSecond: number;
+  /** Null until a rate is known. */
+  readonly secondsLeft: number | null;
+}
+
+export type NamespaceStatus = 'copying' | 'streaming' | 'waiting_for_copy' | 'left';
+
+/** Everything a run needs; carried over continue-as-new. Plain JSON, under 32 KB, versioned. */
+export interface StreamState {
+  readonly version: 1;
+  phase: Phase;
+  desired: Desired;
+  /** Raised before every leg, copy and claim. */
+  epoch: number;
+  /** The destination holds a ledger of this stream: a missing one is damage from now on. */
+  ledgerExists: boolean;
+  /** The low water as last returned. */
+  position: Position | null;
+  /** Updates up to here are looked up, not applied as deltas. */
+  inStepAfter: Position | null;
+  /** Namespaces to be copied (again) before the stream goes on; `all` at first. */
+  copy: 'all' | readonly Namespace[] | null;
+  /** How the copy meets rows that are there already; `null`: as configured. */
+  copyMode: 'replace' | null;
+  /** Only the exceptions beyond 300 namespaces. */
+  namespaces: Record<Namespace, NamespaceStatus>;
+  namespaceCount: number;
+  totals: Totals;
+  progress: LegProgress | null;
+  copyProgress: CopyProgress | null;
+  findings: readonly Finding[];
+  failure: (FailureInfo & { readonly at: string }) | null;
+  /** Failures in a row without progress. */
+  failures: number;
+  needsAttention: boolean;
+  /** Raised by each reconfigure. */
+  revision: number;
+  legs: number;
+  startedAt: string;
+}
+
+/** Input of every run. People give only `spec`; continue-as-new adds `state`. */
+export interface StreamInput {
+  readonly spec: StreamSpec;
+  readonly state?: StreamState;
+}
