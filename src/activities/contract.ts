@@ -2,7 +2,7 @@ import type { StreamSpec } from '../config/schema';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
-import type { CopyProgress, LegProgress, Totals } from '../workflows/state';
+import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
 
 /** Common to every activity that writes: the epoch is the fencing token. */
 export interface LegBase {

@@ -2,7 +2,8 @@ import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
-import type { CopyProgress, FailureInfo, LegProgress, NamespaceStatus, Phase, StreamStatus, Totals } from './state';
+import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
+import type { FailureInfo, NamespaceStatus, Phase, StreamStatus } from './state';
 
 /** What the `status` query and every update answer; the documented JSON of `streams status`. */
 export interface StreamView {

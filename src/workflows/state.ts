@@ -3,6 +3,7 @@ import type { ErrorKind } from '../replication/errors';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
+import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
 
 /** Where a stream is in its life. */
 export type Phase = 'prepare' | 'snapshot' | 'replicate' | 'finalize' | 'ended';
@@ -35,38 +36,6 @@ export interface FailureInfo {
   /** The epoch found in the ledger, where it was at ours or above: the workflow goes on at that + 1. */
   readonly ledgerEpoch?: number;
   readonly retryAfterMs?: number;
-}
-
-/** Sums over the life of the stream. */
-export interface Totals {
-  readonly read: number;
-  readonly applied: number;
-  readonly skipped: number;
-  readonly bytes: number;
-  readonly schemaChanges: number;
-}
-
-/** What a leg last knew; the pump's heartbeat details, readable by people. */
-export interface LegProgress {
-  readonly position: Position | null;
-  /** The position for people: its source time. */
-  readonly at: string;
-  readonly lagMs: number | null;
-  readonly changesPerSecond: number;
-  /** Of this leg alone. */
-  readonly totals: Totals;
-}
-
-export interface CopyProgress {
-  readonly rows: number;
-  readonly estimatedRows: number;
-  readonly bytes: number;
-  readonly estimatedBytes: number;
-  readonly ranges: number;
-  readonly rangesDone: number;
-  readonly rowsPerSecond: number;
-  /** Null until a rate is known. */
-  readonly secondsLeft: number | null;
 }
 
 export type NamespaceStatus = 'copying' | 'streaming' | 'waiting_for_copy' | 'left';
