@@ -1,0 +1,80 @@
+import { MongoClient, type MongoClientOptions } from 'mongodb';
+import type { Credentials } from '../auth/credentials';
+import type { ConnectorContext } from '../replication/connector';
+import { ReplicationError } from '../replication/errors';
+import { classify } from './errors';
+
+export interface ClientOptions {
+  readonly appName: string;
+  readonly role: 'source' | 'destination';
+  /** What the connection string leaves open is taken from here, then from the defaults below. */
+  readonly driver?: MongoClientOptions;
+}
+
+const DEFAULTS: MongoClientOptions = {
+  // Short waits: the stream's own back-off decides how often to try again, and says so.
+  serverSelectionTimeoutMS: 8_000,
+  connectTimeoutMS: 8_000,
+  waitQueueTimeoutMS: 10_000,
+  // A new primary is found within this time.
+  heartbeatFrequencyMS: 1_000,
+  maxPoolSize: 50,
+  retryReads: true,
+  retryWrites: true,
+};
+
+/** What a connection string sets wins over the defaults: its author knows the network. */
+function withoutGiven(connectionString: string, options: MongoClientOptions): MongoClientOptions {
+  const given = new Set(
+    Array.from(connectionString.matchAll(/[?&]([^=&]+)=/gu), (match) => (match[1] ?? '').toLowerCase()),
+  );
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !given.has(name.toLowerCase())));
+}
+
+function loginOptions({ login, tls }: Credentials): MongoClientOptions {
+  return {
+    ...(login && {
+      auth: { username: login.username, password: login.password.reveal() },
+      authSource: login.authSource,
+      ...(login.mechanism && { authMechanism: login.mechanism }),
+    }),
+    ...(tls && {
+      tls: true,
+      tlsAllowInvalidCertificates: tls.allowInvalidCertificates,
+      ...(tls.caFile !== undefined && { tlsCAFile: tls.caFile }),
+      ...(tls.certificateKeyFile !== undefined && { tlsCertificateKeyFile: tls.certificateKeyFile }),
+    }),
+  };
+}
+
+/** A connected client. Rejects with a `ReplicationError` that shows no secret. */
+export async function openClient(
+  credentials: Credentials,
+  context: ConnectorContext,
+  { appName, role, driver = {} }: ClientOptions,
+): Promise<MongoClient> {
+  const connectionString = credentials.connectionString.reveal();
+  let client: MongoClient;
+  try {
+    client = new MongoClient(connectionString, {
+      ...withoutGiven(connectionString, { ...DEFAULTS, ...driver }),
+      ...loginOptions(credentials),
+      appName,
+    });
+  } catch {
+    // The driver's message may quote the connection string, so it is dropped.
+    throw new ReplicationError('needs_attention', {
+      code: 'invalid_connection',
+      message: `the driver refuses the connection settings of the ${role}`,
+      remedy: `Check the ${role}'s connection_string, its options, and the certificate files that its auth_id names.`,
+    });
+  }
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    await client.close().catch(() => undefined);
+    context.log('debug', 'connect_failed', { role });
+    throw classify(error, { role });
+  }
+}
