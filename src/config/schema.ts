@@ -1,10 +1,28 @@
 import { z } from 'zod';
 
+/**
+ * How a changed setting takes effect. `live`: at once or with the next leg. `restart_leg`: the running leg ends and a
+ * new one begins. `needs_restart`: refused while the stream runs, because what has been copied would no longer fit.
+ * `restart_worker`: read when a worker starts.
+ */
+export type Effect = 'live' | 'restart_leg' | 'needs_restart' | 'restart_worker';
+
+declare module 'zod' {
+  interface GlobalMeta {
+    readonly effect?: Effect;
+  }
+}
+
+const live = (description: string) => ({ description, effect: 'live' as const });
+const restartLeg = (description: string) => ({ description, effect: 'restart_leg' as const });
+const needsRestart = (description: string) => ({ description, effect: 'needs_restart' as const });
+const restartWorker = (description: string) => ({ description, effect: 'restart_worker' as const });
+
 /** A duration such as `500ms`, `30s`, `10m`, `1h`; kept as written, read with `durationMs`. */
 const duration = (example: string) =>
   z
     .string()
-    .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, `expected a duration such as "${example}"`)
+    .regex(/^\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)$/, `expected a duration such as "${example}"`)
     .default(example);
 
 const identifier = z
@@ -21,123 +39,184 @@ const pattern = z.string().min(1);
 
 export const serviceSchema = z
   .strictObject({
-    log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
-    log_format: z.enum(['json', 'text']).default('json'),
-    metrics_port: port.default(9090).describe('Prometheus metrics; 0 picks a free port'),
-    health_port: port.default(8080).describe('/healthz and /readyz; 0 picks a free port'),
-    graceful_shutdown_timeout: duration('30s'),
-    max_concurrent_streams: z.int().min(1).max(1000).default(30).describe('streams that one worker runs at a time'),
+    log_level: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error'])
+      .default('info')
+      .meta(restartWorker('the least severe level that is logged')),
+    log_format: z.enum(['json', 'text']).default('json').meta(restartWorker('`text` is for reading on a terminal')),
+    metrics_port: port.default(9090).meta(restartWorker('Prometheus metrics; 0 picks a free port')),
+    health_port: port.default(8080).meta(restartWorker('/healthz and /readyz; 0 picks a free port')),
+    graceful_shutdown_timeout: duration('30s').meta(
+      restartWorker('how long a worker that is told to end may take to hand its positions back'),
+    ),
+    max_concurrent_streams: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(30)
+      .meta(restartWorker('streams that one worker runs at a time')),
   })
-  .prefault({});
+  .prefault({})
+  .describe('what a worker process does for itself');
 
 export const authenticationSchema = z.strictObject({
-  id: identifier,
-  type: z.literal('username_password'),
-  config: z.strictObject({
-    username: z.string().min(1),
-    password: z.string().min(1).describe('a reference: ${env:NAME} or ${file:/path}'),
-    auth_source: z.string().min(1).default('admin'),
-    mechanism: z.enum(['SCRAM-SHA-256', 'SCRAM-SHA-1']).optional(),
-    tls: z
-      .strictObject({
-        ca_file: z.string().optional(),
-        certificate_key_file: z.string().optional(),
-        allow_invalid_certificates: z.boolean().default(false),
-      })
-      .optional(),
-  }),
+  id: identifier.meta(restartLeg('what `auth_id` of a source or destination names')),
+  type: z.literal('username_password').meta(restartLeg('SCRAM, with or without TLS')),
+  config: z
+    .strictObject({
+      username: z.string().min(1).meta(restartLeg('may be a reference')),
+      password: z.string().min(1).meta(restartLeg('a reference: ${env:NAME} or ${file:/path}')),
+      auth_source: z.string().min(1).default('admin').meta(restartLeg('the database that holds the user')),
+      mechanism: z
+        .enum(['SCRAM-SHA-256', 'SCRAM-SHA-1'])
+        .optional()
+        .meta(restartLeg('negotiated with the server when left out')),
+      tls: z
+        .strictObject({
+          ca_file: z
+            .string()
+            .min(1)
+            .optional()
+            .meta(restartLeg('file in the worker with the certificate authorities to trust; may be a reference')),
+          certificate_key_file: z
+            .string()
+            .min(1)
+            .optional()
+            .meta(restartLeg('file in the worker with the client certificate and its private key; may be a reference')),
+          allow_invalid_certificates: z
+            .boolean()
+            .default(false)
+            .meta(restartLeg('trusts whatever certificate the server shows; for tests only')),
+        })
+        .optional()
+        .describe('present: the connection uses TLS'),
+    })
+    .describe('how to log in'),
 });
 
+const CONNECTION_STRING = 'mongodb:// or mongodb+srv://; a reference where it holds a password';
+const AUTH_ID = 'an entry of `authentication`; leave out when the connection string says it all';
+
 export const mongodbSourceSchema = z.strictObject({
-  type: z.literal('mongodb'),
-  connection_string: z.string().min(1).describe('mongodb:// or mongodb+srv://; a reference where it holds a password'),
-  auth_id: identifier.optional(),
-  database: z.string().min(1).optional().describe('leave out to follow the whole deployment'),
-  collections: z.array(pattern).min(1).optional().describe('patterns with * and ?; all when left out'),
-  exclude: z.array(pattern).default([]),
+  type: z.literal('mongodb').meta(needsRestart('the kind of database')),
+  connection_string: z.string().min(1).meta(restartLeg(CONNECTION_STRING)),
+  auth_id: identifier.optional().meta(restartLeg(AUTH_ID)),
+  database: z.string().min(1).optional().meta(needsRestart('leave out to follow the whole deployment')),
+  collections: z
+    .array(pattern)
+    .min(1)
+    .optional()
+    .meta(restartLeg('patterns with `*` and `?`, as `database.collection` without `database`; all when left out')),
+  exclude: z.array(pattern).default([]).meta(restartLeg('patterns of what is not followed; wins over `collections`')),
   options: z
     .strictObject({
-      updates: z.enum(['delta', 'row']).default('delta').describe('row: every update is read again in full'),
-      max_await: duration('500ms'),
+      updates: z
+        .enum(['delta', 'row'])
+        .default('delta')
+        .meta(restartLeg('`delta`: updates carry what changed; `row`: every updated row is read again in full')),
+      max_await: duration('500ms').meta(
+        restartLeg('how long the server may wait for changes before it reports an idle position'),
+      ),
       read_preference: z
         .enum(['primary', 'primaryPreferred', 'secondary', 'secondaryPreferred', 'nearest'])
-        .default('primary'),
-      rename_out: z.enum(['drop', 'keep', 'needs_attention']).default('needs_attention'),
+        .default('primary')
+        .meta(restartLeg('which members of the source are read')),
+      rename_out: z
+        .enum(['drop', 'keep', 'needs_attention'])
+        .default('needs_attention')
+        .meta(restartLeg('a followed collection gets a name that is not followed: what becomes of its copy')),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('how the source is read'),
 });
 
 export const mongodbDestinationSchema = z.strictObject({
-  type: z.literal('mongodb'),
-  connection_string: z.string().min(1).describe('mongodb:// or mongodb+srv://; a reference where it holds a password'),
-  auth_id: identifier.optional(),
-  database: z.string().min(1).optional().describe('all collections go here; by default the database keeps its name'),
+  type: z.literal('mongodb').meta(needsRestart('the kind of database')),
+  connection_string: z.string().min(1).meta(restartLeg(CONNECTION_STRING)),
+  auth_id: identifier.optional().meta(restartLeg(AUTH_ID)),
+  database: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(needsRestart('all collections go here; by default the database keeps its name')),
   namespaces: z
     .record(z.string(), z.string())
     .default({})
-    .describe('renames, such as "shop.orders": "archive.orders_eu" or "shop.*": "archive.*_eu"'),
+    .meta(needsRestart('renames, such as "shop.orders": "archive.orders_eu" or "shop.*": "archive.*_eu"')),
   options: z
     .strictObject({
-      lanes: z.int().min(1).max(64).default(4),
-      ledger_database: z.string().min(1).default('tributary'),
-      create_options: z.boolean().default(true).describe("create collections with the source's options"),
-      indexes: z.boolean().default(true).describe("build the source's indexes after the copy"),
+      lanes: z.int().min(1).max(64).default(4).meta(restartLeg('parallel writers; a key always goes to the same one')),
+      ledger_database: z
+        .string()
+        .min(1)
+        .default('tributary')
+        .meta(needsRestart("the database at the destination that holds the streams' ledgers")),
+      create_options: z.boolean().default(true).meta(restartLeg("create collections with the source's options")),
+      indexes: z.boolean().default(true).meta(restartLeg("build the source's indexes after the copy")),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('how the destination is written'),
 });
 
 export const streamSchema = z.strictObject({
-  id: identifier,
-  name: z.string().min(1).optional(),
-  enabled: z.boolean().default(true),
-  source: z.discriminatedUnion('type', [mongodbSourceSchema]),
-  destination: z.discriminatedUnion('type', [mongodbDestinationSchema]),
-  batch_size: z.int().min(1).max(10_000).default(1000),
+  id: identifier.describe('names the stream and its workflow; another id is another stream'),
+  name: z.string().min(1).optional().meta(live('for people')),
+  enabled: z.boolean().default(true).meta(live('false: `apply` does not start it, and pauses it where it runs')),
+  source: z.discriminatedUnion('type', [mongodbSourceSchema]).describe('the database that is read'),
+  destination: z.discriminatedUnion('type', [mongodbDestinationSchema]).describe('the database that is written'),
+  batch_size: z.int().min(1).max(10_000).default(1000).meta(restartLeg('changes in a batch at most')),
   retry_policy: z
     .strictObject({
       max_attempts: z
         .int()
         .min(0)
         .default(0)
-        .describe('failures in a row before the stream needs attention; 0: no limit'),
-      initial_delay: duration('1s'),
-      max_delay: duration('30s'),
-      backoff_multiplier: z.number().min(1).default(2),
+        .meta(live('failures in a row before the stream needs attention; 0: no limit')),
+      initial_delay: duration('1s').meta(live('delay after the first failure')),
+      max_delay: duration('30s').meta(live('delay after many failures')),
+      backoff_multiplier: z.number().min(1).default(2).meta(live('how much longer each delay is than the one before')),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('what follows a failed leg'),
   snapshot: z
     .strictObject({
-      mode: z.enum(['initial', 'never', 'only']).default('initial'),
-      copy_parallelism: z.int().min(1).max(64).default(4),
+      mode: z
+        .enum(['initial', 'never', 'only'])
+        .default('initial')
+        .meta(needsRestart('`initial`: copy, then follow; `never`: follow only; `only`: copy, then stop')),
+      copy_parallelism: z.int().min(1).max(64).default(4).meta(restartLeg('ranges that are copied at a time')),
       on_existing: z
         .enum(['refuse', 'merge', 'replace'])
         .default('refuse')
-        .describe('what to do when a destination collection holds documents already'),
+        .meta(live('what to do when a destination collection holds documents already, read when a copy begins')),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('the copy of what exists before the stream starts'),
   error_handling: z
     .strictObject({
       on_error: z
         .enum(['fail_stream'])
         .default('fail_stream')
-        .describe('what a change that the destination refuses does'),
+        .meta(restartLeg('what a change that the destination refuses does')),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('what follows a change that cannot be applied'),
   advanced: z
     .strictObject({
-      slice: duration('10m').describe('how long one leg runs at most'),
-      heartbeat_timeout: duration('10s'),
-      stall_timeout: duration('2m').describe('a leg in which nothing moves for this long ends'),
+      slice: duration('10m').meta(live('how long one leg runs at most')),
+      heartbeat_timeout: duration('10s').meta(live('a leg that is silent for this long is given up')),
+      stall_timeout: duration('2m').meta(restartLeg('a leg in which nothing moves for this long ends')),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('rarely needed'),
 });
 
 export const configSchema = z.strictObject({
-  $schema: z.string().optional(),
-  version: z.literal('1'),
+  $schema: z.string().optional().describe('where editors find the JSON Schema; not read'),
+  version: z.literal('1').describe('the version of this format, in quotes'),
   service: serviceSchema,
-  authentication: z.array(authenticationSchema).default([]),
-  streams: z.array(streamSchema).default([]),
+  authentication: z.array(authenticationSchema).default([]).describe('logins that sources and destinations share'),
+  streams: z.array(streamSchema).default([]).describe('one entry for each stream'),
 });
 
 /** What a stream's workflow is started with. References to secrets stay references. */
