@@ -1,7 +1,8 @@
 import type { Log } from './connector';
-import type { Claim, DestinationTraits } from './destination';
+import type { Claim, DestinationTraits, RangeRecord } from './destination';
 import type { Position } from './position';
 import type { CopyProgress, Meter } from './progress';
+import { Rate } from './rate';
 import type { Source } from './source';
 
 export interface CopyOptions {
@@ -27,4 +28,133 @@ export interface CopyOutcome {
 export interface Copy {
   readonly progress: CopyProgress;
   run(signal: AbortSignal): Promise<CopyOutcome>;
+}
+
+export const createCopy = (options: CopyOptions): Copy => new RangeCopy(options);
+
+class RangeCopy implements Copy {
+  readonly #options: CopyOptions;
+  readonly #ranges: readonly RangeRecord[];
+  readonly #waiting: RangeRecord[];
+  readonly #rate = new Rate();
+  /** Ends reading; loads under way are finished. */
+  readonly #reading = new AbortController();
+  readonly #writing = new AbortController();
+  #reason: 'slice' | 'stopped' | null = null;
+  #rows: number;
+  #bytes: number;
+  #done: number;
+
+  constructor(options: CopyOptions) {
+    this.#options = options;
+    this.#ranges = options.claim.ledger.ranges;
+    this.#waiting = this.#ranges.filter((range) => !range.done).reverse();
+    this.#rows = this.#ranges.reduce((sum, range) => sum + range.rows, 0);
+    this.#bytes = this.#ranges.reduce((sum, range) => sum + range.bytes, 0);
+    this.#done = this.#ranges.length - this.#waiting.length;
+  }
+
+  get progress(): CopyProgress {
+    const estimated = this.#ranges.reduce(
+      (sum, range) => sum + (range.done ? range.rows : Math.max(range.rows, range.estimatedRows)),
+      0,
+    );
+    const estimatedRows = Math.max(this.#rows, estimated);
+    const perRow = this.#rows > 0 ? this.#bytes / this.#rows : 0;
+    const rowsPerSecond = this.#rate.perSecond();
+    const left = this.#done === this.#ranges.length ? 0 : estimatedRows - this.#rows;
+    return {
+      rows: this.#rows,
+      estimatedRows,
+      bytes: this.#bytes,
+      estimatedBytes: Math.round(estimatedRows * perRow),
+      ranges: this.#ranges.length,
+      rangesDone: this.#done,
+      rowsPerSecond: Math.round(rowsPerSecond),
+      secondsLeft: left === 0 ? 0 : rowsPerSecond > 0 ? Math.ceil(left / rowsPerSecond) : null,
+    };
+  }
+
+  async run(signal: AbortSignal): Promise<CopyOutcome> {
+    const { parallelism, sliceMs, source } = this.#options;
+    const stop = (): void => this.#end('stopped');
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const slice = setTimeout(() => this.#end('slice'), sliceMs);
+    try {
+      const loaders = Array.from({ length: Math.min(parallelism, this.#waiting.length) }, (_, loader) =>
+        this.#loader(loader).catch((error: unknown) => {
+          // One failing loader ends the copy: the others finish the step under way and keep what they have.
+          this.#end('stopped');
+          throw error;
+        }),
+      );
+      const failed = (await Promise.allSettled(loaders)).find((result) => result.status === 'rejected');
+      if (failed) throw failed.reason;
+      if (this.#done < this.#ranges.length) return { reason: this.#reason ?? 'stopped', inStepAfter: null };
+      // Updates up to here may already be in the rows just read: they are looked up, not applied as deltas.
+      return { reason: 'done', inStepAfter: await source.here(this.#writing.signal) };
+    } finally {
+      clearTimeout(slice);
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async #loader(loader: number): Promise<void> {
+    for (let range = this.#waiting.pop(); range && !this.#reading.signal.aborted; range = this.#waiting.pop()) {
+      await this.#copyRange(loader, range);
+    }
+  }
+
+  async #copyRange(loader: number, range: RangeRecord): Promise<void> {
+    const { source, since, batchSize } = this.#options;
+    const signal = this.#reading.signal;
+    let record = range;
+    try {
+      for await (const batch of source.rows(range.namespace, range, { after: range.after, since, batchSize }, signal)) {
+        record = await this.#load(loader, record, batch);
+        if (signal.aborted) return;
+      }
+    } catch (error) {
+      if (signal.aborted && this.#reason !== null) return;
+      throw error;
+    }
+    if (signal.aborted) return;
+    await this.#load(loader, record, null);
+    this.#done += 1;
+    this.#options.log('debug', 'range_copied', { namespace: range.namespace, range: range.number, rows: record.rows });
+  }
+
+  /** One atomic step: rows and how far the range is; `null` marks its end. */
+  async #load(
+    loader: number,
+    range: RangeRecord,
+    batch: { readonly rows: readonly Buffer[]; readonly bytes: number; readonly last: Buffer } | null,
+  ): Promise<RangeRecord> {
+    const { claim, meter } = this.#options;
+    const started = performance.now();
+    const rows = batch?.rows ?? [];
+    const bytes = batch?.bytes ?? 0;
+    const after = batch?.last ?? range.after;
+    await claim.load({ loader, range, rows, bytes, after, done: batch === null }, this.#writing.signal);
+    this.#rows += rows.length;
+    this.#bytes += bytes;
+    this.#rate.add(rows.length);
+    meter.copied(rows.length, bytes, performance.now() - started);
+    meter.copyProgress(this.progress);
+    return {
+      ...range,
+      sequence: range.sequence + 1,
+      after,
+      done: batch === null,
+      rows: range.rows + rows.length,
+      bytes: range.bytes + bytes,
+    };
+  }
+
+  #end(reason: 'slice' | 'stopped'): void {
+    if (this.#reading.signal.aborted) return;
+    this.#reason = reason;
+    this.#reading.abort();
+  }
 }

@@ -1,10 +1,17 @@
-import type { Claim } from './destination';
+import type { Change, SchemaChange } from './change';
 import type { Log } from './connector';
+import type { Claim, DestinationTraits } from './destination';
+import { ReplicationError } from './errors';
+import { Lane } from './lane';
+import { LowWater } from './low-water';
 import type { Namespace } from './namespace';
-import type { Position } from './position';
+import { Namespaces } from './namespaces';
+import { reached, type Position } from './position';
 import type { LegProgress, Meter, Totals } from './progress';
-import type { Source } from './source';
-import type { DestinationTraits } from './destination';
+import { decideSchemaChange } from './schema-change';
+import type { Source, SourceEvent } from './source';
+import { Tally } from './tally';
+import { Gate, pause } from './gate';
 
 export interface PumpOptions {
   readonly source: Source;
@@ -39,4 +46,345 @@ export interface Pump {
   readonly progress: LegProgress;
   /** Runs until the slice ends, `until` is reached or the signal aborts (then with what is in flight drained: `stopped`). */
   run(signal: AbortSignal): Promise<PumpOutcome>;
+}
+
+/** Read ahead of the slowest lane at most. */
+const MAX_IN_FLIGHT_BYTES = 48 * 1024 * 1024;
+const MAX_IN_FLIGHT_CHANGES = 20_000;
+/** How long a stopping leg lets its queues run empty; what is left then is read again by the next leg. */
+const DRAIN_MS = 2000;
+const HARD_STOP_MS = 7000;
+/** The mark is recorded this often at most: the lanes' own records make re-reading cheap. */
+const RECORD_EVERY_MS = 250;
+const RECORD_IDLE_EVERY_MS = 1000;
+const WATCH_EVERY_MS = 1000;
+
+export const createPump = (options: PumpOptions): Pump => new Leg(options);
+
+class Leg implements Pump {
+  readonly #options: PumpOptions;
+  readonly #tally = new Tally();
+  readonly #namespaces: Namespaces;
+  /** Lanes have room again, or the mark moved. */
+  readonly #moved = new Gate();
+  /** Ends reading. */
+  readonly #reading = new AbortController();
+  /** Ends writing too. */
+  readonly #writing = new AbortController();
+  #hard: NodeJS.Timeout | undefined;
+  #mark: LowWater | null = null;
+  #lanes: Lane[] = [];
+  #recorded: Position | null = null;
+  #inStep = false;
+  #idle = false;
+  #inFlightBytes = 0;
+  #inFlightChanges = 0;
+  #reason: PumpOutcome['reason'] | null = null;
+  #copy: readonly Namespace[] = [];
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(options: PumpOptions) {
+    this.#options = options;
+    this.#namespaces = new Namespaces(options.source, options.claim);
+  }
+
+  get progress(): LegProgress {
+    return this.#tally.progress(this.#recorded, this.#options.source);
+  }
+
+  async run(signal: AbortSignal): Promise<PumpOutcome> {
+    const start = this.#start();
+    const displaced = this.#options.claim.ledger.displaced;
+    if (displaced.length > 0) return this.#outcome('copy', displaced);
+
+    const { until, source } = this.#options;
+    if (until && reached(source.order(start, until))) return this.#outcome('reached', []);
+
+    const mark = (this.#mark = new LowWater(start));
+    const stop = (): void => this.#end('stopped');
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const slice = setTimeout(() => this.#end('slice'), this.#options.sliceMs);
+    const watch = setInterval(() => this.#watch(), WATCH_EVERY_MS);
+    const recorder = this.#record(mark);
+    try {
+      await this.#read(start, mark);
+      await this.#drain(mark);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      clearTimeout(slice);
+      clearInterval(watch);
+      signal.removeEventListener('abort', stop);
+      this.#end('stopped');
+      await Promise.all(this.#lanes.map((lane) => lane.close()));
+      mark.settle();
+      this.#moved.close();
+      await recorder;
+      clearTimeout(this.#hard);
+    }
+    if (this.#failure) throw this.#failure.error;
+    return this.#outcome(this.#reason ?? 'stopped', this.#copy);
+  }
+
+  /** A transactional ledger alone decides where to start; a ledger behind the workflow is damage. */
+  #start(): Position {
+    const { claim, position, source } = this.#options;
+    const { lowWater } = claim.ledger;
+    if (!lowWater) {
+      throw new ReplicationError('needs_attention', {
+        code: 'ledger_missing',
+        message: 'the destination has no resume position for this stream',
+        remedy: 'If the destination was emptied on purpose, run `tributary streams restart ID --from snapshot`.',
+      });
+    }
+    if (position && source.order(position, lowWater) === 'after') {
+      throw new ReplicationError('needs_attention', {
+        code: 'destination_behind',
+        message: `the destination's ledger stands at ${source.describe(lowWater)}, before ${source.describe(position)} that this stream has already recorded there: the destination was restored from an older state`,
+        remedy: 'Run `tributary streams restart ID --from snapshot` to copy again and repair.',
+      });
+    }
+    this.#recorded = lowWater;
+    return lowWater;
+  }
+
+  async #read(start: Position, mark: LowWater): Promise<void> {
+    const { source, inStepAfter, updates, batchSize } = this.#options;
+    const signal = this.#reading.signal;
+    await this.#namespaces.prepareAll(signal);
+    await this.#layOut(start);
+    this.#inStep = this.#isInStep(start);
+    try {
+      for await (const event of source.stream(start, { inStepAfter, updates, batchSize }, signal)) {
+        this.#tally.moved();
+        await this.#take(event, mark);
+        if (signal.aborted) break;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #take(event: SourceEvent, mark: LowWater): Promise<void> {
+    switch (event.type) {
+      case 'part':
+      case 'commit':
+        await this.#route(event, mark);
+        return;
+      case 'idle':
+        if (mark.level && this.#options.source.order(event.position, mark.position) === 'same') return this.#lag(0);
+        mark.idle(event.position, event.sourceTimeMs);
+        this.#idle = mark.level;
+        if (mark.level) this.#lag(0);
+        this.#advanceInStep(event.position);
+        this.#moved.open();
+        return;
+      case 'schema':
+        await this.#barrier(event.change, event.position, mark);
+        return;
+    }
+  }
+
+  /** The batch that is open between `part` events. */
+  #open: ReturnType<LowWater['begin']> | null = null;
+
+  async #route(event: Extract<SourceEvent, { type: 'part' | 'commit' }>, mark: LowWater): Promise<void> {
+    const batch = (this.#open ??= mark.begin());
+    this.#idle = false;
+    this.#tally.read(event.changes.length);
+    this.#options.meter.read(event.changes.length, event.bytes);
+    const shares = await this.#share(event.changes);
+    if (event.type === 'commit') {
+      batch.close(event.position, event.sourceTimeMs);
+      this.#open = null;
+    }
+    shares.forEach((changes, index) => {
+      const lane = this.#lanes[index];
+      const unseen = lane?.unseen(changes) ?? [];
+      if (unseen.length < changes.length) {
+        this.#tally.skipped(changes.length - unseen.length);
+        this.#options.meter.skipped(changes.length - unseen.length);
+      }
+      if (unseen.length === 0) return;
+      for (const change of unseen) this.#inFlightBytes += change.bytes;
+      this.#inFlightChanges += unseen.length;
+      lane?.push(unseen, batch, this.#inStep, this.#writing.signal);
+    });
+    if (mark.settle()) this.#moved.open();
+    if (event.type === 'commit') this.#advanceInStep(event.position);
+    await this.#room();
+  }
+
+  /** Each change to the lane of its key; to the lane of its namespace where the order of the whole namespace counts. */
+  async #share(changes: readonly Change[]): Promise<Change[][]> {
+    const shares: Change[][] = this.#lanes.map(() => []);
+    let known: Namespace | null = null;
+    let wholeOrder: number | null = null;
+    for (const change of changes) {
+      if (change.namespace !== known) {
+        known = change.namespace;
+        if (!this.#namespaces.has(known)) await this.#namespaces.add(known, this.#writing.signal);
+        wholeOrder = this.#namespaces.wholeOrder(known);
+      }
+      shares[(wholeOrder ?? change.key.hash) % shares.length]?.push(change);
+    }
+    return shares;
+  }
+
+  /** All lanes drain, then the change is applied, then the stream goes on. */
+  async #barrier(change: SchemaChange, position: Position, mark: LowWater): Promise<void> {
+    const { claim, log, meter, source } = this.#options;
+    if (!(await this.#level(mark))) return;
+    const decision = decideSchemaChange(change, position, this.#options);
+    meter.schemaChange(change.kind);
+    this.#tally.schemaChange();
+    log('info', 'schema_change', {
+      kind: change.kind,
+      namespace: change.namespace,
+      decision: decision.action,
+      at: source.describe(position),
+    });
+    switch (decision.action) {
+      case 'copy':
+        // The mark stays before the event: until the copy is done, it is met again.
+        this.#copy = decision.namespaces;
+        this.#end('copy');
+        return;
+      case 'alter':
+        await this.#moved.until(() => this.#recorded === mark.position || this.#reading.signal.aborted);
+        if (this.#reading.signal.aborted) return;
+        await claim.alter(decision.change, position, this.#writing.signal);
+        await this.#namespaces.altered(decision.change, this.#writing.signal);
+        break;
+      case 'count':
+        break;
+    }
+    mark.idle(position, change.sourceTimeMs);
+    this.#advanceInStep(position);
+    this.#moved.open();
+  }
+
+  #isInStep(position: Position): boolean {
+    const { inStepAfter, source } = this.#options;
+    return inStepAfter === null || reached(source.order(position, inStepAfter));
+  }
+
+  #advanceInStep(position: Position): void {
+    this.#inStep ||= this.#isInStep(position);
+  }
+
+  /** The lanes of the ledger's layout; the wanted number as soon as no lane is ahead of the mark. */
+  async #layOut(start: Position): Promise<void> {
+    const { claim, lanes, source, traits, meter, log } = this.#options;
+    let records = claim.ledger.lanes;
+    const level = records.every(({ position }) => position === null || reached(source.order(start, position)));
+    if (records.length !== lanes && level) {
+      records = await claim.layout(lanes, this.#writing.signal);
+      log('info', 'lanes_changed', { from: claim.ledger.lanes.length, to: lanes });
+    }
+    this.#lanes = records.map(
+      (record) =>
+        new Lane(record, {
+          source,
+          claim,
+          maxChanges: traits.maxChanges,
+          maxBytes: traits.maxBytes,
+          meter,
+          durable: (changes, bytes) => this.#durable(changes, bytes),
+          failed: (error) => this.#fail(error),
+        }),
+    );
+  }
+
+  #durable(changes: number, bytes: number): void {
+    this.#inFlightBytes -= bytes;
+    this.#inFlightChanges -= changes;
+    this.#tally.applied(changes, bytes);
+    this.#tally.moved();
+    const mark = this.#mark;
+    if (mark?.settle() && mark.sourceTimeMs !== null) this.#lag(Math.max(0, Date.now() - mark.sourceTimeMs));
+    this.#moved.open();
+  }
+
+  #lag(ms: number): void {
+    this.#tally.lag(ms);
+    this.#options.meter.lag(ms);
+  }
+
+  async #room(): Promise<void> {
+    await this.#moved.until(
+      () =>
+        this.#reading.signal.aborted ||
+        (this.#inFlightBytes < MAX_IN_FLIGHT_BYTES && this.#inFlightChanges < MAX_IN_FLIGHT_CHANGES),
+    );
+  }
+
+  /** Waits until every lane is level; false when the leg ends first. */
+  async #level(mark: LowWater): Promise<boolean> {
+    await this.#moved.until(() => mark.level || this.#reading.signal.aborted);
+    return mark.level && !this.#reading.signal.aborted;
+  }
+
+  async #drain(mark: LowWater): Promise<void> {
+    await this.#moved.until(() => mark.level || this.#failure !== null, DRAIN_MS);
+  }
+
+  /** Records the mark at the destination whenever it has moved, never too often, and once more at the end. */
+  async #record(mark: LowWater): Promise<void> {
+    const { claim, source, until } = this.#options;
+    let last = -Infinity;
+    try {
+      for (;;) {
+        const ended = await this.#moved.until(() => mark.position !== this.#recorded);
+        const every = this.#idle ? RECORD_IDLE_EVERY_MS : RECORD_EVERY_MS;
+        if (!ended) await pause(this.#reading.signal, Math.max(0, last + every - performance.now()));
+        const position = mark.position;
+        if (position !== this.#recorded) {
+          await claim.advance(position, this.#writing.signal);
+          last = performance.now();
+          this.#recorded = position;
+          this.#moved.open();
+          if (until && reached(source.order(position, until))) this.#end('reached');
+        }
+        if (ended && mark.position === this.#recorded) return;
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #watch(): void {
+    const { stallMs } = this.#options;
+    if (this.#tally.stillMs < stallMs) return;
+    this.#fail(
+      new ReplicationError('retry', {
+        code: 'stalled',
+        message: `nothing has moved for ${Math.round(stallMs / 1000)} s, not even an idle position`,
+        remedy: 'The leg is started again by itself. If this repeats, check that source and destination answer.',
+      }),
+    );
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#end('stopped');
+    this.#moved.open();
+  }
+
+  #end(reason: PumpOutcome['reason']): void {
+    if (this.#reading.signal.aborted) return;
+    this.#reason = reason;
+    this.#reading.abort();
+    this.#moved.open();
+    // A destination that does not answer must not hold the leg for ever.
+    this.#hard = setTimeout(() => this.#writing.abort(), HARD_STOP_MS);
+  }
+
+  #outcome(reason: PumpOutcome['reason'], copy: readonly Namespace[]): PumpOutcome {
+    const position = this.#recorded;
+    if (!position)
+      throw new ReplicationError('bug', { code: 'no_position', message: 'a leg ended without a position' });
+    return { reason, position, copy, totals: this.#tally.totals };
+  }
 }

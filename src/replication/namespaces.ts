@@ -1,0 +1,86 @@
+import type { SchemaChange } from './change';
+import type { Claim } from './destination';
+import { splitNamespace, type Namespace } from './namespace';
+import type { Source, SourceNamespace } from './source';
+
+/** Which namespaces are known to exist at the destination; lanes never create one by accident. */
+export class Namespaces {
+  readonly #source: Pick<Source, 'namespaces'>;
+  readonly #claim: Pick<Claim, 'prepare'>;
+  readonly #known = new Map<Namespace, number | null>();
+
+  constructor(source: Pick<Source, 'namespaces'>, claim: Pick<Claim, 'prepare'>) {
+    this.#source = source;
+    this.#claim = claim;
+  }
+
+  has(name: Namespace): boolean {
+    return this.#known.has(name);
+  }
+
+  /** A lane number seed where the order of the whole namespace counts, else null. */
+  wholeOrder(name: Namespace): number | null {
+    return this.#known.get(name) ?? null;
+  }
+
+  async prepareAll(signal: AbortSignal): Promise<void> {
+    await this.#prepare(await this.#source.namespaces(signal), signal);
+  }
+
+  /** A namespace that appears in the log without having been seen: made as the source has it now, plain if it is gone. */
+  async add(name: Namespace, signal: AbortSignal): Promise<void> {
+    const now = (await this.#source.namespaces(signal)).find((candidate) => candidate.name === name);
+    await this.#prepare([now ?? gone(name)], signal);
+  }
+
+  /** Follows a schema change that the destination has applied. */
+  async altered(change: SchemaChange, signal: AbortSignal): Promise<void> {
+    switch (change.op) {
+      case 'create':
+      case 'enter':
+        await this.add(change.to ?? change.namespace, signal);
+        return;
+      case 'rename':
+        this.#known.delete(change.namespace);
+        if (change.to !== undefined) await this.add(change.to, signal);
+        return;
+      case 'drop':
+      case 'leave':
+        this.#known.delete(change.namespace);
+        return;
+      case 'drop_database': {
+        const { database } = splitNamespace(change.namespace);
+        for (const name of this.#known.keys()) if (splitNamespace(name).database === database) this.#known.delete(name);
+        return;
+      }
+      case 'other':
+        return;
+    }
+  }
+
+  async #prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
+    const followed = namespaces.filter(({ follows }) => follows === 'stream');
+    await this.#claim.prepare(followed, signal);
+    for (const { name, wholeOrder } of followed) this.#known.set(name, wholeOrder ? seed(name) : null);
+  }
+}
+
+/** Spreads namespaces over lanes; stable, so that a namespace keeps its lane. */
+function seed(name: Namespace): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
+  return hash;
+}
+
+const EMPTY_DOCUMENT = Buffer.from([5, 0, 0, 0, 0]);
+
+const gone = (name: Namespace): SourceNamespace => ({
+  name,
+  identity: '',
+  follows: 'stream',
+  estimatedRows: 0,
+  estimatedBytes: 0,
+  options: EMPTY_DOCUMENT,
+  indexes: [],
+  wholeOrder: false,
+});

@@ -1,0 +1,72 @@
+import type { LowWater } from './low-water';
+import type { LegProgress, Totals } from './progress';
+import { Rate } from './rate';
+import type { Source } from './source';
+
+/** What a leg counts for people; read by the heartbeat at any time. */
+export class Tally {
+  readonly #rate = new Rate();
+  #read = 0;
+  #applied = 0;
+  #skipped = 0;
+  #bytes = 0;
+  #schemaChanges = 0;
+  #lagMs: number | null = null;
+  #movedAt = performance.now();
+
+  read(changes: number): void {
+    this.#read += changes;
+  }
+
+  skipped(changes: number): void {
+    this.#skipped += changes;
+  }
+
+  applied(changes: number, bytes: number): void {
+    this.#applied += changes;
+    this.#bytes += bytes;
+    this.#rate.add(changes);
+  }
+
+  schemaChange(): void {
+    this.#schemaChanges += 1;
+  }
+
+  lag(ms: number): void {
+    this.#lagMs = ms;
+  }
+
+  get lagMs(): number | null {
+    return this.#lagMs;
+  }
+
+  /** Something moved: a change, a boundary, silence. */
+  moved(): void {
+    this.#movedAt = performance.now();
+  }
+
+  get stillMs(): number {
+    return performance.now() - this.#movedAt;
+  }
+
+  get totals(): Totals {
+    return {
+      read: this.#read,
+      applied: this.#applied,
+      skipped: this.#skipped,
+      bytes: this.#bytes,
+      schemaChanges: this.#schemaChanges,
+    };
+  }
+
+  /** `recorded`: only what the destination has recorded is ever reported. */
+  progress(recorded: LowWater['position'] | null, source: Pick<Source, 'describe'>): LegProgress {
+    return {
+      position: recorded,
+      at: recorded ? source.describe(recorded) : 'not started',
+      lagMs: this.#lagMs,
+      changesPerSecond: Math.round(this.#rate.perSecond()),
+      totals: this.totals,
+    };
+  }
+}
