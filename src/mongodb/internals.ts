@@ -1,0 +1,61 @@
+import { createRequire } from 'node:module';
+import type { Binary} from 'mongodb';
+import { BSON, type ClientSession, type Document } from 'mongodb';
+
+/**
+ * The one file that touches what the driver keeps to itself; the driver's version is pinned, and
+ * `tests/contract/mongodb-internals.test.ts` says at once when a new one moves these.
+ */
+interface SequenceClass {
+  new (field: string): { push(document: Document, bytes: Buffer): number };
+}
+
+function loadSequence(): SequenceClass | null {
+  try {
+    // Not an `import`: the file is no part of the driver's interface, has no types, and may be gone one day.
+    const commands = createRequire(__filename)('mongodb/lib/cmap/commands') as { DocumentSequence?: unknown };
+    return typeof commands.DocumentSequence === 'function' ? (commands.DocumentSequence as SequenceClass) : null;
+  } catch {
+    return null;
+  }
+}
+
+const Sequence = loadSequence();
+
+/** Whether ready-made BSON is sent as it is; otherwise it is decoded, which some oddities do not survive. */
+export const sendsEncoded = Sequence !== null;
+
+/** What the driver logs and monitors in place of each document. */
+const HIDDEN: Document = Object.freeze({});
+
+/** The value of a command's `documents`, `updates` or `deletes`: ready-made BSON documents that nothing decodes. */
+export function encodedDocuments(field: string, documents: readonly Buffer[]): unknown {
+  if (Sequence === null) return decodedDocuments(documents);
+  const sequence = new Sequence(field);
+  for (const bytes of documents) sequence.push(HIDDEN, bytes);
+  return sequence;
+}
+
+/** The same through the public interface only: slower, and not exact for dates out of range or names like `10`. */
+export const decodedDocuments = (documents: readonly Buffer[]): Document[] =>
+  documents.map((bytes) => BSON.deserialize(bytes, { promoteValues: false, bsonRegExp: true }));
+
+interface ServerSession {
+  id: { id: Binary };
+  txnNumber: number;
+  isDirty: boolean;
+}
+
+/**
+ * Gives a session an id that outlives this process, and the number after which its next transaction counts.
+ * A transaction with a higher number on the same id aborts the one that is open there.
+ */
+export function fixSession(session: ClientSession, id: Binary, transactionNumber: number): void {
+  const server = session.serverSession as unknown as Partial<ServerSession> | null;
+  if (server === null || typeof server.txnNumber !== 'number' || typeof server.isDirty !== 'boolean')
+    throw new TypeError('the driver keeps its sessions in another way than this version expects');
+  server.id = { id };
+  server.txnNumber = transactionNumber;
+  // A dirty session never returns to the driver's pool, where other commands would borrow its id.
+  server.isDirty = true;
+}
