@@ -15,6 +15,8 @@ export interface ErrorDetails {
   readonly namespace?: Namespace;
   readonly keyHash?: number;
   readonly retryAfterMs?: number;
+  /** With `fenced`: the epoch that the ledger holds; the workflow goes on at the next one. */
+  readonly epoch?: number;
   /** Kept for the stack trace; its message must hold no row, key or secret. */
   readonly cause?: unknown;
 }
@@ -28,6 +30,7 @@ export class ReplicationError extends Error {
   readonly namespace: Namespace | undefined;
   readonly keyHash: number | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly epoch: number | undefined;
 
   constructor(kind: ErrorKind, details: ErrorDetails) {
     super(details.message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -37,15 +40,16 @@ export class ReplicationError extends Error {
     this.namespace = details.namespace;
     this.keyHash = details.keyHash;
     this.retryAfterMs = details.retryAfterMs;
+    this.epoch = details.epoch;
   }
 }
 
 export const isReplicationError = (error: unknown, code?: string): error is ReplicationError =>
   error instanceof ReplicationError && (code === undefined || error.code === code);
 
-/** Another writer has a higher epoch. */
-export const fenced = (message: string): ReplicationError =>
-  new ReplicationError('fenced', { code: 'fenced', message });
+/** Another writer has a higher epoch: `epoch`, where it is known. */
+export const fenced = (message: string, epoch?: number): ReplicationError =>
+  new ReplicationError('fenced', { code: 'fenced', message, ...(epoch !== undefined && { epoch }) });
 
 /** A delta met a row that it does not fit; the pump looks the row up instead. Never leaves the pump. */
 export const deltaMissed = (namespace: Namespace): ReplicationError =>
