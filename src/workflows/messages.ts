@@ -28,6 +28,9 @@ export interface StreamView {
   readonly findings: readonly Finding[];
   readonly failure: (FailureInfo & { readonly at: string }) | null;
   readonly failures: number;
+  /** When the next try begins, while the stream backs off. */
+  readonly nextTryAt: string | null;
+  readonly pauseReason: string | null;
   readonly startedAt: string;
 }
 
@@ -44,6 +47,8 @@ export interface CaughtUp {
 }
 
 export const statusQuery = defineQuery<StreamView>('status');
+/** The spec in force: what `apply` compares a file with. References to secrets stay references. */
+export const specQuery = defineQuery<StreamSpec>('spec');
 
 /** Answers when the leg has returned and nothing is being written. */
 export const pauseUpdate = defineUpdate<StreamView, [{ reason?: string }?]>('pause');
