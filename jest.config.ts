@@ -2,10 +2,17 @@ import type { Config } from 'jest';
 
 type Project = NonNullable<Config['projects']>[number];
 
+/** These get the shared servers of tests/support/servers.ts; the others start nothing. */
+const WITH_SERVERS = new Set(['contract', 'integration', 'e2e']);
+
 const project = (name: string): Project => ({
   displayName: name,
   rootDir: __dirname,
   testMatch: [`<rootDir>/tests/${name}/**/*.test.ts`],
+  ...(WITH_SERVERS.has(name) && {
+    globalSetup: '<rootDir>/tests/support/global-setup.ts',
+    globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
+  }),
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.tributary', '<rootDir>/.cache'],
   transform: {
     '^.+\\.ts$': [

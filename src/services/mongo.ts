@@ -1,0 +1,172 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ContainerServer } from './container';
+import { ServiceError } from './errors';
+import { removeDirectory, scratchDirectory } from './home';
+import { DEFAULT_ADDRESS_VARIABLE, type MongoOptions } from './mongo-options';
+import * as programs from './mongo-programs';
+import { checkAddress, createAdministrator, primaryReady } from './mongo-ready';
+import { freePort } from './ports';
+import { doesNotApply, firstThatWorks, type Provider } from './providers';
+import type { Report } from './report';
+import { ProcessServer, type Server, type ServerSignal } from './server';
+
+/** A MongoDB deployment that answers, with change streams and transactions. */
+export interface RunningMongo extends AsyncDisposable {
+  /** With the credentials, where there are any. */
+  readonly uri: string;
+  readonly provider: string;
+  /** Of the server on this host; `undefined` in a container, elsewhere or not running. */
+  readonly pid: number | undefined;
+  kill(signal: ServerSignal): Promise<void>;
+  /** Stops it if it still runs and starts it on the same port with the same data. */
+  restart(): Promise<void>;
+}
+
+interface Started {
+  readonly uri: string;
+  readonly server: Server;
+  readonly remove: () => Promise<void>;
+}
+
+const IMAGE = process.env['TRIBUTARY_MONGODB_IMAGE'] ?? 'mongo:8.0';
+
+export async function startMongo(options: MongoOptions, report: Report): Promise<RunningMongo> {
+  const variable = options.addressVariable ?? DEFAULT_ADDRESS_VARIABLE;
+  const address = process.env[variable];
+  if (address !== undefined && address !== '' && mayBeElsewhere(options)) return elsewhere(address, variable, report);
+
+  const wanted = { service: 'MongoDB', remedies: remedies(variable, options) };
+  const { provider, value } = await firstThatWorks(wanted, providers(options, report), report);
+  const { uri, server, remove } = value;
+  return {
+    uri,
+    provider,
+    get pid() {
+      return server.pid;
+    },
+    kill: (signal) => server.kill(signal),
+    restart: async () => {
+      await server.stop();
+      await server.start();
+    },
+    [Symbol.asyncDispose]: remove,
+  };
+}
+
+const mayBeElsewhere = (options: MongoOptions): boolean =>
+  options.own !== true && options.onlyEmbedded !== true && options.variant !== 'fast';
+
+async function elsewhere(uri: string, variable: string, report: Report): Promise<RunningMongo> {
+  // An address that was given and does not answer is a mistake to show, not a reason to take another server.
+  await checkAddress(uri, variable);
+  report(`MongoDB: the address in ${variable}`);
+  const refuse = () =>
+    Promise.reject(new ServiceError(`the server in ${variable} was not started here, so it is not killed here`));
+  return {
+    uri,
+    provider: `the address in ${variable}`,
+    pid: undefined,
+    kill: refuse,
+    restart: refuse,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+function providers(options: MongoOptions, report: Report): Provider<Started>[] {
+  const started = (find: () => Promise<programs.MongoProgram>) => async () => startProgram(await find(), options);
+  if (options.variant === 'fast') {
+    return [
+      { name: 'secantusd-rs of TRIBUTARY_SECANTUSD_RS', offer: started(programs.fastFromEnvironment) },
+      { name: 'secantusd-rs on PATH', offer: started(programs.fastOnPath) },
+      { name: 'secantusd-rs built by cargo', offer: started(() => programs.fastFromCargo(report)) },
+    ];
+  }
+  return [
+    { name: 'mongod on PATH', offer: started(() => programs.mongodOnPath(options)) },
+    { name: `container of ${IMAGE}`, offer: () => startContainer(options, report) },
+    { name: 'embedded SecantusDB from pip', offer: started(() => programs.embeddedFromPip(report)) },
+  ];
+}
+
+async function startProgram(program: programs.MongoProgram, options: MongoOptions): Promise<Started> {
+  const parent = options.storagePath ?? (await scratchDirectory('mongodb'));
+  const keep = options.storagePath !== undefined;
+  const directory = join(parent, program.kind);
+  await mkdir(directory, { recursive: true });
+  const port = await freePort(options.port);
+  const { auth, ...open } = options;
+  const server = async (access: MongoOptions) =>
+    new ProcessServer({
+      command: await program.command(directory, port, access),
+      ready: (ending) => primaryReady(port, ending, program.initiate ? program.replicaSet : undefined),
+    });
+  try {
+    if (auth !== undefined) {
+      const unguarded = await server(open);
+      await unguarded.start();
+      try {
+        await createAdministrator(port, auth);
+      } finally {
+        await unguarded.stop();
+      }
+    }
+    const guarded = await server(options);
+    await guarded.start();
+    const remove = async () => {
+      if (keep) return guarded.stop();
+      await guarded.kill('SIGKILL');
+      await removeDirectory(parent);
+    };
+    return { uri: uriOf(port, program.replicaSet, options), server: guarded, remove };
+  } catch (error) {
+    if (!keep) await removeDirectory(parent);
+    throw error;
+  }
+}
+
+async function startContainer(options: MongoOptions, report: Report): Promise<Started> {
+  programs.refuseEmbeddedOptions(options);
+  if (options.auth !== undefined) doesNotApply('a replica set with access control needs a key file');
+  const port = await freePort(options.port);
+  if (options.storagePath !== undefined) await mkdir(join(options.storagePath, 'mongod'), { recursive: true });
+  const server = await ContainerServer.create(
+    {
+      image: IMAGE,
+      command: ['mongod', '--bind_ip_all', ...programs.mongodArguments(port, options)],
+      ports: [port],
+      ...(options.storagePath === undefined
+        ? {}
+        : { mount: { source: join(options.storagePath, 'mongod'), target: '/data/db' } }),
+      ready: (ending) => primaryReady(port, ending, programs.MONGOD_REPLICA_SET),
+    },
+    report,
+  );
+  try {
+    await server.start();
+  } catch (error) {
+    await server.remove();
+    throw error;
+  }
+  const remove = async () => {
+    if (options.storagePath !== undefined) await server.stop();
+    await server.remove();
+  };
+  return { uri: uriOf(port, programs.MONGOD_REPLICA_SET, options), server, remove };
+}
+
+function uriOf(port: number, replicaSet: string, { auth }: MongoOptions): string {
+  const uri = `127.0.0.1:${port}/?replicaSet=${replicaSet}`;
+  if (auth === undefined) return `mongodb://${uri}`;
+  return `mongodb://${encodeURIComponent(auth.username)}:${encodeURIComponent(auth.password)}@${uri}&authSource=admin`;
+}
+
+const remedies = (variable: string, options: MongoOptions): string[] =>
+  options.variant === 'fast'
+    ? ['install Rust with cargo, or set TRIBUTARY_SECANTUSD_RS to the program secantusd-rs']
+    : [
+        ...(mayBeElsewhere(options) ? [`set ${variable} to the address of a replica set`] : []),
+        'install MongoDB, so that mongod is on PATH',
+        'start a Docker engine that can pull the image',
+        'install Python 3 with pip, and let pip reach a package index',
+      ];

@@ -1,0 +1,56 @@
+import { Child, lastLines, type Command } from './child';
+import { reasonOf, ServiceError } from './errors';
+
+/** One server that was started here, whatever it runs in. */
+export interface Server {
+  readonly pid: number | undefined;
+  /** Starts it, again too, and returns when it really answers. */
+  start(): Promise<void>;
+  kill(signal: ServerSignal): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export type ServerSignal = 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT';
+
+export interface ProcessServerOptions {
+  readonly command: Command;
+  /** Returns when the server answers; `ending` says how it ended, if it did. */
+  readonly ready: (ending: () => string | undefined) => Promise<void>;
+}
+
+const GRACE_MS = 10_000;
+
+export class ProcessServer implements Server {
+  readonly #options: ProcessServerOptions;
+  #child: Child | undefined;
+
+  constructor(options: ProcessServerOptions) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.ending === undefined ? this.#child?.pid : undefined;
+  }
+
+  async start(): Promise<void> {
+    const { command, ready } = this.#options;
+    const child = await Child.start(command);
+    this.#child = child;
+    try {
+      await ready(() => (child.ending === undefined ? undefined : `it ended with ${child.ending}`));
+    } catch (error) {
+      await child.kill('SIGKILL');
+      throw new ServiceError(
+        `${command.file} did not start: ${reasonOf(error)}; the last lines of its log:\n${await lastLines(command.logFile)}`,
+      );
+    }
+  }
+
+  async kill(signal: ServerSignal): Promise<void> {
+    await this.#child?.kill(signal);
+  }
+
+  async stop(): Promise<void> {
+    await this.#child?.stop(GRACE_MS);
+  }
+}

