@@ -75,6 +75,11 @@ export class Lane {
     });
   }
 
+  /** Resolves when nothing is queued. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
   /** Takes nothing more; resolves when the step under way has ended. What is queued is left to the next leg. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -92,6 +92,10 @@ class Leg implements Pump {
     return this.#tally.progress(this.#recorded, this.#options.source);
   }
 
+  get #stopping(): boolean {
+    return this.#reading.signal.aborted;
+  }
+
   async run(signal: AbortSignal): Promise<PumpOutcome> {
     const start = this.#start();
     const displaced = this.#options.claim.ledger.displaced;
@@ -108,7 +112,7 @@ class Leg implements Pump {
     const watch = setInterval(() => this.#watch(), WATCH_EVERY_MS);
     const recorder = this.#record(mark);
     try {
-      await this.#read(start, mark);
+      if (!signal.aborted) await this.#read(start, mark);
       await this.#drain(mark);
     } catch (error) {
       this.#fail(error);
@@ -152,17 +156,17 @@ class Leg implements Pump {
   async #read(start: Position, mark: LowWater): Promise<void> {
     const { source, inStepAfter, updates, batchSize } = this.#options;
     const signal = this.#reading.signal;
-    await this.#namespaces.prepareAll(signal);
-    await this.#layOut(start);
-    this.#inStep = this.#isInStep(start);
     try {
+      await this.#namespaces.prepareAll(signal);
+      await this.#layOut(start);
+      this.#inStep = this.#isInStep(start);
       for await (const event of source.stream(start, { inStepAfter, updates, batchSize }, signal)) {
         this.#tally.moved();
         await this.#take(event, mark);
-        if (signal.aborted) break;
+        if (this.#stopping) break;
       }
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!this.#stopping) throw error;
     }
   }
 
@@ -173,7 +177,10 @@ class Leg implements Pump {
         await this.#route(event, mark);
         return;
       case 'idle':
-        if (mark.level && this.#options.source.order(event.position, mark.position) === 'same') return this.#lag(0);
+        if (mark.level && this.#options.source.order(event.position, mark.position) === 'same') {
+          this.#lag(0);
+          return;
+        }
         mark.idle(event.position, event.sourceTimeMs);
         this.#idle = mark.level;
         if (mark.level) this.#lag(0);
@@ -252,8 +259,8 @@ class Leg implements Pump {
         this.#end('copy');
         return;
       case 'alter':
-        await this.#moved.until(() => this.#recorded === mark.position || this.#reading.signal.aborted);
-        if (this.#reading.signal.aborted) return;
+        await this.#moved.until(() => this.#recorded === mark.position || this.#stopping);
+        if (this.#stopping) return;
         await claim.alter(decision.change, position, this.#writing.signal);
         await this.#namespaces.altered(decision.change, this.#writing.signal);
         break;
@@ -315,15 +322,14 @@ class Leg implements Pump {
   async #room(): Promise<void> {
     await this.#moved.until(
       () =>
-        this.#reading.signal.aborted ||
-        (this.#inFlightBytes < MAX_IN_FLIGHT_BYTES && this.#inFlightChanges < MAX_IN_FLIGHT_CHANGES),
+        this.#stopping || (this.#inFlightBytes < MAX_IN_FLIGHT_BYTES && this.#inFlightChanges < MAX_IN_FLIGHT_CHANGES),
     );
   }
 
   /** Waits until every lane is level; false when the leg ends first. */
   async #level(mark: LowWater): Promise<boolean> {
-    await this.#moved.until(() => mark.level || this.#reading.signal.aborted);
-    return mark.level && !this.#reading.signal.aborted;
+    await this.#moved.until(() => mark.level || this.#stopping);
+    return mark.level && !this.#stopping;
   }
 
   async #drain(mark: LowWater): Promise<void> {
@@ -373,7 +379,7 @@ class Leg implements Pump {
   }
 
   #end(reason: PumpOutcome['reason']): void {
-    if (this.#reading.signal.aborted) return;
+    if (this.#stopping) return;
     this.#reason = reason;
     this.#reading.abort();
     this.#moved.open();

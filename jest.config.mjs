@@ -1,13 +1,9 @@
-import type { Config } from 'jest';
-
-type Project = NonNullable<Config['projects']>[number];
-
 /** These get the shared servers of tests/support/servers.ts; the others start nothing. */
 const WITH_SERVERS = new Set(['contract', 'integration', 'e2e']);
 
-const project = (name: string): Project => ({
+const project = (name) => ({
   displayName: name,
-  rootDir: __dirname,
+  rootDir: import.meta.dirname,
   testMatch: [`<rootDir>/tests/${name}/**/*.test.ts`],
   ...(WITH_SERVERS.has(name) && {
     globalSetup: '<rootDir>/tests/support/global-setup.ts',
@@ -22,12 +18,10 @@ const project = (name: string): Project => ({
   },
 });
 
-const config: Config = {
+export default {
   projects: ['unit', 'contract', 'integration', 'replay', 'e2e'].map(project),
   cacheDirectory: '.cache/jest',
   testTimeout: 120_000,
   // Two cores are shared with the servers that the tests start.
   maxWorkers: 2,
 };
-
-export default config;

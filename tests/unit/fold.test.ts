@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import type { Change } from '../../src/replication/change';
+import { fold, resolveDeltas } from '../../src/replication/fold';
+import { delta, removal, row, words } from '../support/changes';
+
+/** Applies changes to a row model in which a delta appends, so that a lost or repeated one shows. */
+function applied(changes: readonly Change[]): Map<string, string> {
+  const rows = new Map<string, string>();
+  for (const change of changes) {
+    const id = change.key.id;
+    if (change.op === 'delete') rows.delete(id);
+    else if (change.op === 'update') rows.set(id, `${rows.get(id) ?? '?'}${change.delta.toString()}`);
+    else rows.set(id, change.row.toString());
+  }
+  return rows;
+}
+
+const history = fc
+  .array(fc.tuple(fc.constantFrom('row', 'delta', 'removal'), fc.constantFrom('a', 'b', 'c')), { maxLength: 40 })
+  .map((steps) =>
+    steps.map(([kind, id], i) => (kind === 'row' ? row(id, i) : kind === 'delta' ? delta(id, i) : removal(id, i))),
+  );
+
+describe('fold', () => {
+  it('keeps the last full state of a row and the deltas after it', () => {
+    expect(words(fold([row('a', 1), delta('a', 2), row('a', 3), delta('a', 4), delta('a', 5)]))).toEqual([
+      'replace a@3',
+      'update a@4',
+      'update a@5',
+    ]);
+  });
+
+  it('never lets a delta stand for its predecessors', () => {
+    expect(words(fold([delta('a', 1), delta('a', 2)]))).toEqual(['update a@1', 'update a@2']);
+  });
+
+  it('lets a delete stand for everything before it', () => {
+    expect(words(fold([row('a', 1), delta('a', 2), removal('a', 3)]))).toEqual(['delete a@3']);
+  });
+
+  it('leaves the same rows as the unfolded changes, with at most one full state or delete per row', () => {
+    fc.assert(
+      fc.property(history, (changes) => {
+        const folded = fold(changes);
+        expect(applied(folded)).toEqual(applied(changes));
+        const full = folded.filter((change) => change.op !== 'update').map((change) => change.key.id);
+        expect(new Set(full).size).toBe(full.length);
+      }),
+    );
+  });
+});
+
+describe('resolveDeltas', () => {
+  const lookup = (deltas: readonly Change[]) =>
+    Promise.resolve(deltas.map((d) => row(d.key.id, d.position.token as number)));
+
+  it('replaces every change of a row by one read as soon as one delta needs it', async () => {
+    const changes = [row('a', 1), delta('a', 2, true), delta('a', 3), delta('b', 4)];
+    expect(words(await resolveDeltas(changes, false, lookup))).toEqual(['update b@4', 'replace a@3']);
+  });
+
+  it('looks up nothing when every delta can be applied', async () => {
+    const changes = [row('a', 1), delta('b', 2)];
+    expect(await resolveDeltas(changes, false, () => Promise.reject(new Error('looked up')))).toBe(changes);
+  });
+
+  it('looks up all rows with deltas when asked to', async () => {
+    const changes = [delta('a', 1), removal('c', 2), delta('b', 3)];
+    expect(words(await resolveDeltas(changes, true, lookup))).toEqual(['delete c@2', 'replace a@1', 'replace b@3']);
+  });
+});
