@@ -4,8 +4,8 @@ import { splitNamespace, type Namespace } from './namespace';
 const WILDCARD = /[*?]/u;
 
 /** Databases that belong to the server. */
-const SERVER_DATABASES: readonly string[] = ['admin', 'local', 'config'];
-const DEFAULT_LEDGER_DATABASE = 'tributary';
+export const SERVER_DATABASES: readonly string[] = ['admin', 'local', 'config'];
+export const DEFAULT_LEDGER_DATABASE = 'tributary';
 
 /** One name to match. `literal` is set when the pattern has no wildcard: compare with it and use the index. */
 export interface NamePattern {

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { ReplicationError } from '../replication/errors';
+import { Secret } from './secret';
+
+/** Where references are looked up; tests and `config check` bring their own. */
+export interface ReferenceSources {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly readFile?: (path: string) => string;
+}
+
+const REFERENCE = /\$\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^{}\n]+)\}/gu;
+const ANYTHING_LIKE_IT = /\$\{/u;
+
+/** The references in a text, as written. */
+export const referencesIn = (text: string): readonly string[] => text.match(REFERENCE) ?? [];
+
+/** True when the text is made of references alone, so that it holds nothing secret. */
+export const isReference = (text: string): boolean => text !== '' && text.replace(REFERENCE, '') === '';
+
+/** True when something looks like a reference and is none, such as `${SOURCE_URI}`. */
+export const hasMalformedReference = (text: string): boolean => ANYTHING_LIKE_IT.test(text.replace(REFERENCE, ''));
+
+/** Replaces each reference; whatever stands between them is kept. */
+export const replaceReferences = (text: string, replace: (reference: string, offset: number) => string): string =>
+  text.replace(REFERENCE, (reference, _name, offset: number) => replace(reference, offset));
+
+const unresolved = (reference: string, reason: string, remedy: string): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'reference_unresolved',
+    message: `the reference ${reference} cannot be resolved in this worker: ${reason}`,
+    remedy,
+  });
+
+const errorCode = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unreadable';
+
+/** The value that one reference stands for. The line break that editors and `echo` leave at a file's end is no part of it. */
+export function lookUp(reference: string, sources: ReferenceSources = {}): string {
+  const name = reference.slice(reference.indexOf(':') + 1, -1);
+  if (reference.startsWith('${env:')) {
+    const value = (sources.env ?? process.env)[name];
+    if (value !== undefined && value !== '') return value;
+    const reason = value === undefined ? 'the environment variable is not set' : 'the environment variable is empty';
+    throw unresolved(reference, reason, `set ${name} in the environment of every worker, then resume the stream`);
+  }
+  const read = sources.readFile ?? ((path: string) => readFileSync(path, 'utf8'));
+  let value: string;
+  try {
+    value = read(name).replace(/\r?\n$/u, '');
+  } catch (error) {
+    throw unresolved(
+      reference,
+      `the file cannot be read (${errorCode(error)})`,
+      `give every worker a readable file ${name}, then resume the stream`,
+    );
+  }
+  if (value !== '') return value;
+  throw unresolved(reference, 'the file is empty', `write the secret into ${name}, then resume the stream`);
+}
+
+/** Resolves every reference in a text, in the worker that needs it. */
+export const resolveReferences = (text: string, sources: ReferenceSources = {}): Secret =>
+  new Secret(replaceReferences(text, (reference) => lookUp(reference, sources)));
