@@ -1,0 +1,13 @@
+import type { Db } from 'mongodb';
+
+/** Something that keeps a target in step with a source database; measured as a process of its own. */
+export interface Contender extends AsyncDisposable {
+  readonly name: string;
+  readonly source: Db;
+  readonly target: Db;
+  readonly pid: number;
+  /** Stops following; what is written from now on is a backlog. */
+  hold(): Promise<void>;
+  /** Follows again, from where it was. */
+  go(): Promise<void>;
+}
