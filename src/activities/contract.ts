@@ -4,6 +4,9 @@ import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
 import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
 
+/** Beyond this many namespaces only exceptions are named in results and in state. */
+export const NAMED_NAMESPACES = 300;
+
 /** Common to every activity that writes: the epoch is the fencing token. */
 export interface LegBase {
   readonly spec: StreamSpec;
@@ -17,7 +20,7 @@ export interface PrepareLeg extends LegBase {
   readonly copyMode: 'refuse' | 'merge' | 'replace';
   /** Take a new start position although the ledger has one. */
   readonly restart: boolean;
-  /** Skip the copy: `snapshot.mode: never`. */
+  /** Plan a copy; false with `snapshot.mode: never`. */
   readonly plan: boolean;
 }
 
@@ -29,6 +32,12 @@ export interface Prepared {
   readonly resumed: boolean;
   /** Ranges are left to be copied. */
   readonly copyPending: boolean;
+  /** Updates up to here are looked up: set where an earlier run's copy is complete but its overlap may not be. */
+  readonly inStepAfter: Position | null;
+  readonly namespaceCount: number;
+  /** Those that are copied now, or whose copy goes on; at most `NAMED_NAMESPACES` of them. */
+  readonly copying: readonly Namespace[];
+  /** All, when there are at most `NAMED_NAMESPACES`; empty beyond. */
   readonly namespaces: readonly Namespace[];
   readonly estimate: {
     readonly rows: number;
@@ -70,15 +79,23 @@ export interface PumpResult {
   readonly copy: readonly Namespace[];
 }
 
+export interface Revision {
+  readonly current: StreamSpec;
+  /** As a person gave it. */
+  readonly next: unknown;
+}
+
 export interface CatchUpInput {
   readonly spec: StreamSpec;
   readonly timeoutMs: number;
 }
 
-/** What workflows call. `parse`, `catchUp` and `here` run on the control queue, the others on the pump queue. */
+/** What workflows call. `parse`, `revise`, `catchUp` and `here` run on the control queue, the others on the pump queue. */
 export interface StreamActivities {
   /** Fully defaulted and checked; a bad spec is `needs_attention` with every problem named. */
   parse(spec: unknown): Promise<StreamSpec>;
+  /** Parses the next spec and refuses what cannot change while a stream lives (`needs_restart`). */
+  revise(revision: Revision): Promise<StreamSpec>;
   prepare(leg: PrepareLeg): Promise<Prepared>;
   copy(leg: CopyLeg): Promise<CopyResult>;
   pump(leg: PumpLeg): Promise<PumpResult>;

@@ -9,7 +9,7 @@ import type { CopyProgress, LegProgress, Totals } from '../replication/progress'
 export type Phase = 'prepare' | 'snapshot' | 'replicate' | 'finalize' | 'ended';
 
 /** What a person asked for last. */
-export type Desired = 'run' | 'pause' | 'stop' | 'finalize';
+export type Desired = 'run' | 'pause' | 'stop';
 
 /** What a person sees; the search attribute `TributaryStatus`. */
 export type StreamStatus =
@@ -49,10 +49,22 @@ export interface StreamState {
   epoch: number;
   /** The destination holds a ledger of this stream: a missing one is damage from now on. */
   ledgerExists: boolean;
+  /** The spec was checked and has all its defaults; people start streams with less. */
+  parsed: boolean;
+  /** A restart was asked for and has no new start position yet. */
+  restart: boolean;
   /** The low water as last returned. */
   position: Position | null;
+  /** The position for people. */
+  at: string | null;
   /** Updates up to here are looked up, not applied as deltas. */
   inStepAfter: Position | null;
+  /** The stream ends as soon as it has caught up: asked for, or `snapshot.mode: only`. */
+  finalizing: boolean;
+  /** Where a stream that is being finalized ends; taken when it begins. */
+  until: Position | null;
+  /** `until` was reached. */
+  caughtUp: boolean;
   /** Namespaces to be copied (again) before the stream goes on; `all` at first. */
   copy: 'all' | readonly Namespace[] | null;
   /** How the copy meets rows that are there already; `null`: as configured. */
@@ -68,6 +80,11 @@ export interface StreamState {
   /** Failures in a row without progress. */
   failures: number;
   needsAttention: boolean;
+  pauseReason: string | null;
+  /** Length of the next leg or copy; null: begin with a short one. */
+  sliceMs: number | null;
+  /** How the stream ended. */
+  outcome: 'finalized' | 'stopped' | null;
   /** Raised by each reconfigure. */
   revision: number;
   legs: number;

@@ -1,0 +1,37 @@
+import type { Finding } from '../replication/finding';
+import type { Namespace } from '../replication/namespace';
+import type { NamespaceStatus } from './state';
+
+/** As in the contract of the activities; workflow code imports only its types. */
+export const NAMED_NAMESPACES = 300;
+const NAMES_BYTES = 10_000;
+const FINDINGS = 20;
+const TEXT = 400;
+
+export const clip = (text: string): string => (text.length <= TEXT ? text : `${text.slice(0, TEXT - 1)}…`);
+
+/** State stays under 32 KB: so many findings, the severe ones first, none of them long. */
+export function boundedFindings(findings: readonly Finding[]): readonly Finding[] {
+  const rank = { error: 0, warning: 1, note: 2 } as const;
+  const sorted = [...findings].sort((a, b) => rank[a.severity] - rank[b.severity]);
+  const kept = sorted.slice(0, FINDINGS).map((f) => ({ ...f, message: clip(f.message), remedy: clip(f.remedy) }));
+  const more = sorted.length - kept.length;
+  if (more === 0) return kept;
+  return [...kept, { severity: 'note', code: 'more_findings', message: `and ${more} more findings`, remedy: '' }];
+}
+
+/** Up to 300 namespaces by name; beyond that, or when the names are long, only those that are not streaming. */
+export function boundedNamespaces(
+  statuses: Readonly<Record<Namespace, NamespaceStatus>>,
+): Record<Namespace, NamespaceStatus> {
+  const all = Object.entries(statuses);
+  const size = (names: typeof all) => names.reduce((sum, [name]) => sum + name.length + 24, 0);
+  if (all.length <= NAMED_NAMESPACES && size(all) <= NAMES_BYTES) return { ...statuses };
+  const kept: typeof all = [];
+  for (const entry of all) {
+    if (entry[1] === 'streaming') continue;
+    if (kept.length >= NAMED_NAMESPACES || size([...kept, entry]) > NAMES_BYTES) break;
+    kept.push(entry);
+  }
+  return Object.fromEntries(kept);
+}

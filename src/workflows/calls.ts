@@ -1,0 +1,46 @@
+import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { ActivityInterfaceFor } from '@temporalio/workflow';
+import ms, { type StringValue } from 'ms';
+import type { StreamActivities } from '../activities/contract';
+import { pumpQueue } from './names';
+import type { Run } from './run';
+
+type Calls = ActivityInterfaceFor<StreamActivities>;
+
+export const durationMs = (duration: string): number => ms(duration as StringValue);
+
+const MINUTE_MS = 60_000;
+
+/** Beyond its slice a leg drains, closes and hands back its position; later than this it is stuck. */
+export const DRAIN_MS = 5 * MINUTE_MS;
+/** Discarding and planning thousands of namespaces takes a while; heartbeats tell a live call from a dead one. */
+export const PREPARE_MS = 60 * MINUTE_MS;
+/** A copy's slice bounds its reading; the index builds that follow the last one are bounded by nothing else. */
+export const COPY_MS = 24 * 60 * MINUTE_MS;
+/** No free slot for this long is shown to a person; then the wait goes on. */
+export const SCHEDULE_TO_START_MS = 2 * MINUTE_MS;
+
+/**
+ * Calls that write, on the pump queue. One attempt only: the workflow owns back-off and status, and a retry by the
+ * server would lose the position of a leg that is cancelled between two attempts.
+ */
+export const dataCalls = (run: Run, startToCloseTimeout: number, summary: string): Calls =>
+  proxyActivities<StreamActivities>({
+    taskQueue: pumpQueue(workflowInfo().taskQueue),
+    startToCloseTimeout,
+    scheduleToStartTimeout: SCHEDULE_TO_START_MS,
+    heartbeatTimeout: durationMs(run.spec.stream.advanced.heartbeat_timeout),
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { maximumAttempts: 1 },
+    summary,
+  });
+
+/** Short calls that write nothing, on the control queue. The workflow owns their failures too. */
+export const controlCalls = (summary: string, scheduleToCloseTimeout: number = 2 * MINUTE_MS): Calls =>
+  proxyActivities<StreamActivities>({
+    scheduleToCloseTimeout,
+    heartbeatTimeout: 30_000,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { maximumAttempts: 1 },
+    summary,
+  });

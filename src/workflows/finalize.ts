@@ -1,0 +1,39 @@
+import { boundedFindings } from './bounded';
+import { controlCalls, dataCalls, PREPARE_MS } from './calls';
+import { copyAgain } from './copy-again';
+import { attempt, leg, succeeded } from './leg';
+import { pumpLeg } from './pump-leg';
+import { record } from './record';
+import type { Run } from './run';
+import type { Phase } from './state';
+
+async function takeTarget(run: Run): Promise<Phase> {
+  const here = await attempt(run, () => controlCalls('where to end').here(run.spec));
+  if (here !== null) run.state.until = here.position;
+  return 'finalize';
+}
+
+async function runUp(run: Run): Promise<Phase> {
+  const { state } = run;
+  const before = JSON.stringify(state.position);
+  const result = await pumpLeg(run, state.until);
+  if (result?.reason === 'copy') return copyAgain(run, result, before !== JSON.stringify(result.position));
+  if (result?.reason === 'reached') state.caughtUp = true;
+  return 'finalize';
+}
+
+async function putInForce(run: Run): Promise<Phase> {
+  const findings = await leg(run, (base) => dataCalls(run, PREPARE_MS, 'put held indexes in force').finalize(base));
+  if (findings === null) return 'finalize';
+  succeeded(run);
+  run.state.findings = boundedFindings(findings);
+  run.state.outcome = 'finalized';
+  record(run, 'stream.finalized', { findings: findings.length });
+  return 'ended';
+}
+
+/** Runs to where the source was when this began, then puts in force what was held back; one call at a time. */
+export function finalize(run: Run): Promise<Phase> {
+  if (run.state.until === null) return takeTarget(run);
+  return run.state.caughtUp ? putInForce(run) : runUp(run);
+}

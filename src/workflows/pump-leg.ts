@@ -1,0 +1,55 @@
+import type { PumpResult } from '../activities/contract';
+import type { Position } from '../replication/position';
+import type { Totals } from '../replication/progress';
+import { DRAIN_MS, dataCalls, durationMs } from './calls';
+import { leg, succeeded, type Adopt } from './leg';
+import type { Run } from './run';
+import { doubled, jittered, PROBE_SLICE_MS, PUMP_SLICE_MS } from './slice';
+
+export const add = (a: Totals, b: Totals): Totals => ({
+  read: a.read + b.read,
+  applied: a.applied + b.applied,
+  skipped: a.skipped + b.skipped,
+  bytes: a.bytes + b.bytes,
+  schemaChanges: a.schemaChanges + b.schemaChanges,
+});
+
+const adoptFailed: Adopt = (run, progress) => {
+  if (progress === null || !('totals' in progress)) return false;
+  const { state } = run;
+  const moved = progress.position !== null && JSON.stringify(progress.position) !== JSON.stringify(state.position);
+  state.position = progress.position ?? state.position;
+  state.at = progress.at;
+  state.progress = progress;
+  state.totals = add(state.totals, progress.totals);
+  return moved;
+};
+
+function adopt(run: Run, result: PumpResult): void {
+  const { state } = run;
+  succeeded(run);
+  state.position = result.position;
+  state.at = result.progress.at;
+  state.progress = result.progress;
+  state.totals = add(state.totals, result.totals);
+}
+
+/** One leg of the pump, taken in; null when it failed. */
+export async function pumpLeg(run: Run, until: Position | null): Promise<PumpResult | null> {
+  const { state } = run;
+  const { position, inStepAfter } = state;
+  const longestMs = durationMs(run.spec.stream.advanced.slice);
+  const nextMs = state.sliceMs ?? (state.failures > 0 ? PROBE_SLICE_MS : PUMP_SLICE_MS);
+  const sliceMs = jittered(Math.min(longestMs, nextMs), Math.random());
+  state.legs += 1;
+  const result = await leg(
+    run,
+    (base) =>
+      dataCalls(run, sliceMs + DRAIN_MS, `leg ${state.legs}`).pump({ ...base, position, inStepAfter, sliceMs, until }),
+    adoptFailed,
+  );
+  if (result === null) return null;
+  adopt(run, result);
+  if (result.reason === 'slice') state.sliceMs = doubled(nextMs, longestMs);
+  return result;
+}

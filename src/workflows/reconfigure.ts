@@ -1,0 +1,59 @@
+import { condition } from '@temporalio/workflow';
+import type { StreamSpec } from '../config/schema';
+import { controlCalls } from './calls';
+import type { StreamView } from './messages';
+import { record } from './record';
+import { assertLives, refusal, refusalOf } from './refuse';
+import { beginAfresh, interrupt, type Run } from './run';
+import { streamId, viewOf } from './view';
+
+export function validateReconfigure(run: Run, next: unknown): void {
+  assertLives(run);
+  const id = (next as { readonly stream?: { readonly id?: unknown } } | null | undefined)?.stream?.id;
+  if (typeof id !== 'string') throw refusal('invalid_argument', 'the new spec has no stream.id');
+  if (id !== streamId(run))
+    throw refusal(
+      'other_stream',
+      `the new spec is of stream ${id}, this is ${streamId(run)}; start it as a stream of its own`,
+    );
+}
+
+async function revised(run: Run, next: StreamSpec): Promise<StreamSpec> {
+  const calls = controlCalls('check the new spec');
+  try {
+    return await (run.state.parsed ? calls.revise({ current: run.spec, next }) : calls.parse(next));
+  } catch (error) {
+    throw refusalOf(error);
+  }
+}
+
+/** Puts a spec in force; true when it is another one than before. */
+async function replaceSpec(run: Run, next: StreamSpec): Promise<boolean> {
+  await condition(() => !run.revising);
+  run.revising = true;
+  try {
+    const spec = await revised(run, next);
+    assertLives(run);
+    const { state } = run;
+    const unchanged = state.parsed && JSON.stringify(spec) === JSON.stringify(run.spec);
+    if (unchanged && !state.needsAttention) return false;
+    run.spec = spec;
+    state.parsed = true;
+    state.revision += 1;
+    beginAfresh(state);
+    return true;
+  } finally {
+    run.revising = false;
+  }
+}
+
+/** Answers when the next leg has begun with the new spec, or when the stream rests and would begin with it. */
+export async function reconfigure(run: Run, next: StreamSpec): Promise<StreamView> {
+  if (!(await replaceSpec(run, next))) return viewOf(run);
+  const { state } = run;
+  const { revision } = state;
+  record(run, 'stream.reconfigured');
+  interrupt(run);
+  await condition(() => run.revisionInForce >= revision || run.resting || state.phase === 'ended');
+  return viewOf(run);
+}

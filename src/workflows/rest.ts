@@ -1,0 +1,25 @@
+import { condition } from '@temporalio/workflow';
+import { mayContinue, untilOldMs } from './continue';
+import { publish } from './publish';
+import type { Run } from './run';
+import type { StreamState } from './state';
+
+export const mustRest = ({ desired, needsAttention }: StreamState): boolean => desired === 'pause' || needsAttention;
+
+/** Paused, or in need of attention: nothing is written until a person says so. */
+export async function rest(run: Run): Promise<void> {
+  const { nudges } = run;
+  run.resting = true;
+  publish(run);
+  await condition(() => run.nudges !== nudges || mayContinue(), untilOldMs());
+}
+
+/** Waits before the next try; whatever a person asks for ends the wait. */
+export async function backOff(run: Run): Promise<void> {
+  const { nudges, delayMs } = run;
+  run.nextTryAt = new Date(Date.now() + delayMs).toISOString();
+  publish(run);
+  await condition(() => run.nudges !== nudges, delayMs);
+  run.delayMs = 0;
+  run.nextTryAt = null;
+}

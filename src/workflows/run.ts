@@ -1,0 +1,70 @@
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import type { StreamSpec } from '../config/schema';
+import { initialState } from './initial';
+import { publish } from './publish';
+import type { StreamInput, StreamState } from './state';
+
+/** What phases and handlers of one workflow run share. All that must outlive the run is in `spec` and `state`. */
+export interface Run {
+  spec: StreamSpec;
+  readonly state: StreamState;
+  /** The call in flight, which an update may interrupt. */
+  scope: CancellationScope | null;
+  /** The revision of the spec that the last call was made with. */
+  revisionInForce: number;
+  /** Nothing is being written and nothing will be, until a person says so. */
+  resting: boolean;
+  /** A reconfigure is being checked; the next one waits for it. */
+  revising: boolean;
+  /** How long to wait before the next try. */
+  delayMs: number;
+  nextTryAt: string | null;
+  /** Raised by whatever ends a wait. */
+  nudges: number;
+  /** Times in a row that the ledger was found at our epoch or above. */
+  fencings: number;
+  /** Times in a row that the pump asked for a copy without moving the position. */
+  copyRequests: number;
+}
+
+export const openRun = (input: StreamInput): Run => ({
+  spec: input.spec,
+  state: input.state ?? initialState(workflowInfo().startTime.toISOString()),
+  scope: null,
+  revisionInForce: input.state?.revision ?? 0,
+  resting: false,
+  revising: false,
+  delayMs: 0,
+  nextTryAt: null,
+  nudges: 0,
+  fencings: 0,
+  copyRequests: 0,
+});
+
+/** Makes the call in flight return, and ends a wait. Safe at any time: the loop looks at the state before it goes on. */
+export function interrupt(run: Run): void {
+  run.nudges += 1;
+  run.resting = false;
+  run.delayMs = 0;
+  run.scope?.cancel();
+}
+
+/** Runs one call that `interrupt` can end. Nothing may be awaited between the loop's look at the state and this. */
+export async function interruptible<T>(run: Run, call: () => Promise<T>): Promise<T> {
+  const scope = new CancellationScope();
+  run.scope = scope;
+  run.revisionInForce = run.state.revision;
+  publish(run);
+  try {
+    return await scope.run(call);
+  } finally {
+    run.scope = null;
+  }
+}
+
+/** A fresh try after something changed: no counter and no long slice is left over. */
+export function beginAfresh(state: StreamState): void {
+  state.failures = 0;
+  state.needsAttention = false;
+  state.sliceMs = null;
+}

@@ -1,0 +1,77 @@
+import { allHandlersFinished, CancellationScope, condition, setWorkflowOptions } from '@temporalio/workflow';
+import { continueRun, mayContinue } from './continue';
+import { finalize } from './finalize';
+import { handle, requestStop } from './handlers';
+import type { StreamView } from './messages';
+import { prepare } from './prepare';
+import { publish } from './publish';
+import { record } from './record';
+import { replicate } from './replicate';
+import { backOff, mustRest, rest } from './rest';
+import { openRun, type Run } from './run';
+import { snapshot } from './snapshot';
+import type { Phase, StreamInput } from './state';
+import { viewOf } from './view';
+
+const PHASES: Readonly<Record<Exclude<Phase, 'ended'>, (run: Run) => Promise<Phase>>> = {
+  prepare,
+  snapshot,
+  replicate,
+  finalize,
+};
+
+/** What a person asked for overrules where the stream was. */
+function redirect({ state }: Run): void {
+  if (state.restart && state.phase !== 'prepare') {
+    state.phase = 'prepare';
+    state.copyProgress = null;
+  }
+  if (state.restart) {
+    state.copy = 'all';
+    state.copyMode = 'replace';
+  }
+  if (state.finalizing && state.phase === 'replicate') state.phase = 'finalize';
+}
+
+function end(run: Run): void {
+  run.state.phase = 'ended';
+  run.state.outcome = 'stopped';
+  record(run, 'stream.stopped');
+}
+
+/** One call, one rest or one wait at a time; between two of them everything is looked at anew. */
+async function step(run: Run): Promise<void> {
+  const { state } = run;
+  if (state.phase === 'ended') return;
+  if (state.desired === 'stop') end(run);
+  else if (mayContinue()) await continueRun(run);
+  else if (mustRest(state)) await rest(run);
+  else if (run.delayMs > 0) await backOff(run);
+  else {
+    redirect(run);
+    state.phase = await PHASES[state.phase](run);
+    publish(run);
+  }
+}
+
+async function live(run: Run): Promise<StreamView> {
+  while (run.state.phase !== 'ended') await step(run);
+  publish(run);
+  await condition(allHandlersFinished);
+  return viewOf(run);
+}
+
+/** One stream, from its start to its end. Input by hand is `{ spec }`; later runs get their state as well. */
+export async function replicationStream(input: StreamInput): Promise<StreamView> {
+  const run = openRun(input);
+  handle(run);
+  // A request to cancel the workflow ends the stream as `stop` does: with nothing half written.
+  CancellationScope.current().cancelRequested.catch(() => {
+    requestStop(run);
+  });
+  publish(run);
+  return CancellationScope.nonCancellable(() => live(run));
+}
+
+// Pinned: a run ends on the code that it began with. Each new run moves to the current version. See docs/decisions.
+setWorkflowOptions({ versioningBehavior: 'PINNED' }, replicationStream);

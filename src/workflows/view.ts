@@ -1,0 +1,64 @@
+import { workflowInfo } from '@temporalio/workflow';
+import type { StreamView } from './messages';
+import { workflowId } from './names';
+import type { Run } from './run';
+import type { StreamStatus } from './state';
+
+const PHASE_STATUS = {
+  prepare: 'preparing',
+  snapshot: 'copying',
+  replicate: 'replicating',
+  finalize: 'finalizing',
+} as const;
+
+export function statusOf(run: Run): StreamStatus {
+  const { phase, outcome, desired, needsAttention, failures } = run.state;
+  if (phase === 'ended') return outcome ?? 'stopped';
+  if (desired === 'pause') return run.scope === null ? 'paused' : 'pausing';
+  if (needsAttention) return 'needs_attention';
+  return failures > 0 ? 'retrying' : PHASE_STATUS[phase];
+}
+
+/** The id in the spec, which nobody has checked yet when the stream was started by hand. */
+export const streamId = (run: Run): string => {
+  const given: unknown = (run.spec as Partial<typeof run.spec> | undefined)?.stream?.id;
+  if (typeof given === 'string') return given;
+  const id = workflowInfo().workflowId;
+  return id.startsWith(workflowId('')) ? id.slice(workflowId('').length) : id;
+};
+
+/** One side of a stream for people: no connection string, which may hold a host that is nobody's business. */
+export function sideOf(run: Run, side: 'source' | 'destination'): string {
+  if (!run.state.parsed) return '';
+  const { type, database } = run.spec.stream[side];
+  return database === undefined ? type : `${type} ${database}`;
+}
+
+export function viewOf(run: Run): StreamView {
+  const { state } = run;
+  return {
+    stream: streamId(run),
+    name: (state.parsed ? run.spec.stream.name : undefined) ?? streamId(run),
+    status: statusOf(run),
+    phase: state.phase,
+    source: sideOf(run, 'source'),
+    destination: sideOf(run, 'destination'),
+    at: state.at,
+    lagMs: state.progress?.lagMs ?? null,
+    changesPerSecond: state.progress?.changesPerSecond ?? 0,
+    epoch: state.epoch,
+    revision: state.revision,
+    legs: state.legs,
+    totals: state.totals,
+    progress: state.progress,
+    copy: state.copyProgress,
+    namespaceCount: state.namespaceCount,
+    namespaces: state.namespaces,
+    findings: state.findings,
+    failure: state.failure,
+    failures: state.failures,
+    nextTryAt: run.nextTryAt,
+    pauseReason: state.pauseReason,
+    startedAt: state.startedAt,
+  };
+}
