@@ -55,8 +55,9 @@ function pathOf(document: Document, offset: number): Path {
   return found;
 }
 
-// The parser's own messages quote the text that they are about; what stands behind the first colon is dropped.
-const syntaxMessage = (message: string): string => redact(message.split(/: |\n/u)[0] ?? '').replace(/[.:]?$/u, '');
+// The parser's own messages quote the text that they are about; what stands behind a colon is dropped.
+const syntaxMessage = (message: string): string =>
+  redact(message.split(/(?<!or ): |\n/u)[0] ?? '').replace(/[.:]?$/u, '');
 
 const syntaxRemedy = (code: string): string => {
   if (code === 'DUPLICATE_KEY') return 'a key may stand once only: remove one of the two';
@@ -75,7 +76,7 @@ export function readDocument(text: string): Input {
     return { line, column: col };
   };
   const problems = [...document.errors, ...document.warnings].map(({ code, message, pos }): Problem => ({
-    path: '',
+    path: formatPath(code === 'DUPLICATE_KEY' ? pathOf(document, pos[0]) : []),
     ...place(pos[0]),
     message: syntaxMessage(message),
     remedy: syntaxRemedy(code),
