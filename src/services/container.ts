@@ -46,10 +46,17 @@ export class ContainerServer implements Server {
 
   async start(): Promise<void> {
     const { ready } = this.#options;
-    const id = this.#id;
-    if (id === undefined) await this.#create();
-    else await this.#runtime.container.getById(id).start();
-    await ready(() => undefined);
+    if (this.#id === undefined) await this.#create();
+    else await this.#container().start();
+    let ending: string | undefined;
+    void this.#container()
+      .wait()
+      .then(
+        (result: { readonly StatusCode: number }) =>
+          (ending = `its container ended with exit status ${result.StatusCode}`),
+        (error: unknown) => (ending = `its container is gone (${reasonOf(error)})`),
+      );
+    await ready(() => ending);
   }
 
   async #create(): Promise<void> {
@@ -57,7 +64,8 @@ export class ContainerServer implements Server {
     const container = new this.#library.GenericContainer(image)
       .withCommand([...command])
       .withExposedPorts(...ports.map((port) => ({ container: port, host: port })))
-      .withWaitStrategy(this.#library.Wait.forListeningPorts());
+      // `ready` asks the server itself; the library's own check needs a shell with tools in the image.
+      .withWaitStrategy(new (startedStrategy(this.#library))());
     if (mount !== undefined) {
       container
         .withBindMounts([{ ...mount, mode: 'rw' }])
@@ -68,14 +76,14 @@ export class ContainerServer implements Server {
 
   async kill(signal: ServerSignal): Promise<void> {
     if (this.#id === undefined) return;
-    const container = this.#runtime.container.getById(this.#id);
+    const container = this.#container();
     await container.kill({ signal });
     if (signal === 'SIGKILL' || signal === 'SIGTERM') await container.wait();
   }
 
   async stop(): Promise<void> {
     if (this.#id === undefined) return;
-    const container = this.#runtime.container.getById(this.#id);
+    const container = this.#container();
     const { State: state } = await container.inspect();
     if (!state.Running) return;
     await container.kill({ signal: 'SIGCONT' });
@@ -84,9 +92,20 @@ export class ContainerServer implements Server {
 
   /** Nothing of it stays. */
   async remove(): Promise<void> {
-    if (this.#id !== undefined) await this.#runtime.container.getById(this.#id).remove({ force: true, v: true });
+    if (this.#id !== undefined) await this.#container().remove({ force: true, v: true });
+  }
+
+  #container(): ReturnType<Runtime['container']['getById']> {
+    return this.#runtime.container.getById(this.#id ?? '');
   }
 }
+
+const startedStrategy = (library: Testcontainers) =>
+  class extends library.StartupCheckStrategy {
+    override checkStartupState(): Promise<'SUCCESS'> {
+      return Promise.resolve('SUCCESS');
+    }
+  };
 
 async function havePulled(library: Testcontainers, runtime: Runtime, image: string, report: Report): Promise<void> {
   const name = library.ImageName.fromString(image);

@@ -1,4 +1,4 @@
-import { reasonOf, ServiceError } from './errors';
+import { DoesNotApply, reasonOf, ServiceError } from './errors';
 import type { Report } from './report';
 
 /** One way to have a service. `offer` throws the reason when it does not work here. */
@@ -14,7 +14,7 @@ export interface Wanted {
 }
 
 export const doesNotApply = (reason: string): never => {
-  throw new ServiceError(reason);
+  throw new DoesNotApply(reason);
 };
 
 /** The first provider that works; when none does, an error that names all that were tried and how to get the service. */
@@ -30,6 +30,7 @@ export async function firstThatWorks<T>(
       report(`${wanted.service}: ${provider.name}`);
       return { provider: provider.name, value };
     } catch (error) {
+      if (!(error instanceof DoesNotApply)) report(`${wanted.service}: not by ${provider.name}: ${reasonOf(error)}`);
       tried.push(`  - ${provider.name}: ${reasonOf(error)}`);
     }
   }
