@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { MongoClient, type Db } from 'mongodb';
+import { streamSchema, type StreamConfig } from '../../src/config/schema';
+import { Secret } from '../../src/config/secret';
+import { openDestination } from '../../src/destinations/registry';
+import { createCopy } from '../../src/replication/copy';
+import type { Destination } from '../../src/replication/destination';
+import type { Namespace } from '../../src/replication/namespace';
+import type { Position } from '../../src/replication/position';
+import { createPump, type PumpOutcome } from '../../src/replication/pump';
+import type { Range, Source } from '../../src/replication/source';
+import { openSource } from '../../src/sources/registry';
+import { silentMeter } from './changes';
+import { differences } from './same';
+import { sharedMongo, uniqueName } from './servers';
+
+const forever = new AbortController().signal;
+const log = (): void => undefined;
+
+export interface CoreOptions {
+  readonly sourceUri?: string;
+  readonly destinationUri?: string;
+  readonly collections?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly lanes?: number;
+  readonly batchSize?: number;
+  readonly updates?: 'delta' | 'row';
+  readonly renameOut?: 'drop' | 'keep' | 'needs_attention';
+}
+
+/** A stream without Temporal: source, destination and legs in this process, for tests of the core against real servers. */
+export class CoreStream implements AsyncDisposable {
+  readonly id = `core-${randomUUID().slice(0, 8)}`;
+  readonly #config: StreamConfig;
+  readonly #options: CoreOptions;
+  readonly #clients: { readonly source: MongoClient; readonly destination: MongoClient };
+  readonly source: Source;
+  readonly destination: Destination;
+  readonly sourceDb: Db;
+  readonly destinationDb: Db;
+  epoch = 0;
+  position: Position | null = null;
+  inStepAfter: Position | null = null;
+  skipped = 0;
+
+  private constructor(
+    options: CoreOptions,
+    config: StreamConfig,
+    clients: { source: MongoClient; destination: MongoClient },
+    source: Source,
+    destination: Destination,
+    database: string,
+  ) {
+    this.#options = options;
+    this.#config = config;
+    this.#clients = clients;
+    this.source = source;
+    this.destination = destination;
+    this.sourceDb = clients.source.db(database);
+    this.destinationDb = clients.destination.db(database);
+  }
+
+  static async open(options: CoreOptions = {}): Promise<CoreStream> {
+    const database = uniqueName('core');
+    const uris = {
+      source: options.sourceUri ?? sharedMongo('source'),
+      destination: options.destinationUri ?? sharedMongo('destination'),
+    };
+    const config = streamSchema.parse({
+      id: 'core',
+      source: {
+        type: 'mongodb',
+        connection_string: uris.source,
+        database,
+        collections: options.collections,
+        exclude: options.exclude ?? [],
+        options: { max_await: '100ms', updates: options.updates ?? 'delta' },
+      },
+      destination: { type: 'mongodb', connection_string: uris.destination },
+    });
+    const context = { stream: 'core', log };
+    const source = await openSource(config.source, { connectionString: new Secret(uris.source) }, context);
+    const destination = await openDestination(
+      config.destination,
+      { connectionString: new Secret(uris.destination) },
+      context,
+    );
+    const clients = { source: new MongoClient(uris.source), destination: new MongoClient(uris.destination) };
+    return new CoreStream(options, config, clients, source, destination, database);
+  }
+
+  claim(expect: 'any' | 'existing' = 'any') {
+    this.epoch += 1;
+    const { lanes = 4 } = this.#options;
+    return this.destination.claim({ stream: this.id, epoch: this.epoch, lanes, expect }, forever);
+  }
+
+  /** Start position first, then the copy of everything that matches (or of `only`). */
+  async copy(only?: readonly Namespace[], signal: AbortSignal = forever): Promise<void> {
+    const planning = await this.claim();
+    if (planning.ledger.lowWater === null) await planning.advance(await this.source.here(forever), forever);
+    const namespaces = (await this.source.namespaces(forever)).filter(
+      ({ name, follows }) => follows === 'stream' && (only?.includes(name) ?? true),
+    );
+    if (only) for (const name of only) await planning.discard(name, forever);
+    await planning.prepare(namespaces, forever);
+    const ranges = new Map<Namespace, readonly Range[]>();
+    for (const each of namespaces) ranges.set(each.name, await this.source.ranges(each, 3, forever));
+    await planning.plan(ranges, forever);
+    await this.resumeCopy(signal);
+  }
+
+  async resumeCopy(signal: AbortSignal = forever): Promise<'done' | 'slice' | 'stopped'> {
+    const claim = await this.claim('existing');
+    const since = claim.ledger.lowWater;
+    if (!since) throw new Error('no start position');
+    const outcome = await createCopy({
+      source: this.source,
+      traits: this.destination.traits,
+      claim,
+      since,
+      parallelism: 3,
+      batchSize: 200,
+      sliceMs: 60_000,
+      log,
+      meter: silentMeter,
+    }).run(signal);
+    if (outcome.inStepAfter) this.inStepAfter = outcome.inStepAfter;
+    return outcome.reason;
+  }
+
+  async leg(
+    options: { until?: Position; signal?: AbortSignal; lanes?: number; sliceMs?: number } = {},
+  ): Promise<PumpOutcome> {
+    const claim = await this.claim('existing');
+    const pump = createPump({
+      source: this.source,
+      traits: this.destination.traits,
+      claim,
+      position: this.position,
+      inStepAfter: this.inStepAfter,
+      until: options.until ?? null,
+      lanes: options.lanes ?? this.#options.lanes ?? 4,
+      batchSize: this.#options.batchSize ?? 1000,
+      updates: this.#config.source.options.updates,
+      renameOut: this.#options.renameOut ?? 'needs_attention',
+      sliceMs: options.sliceMs ?? 60_000,
+      stallMs: 60_000,
+      log,
+      meter: silentMeter,
+    });
+    try {
+      const outcome = await pump.run(options.signal ?? forever);
+      this.position = outcome.position;
+      return outcome;
+    } finally {
+      this.skipped += pump.progress.totals.skipped;
+    }
+  }
+
+  /** Legs until the source's position as of now is passed, copying what has to be copied on the way. */
+  async catchUp(): Promise<void> {
+    const until = await this.source.here(forever);
+    for (;;) {
+      const outcome = await this.leg({ until });
+      if (outcome.reason === 'reached') return;
+      if (outcome.reason !== 'copy') throw new Error(`the leg ended with ${outcome.reason}`);
+      await this.copy(outcome.copy);
+    }
+  }
+
+  async expectSame(): Promise<void> {
+    expect(await differences(this.sourceDb, this.destinationDb)).toEqual([]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sourceDb.dropDatabase().catch(() => undefined);
+    await this.destinationDb.dropDatabase().catch(() => undefined);
+    await this.source[Symbol.asyncDispose]();
+    await this.destination[Symbol.asyncDispose]();
+    await this.#clients.source.close();
+    await this.#clients.destination.close();
+  }
+}
