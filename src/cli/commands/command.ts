@@ -1,0 +1,36 @@
+import { Command } from 'commander';
+import type { Io } from '../io';
+import { formatOption, profileOption, type TemporalOptions } from '../options';
+import { connectTemporal, type Temporal } from '../temporal';
+import { version } from '../version';
+
+/** A command with what all of them have: --help, --version, --format, --verbose. */
+export function command(io: Io, name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .version(version(), '-V, --version', 'print the version')
+    .addOption(formatOption())
+    .option('--verbose', 'print stack traces with errors')
+    .helpOption('-h, --help', 'print this help')
+    .showHelpAfterError(`(${name} --help shows how to use it)`)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.out.write(text),
+      writeErr: (text) => void io.err.write(text),
+      getOutHasColors: () => io.paint.isColorSupported,
+      getErrHasColors: () => io.paint.isColorSupported,
+    });
+}
+
+/** A command that talks to Temporal. */
+export const temporalCommand = (io: Io, name: string, description: string): Command =>
+  command(io, name, description).addOption(profileOption());
+
+export const withTemporal = async <T>(
+  io: Io,
+  options: TemporalOptions,
+  work: (temporal: Temporal) => Promise<T>,
+): Promise<T> => {
+  await using temporal = await connectTemporal({ env: io.env, profile: options.profile });
+  return await work(temporal);
+};

@@ -1,0 +1,125 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { type Command, Option } from 'commander';
+import type { Io } from '../io';
+import { duration, examples, type TemporalOptions } from '../options';
+import { emit } from '../output';
+import { findingsTable } from '../render/findings';
+import { paintStatus } from '../render/streams';
+import { span } from '../render/text';
+import { patiently } from '../streams/control';
+import {
+  finalizeUpdate,
+  pauseUpdate,
+  restartUpdate,
+  resumeUpdate,
+  stopUpdate,
+  type StreamView,
+} from '../../workflows/messages';
+import { workflowId } from '../../workflows/names';
+import { temporalCommand, withTemporal } from './command';
+
+interface ControlOptions extends TemporalOptions {
+  readonly timeout: number;
+}
+
+interface Control<O extends ControlOptions, R> {
+  readonly name: string;
+  readonly description: string;
+  /** `pausing`: what is said while the person waits. */
+  readonly doing: string;
+  readonly timeout: string;
+  readonly run: (handle: WorkflowHandle, options: O) => Promise<R>;
+  readonly table: (result: R) => string;
+}
+
+function control<R, O extends ControlOptions = ControlOptions>(io: Io, spec: Control<O, R>): Command {
+  return temporalCommand(io, spec.name, spec.description)
+    .argument('<id>', 'stream id')
+    .option('--timeout <duration>', 'how long to wait for the outcome', duration, duration(spec.timeout))
+    .action(async (id: string, options: O) => {
+      const result = await withTemporal(io, options, (temporal) =>
+        patiently(temporal, { io, doing: `${spec.doing} ${id}`, timeoutMs: options.timeout }, () =>
+          spec.run(temporal.client.workflow.getHandle(workflowId(id)), options),
+        ),
+      );
+      emit(io, options.format, result, spec.table);
+    });
+}
+
+const outcome =
+  (io: Io) =>
+  ({ stream, status, at, lagMs }: StreamView): string =>
+    `${stream} is ${paintStatus(io.paint, status)}${at === null ? '' : ` at ${at}`}${
+      lagMs === null ? '' : `, lag ${span(lagMs)}`
+    }`;
+
+export const pauseCommand = (io: Io): Command =>
+  examples(
+    control<StreamView, ControlOptions & { reason?: string }>(io, {
+      name: 'pause',
+      description: 'let the running leg end and hold the stream; answers when nothing is being written',
+      doing: 'pausing',
+      timeout: '60s',
+      run: (handle, { reason }) =>
+        handle.executeUpdate<StreamView, [{ reason?: string }]>(pauseUpdate.name, {
+          args: [reason === undefined ? {} : { reason }],
+        }),
+      table: outcome(io),
+    }).option('--reason <text>', "kept in the workflow's history"),
+    'tributary streams pause orders',
+    'tributary streams pause orders --reason "index build on the target"',
+  );
+
+export const resumeCommand = (io: Io): Command =>
+  examples(
+    control(io, {
+      name: 'resume',
+      description: 'go on from where the stream stopped, also after it needed attention',
+      doing: 'resuming',
+      timeout: '60s',
+      run: (handle) => handle.executeUpdate(resumeUpdate),
+      table: outcome(io),
+    }),
+    'tributary streams resume orders',
+  );
+
+export const stopCommand = (io: Io): Command =>
+  examples(
+    control(io, {
+      name: 'stop',
+      description: 'end the stream; its ledger stays, so that `apply` continues where it stopped',
+      doing: 'stopping',
+      timeout: '60s',
+      run: (handle) => handle.executeUpdate(stopUpdate),
+      table: outcome(io),
+    }),
+    'tributary streams stop orders',
+  );
+
+export const finalizeCommand = (io: Io): Command =>
+  examples(
+    control(io, {
+      name: 'finalize',
+      description: 'run to the source as of now, put unique and TTL indexes in force, end the stream',
+      doing: 'finalizing',
+      timeout: '30m',
+      run: (handle) => handle.executeUpdate(finalizeUpdate),
+      table: ({ view, findings }) =>
+        [outcome(io)(view), ...(findings.length === 0 ? [] : ['', findingsTable(findings, io.paint)])].join('\n'),
+    }),
+    'tributary streams finalize orders',
+    'tributary streams finalize orders --timeout 2h',
+  );
+
+export const restartCommand = (io: Io): Command =>
+  examples(
+    control<StreamView, ControlOptions & { from: 'snapshot' }>(io, {
+      name: 'restart',
+      description: 'copy everything again, deletes included, then go on from a new start position',
+      doing: 'restarting',
+      timeout: '60s',
+      run: (handle, { from }) => handle.executeUpdate(restartUpdate, { args: [{ from }] }),
+      table: outcome(io),
+    }).addOption(new Option('--from <where>', 'where to start from').choices(['snapshot']).makeOptionMandatory()),
+    'tributary streams restart orders --from snapshot',
+  );

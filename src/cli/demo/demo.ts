@@ -1,0 +1,96 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { CliError } from '../failure';
+import type { Io } from '../io';
+import { emit, type Format } from '../output';
+import { grid } from '../render/table';
+import { count } from '../render/text';
+import { Resources } from '../resources';
+import { homeDirectory } from '../workers';
+import { type Compared, identical } from './compare';
+import { DATABASE } from './servers';
+import { STREAM, tell, type Told } from './story';
+
+export interface DemoOptions {
+  readonly io: Io;
+  readonly format: Format;
+  readonly seconds: number;
+  readonly keep: boolean;
+}
+
+/** The documented JSON of `demo`. */
+export interface DemoResult {
+  readonly identical: boolean;
+  readonly collections: readonly Compared[];
+  readonly written: Told['written'];
+  readonly webUi: string;
+}
+
+export async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
+  const { io, format, seconds, keep } = options;
+  const home = resolve(homeDirectory(io.env, 'demo'));
+  await mkdir(home, { recursive: true });
+  const directory = await mkdtemp(join(home, 'run-'));
+  // The result is what a program reads; the story goes beside it.
+  const told: Io = format === 'table' ? io : { ...io, out: io.err };
+  try {
+    await using resources = new Resources();
+    const end = await tell({ io: told, directory, seconds }, resources, signal);
+    const result = resultOf(end);
+    emit(io, format, result, (data) => resultTable(data, io));
+    if (!result.identical) throw new CliError('the two sides differ');
+    if (keep) await stay(told, end, signal);
+  } catch (error) {
+    const reason = signal.aborted ? new CliError('the demo was interrupted') : error;
+    if (!signal.aborted) io.err.write(`the demo failed; the logs of its servers and workers are in ${directory}\n`);
+    else await rm(directory, { recursive: true, force: true });
+    throw reason;
+  }
+  await rm(directory, { recursive: true, force: true });
+}
+
+const resultOf = ({ compared, written, servers }: Told): DemoResult => ({
+  identical: identical(compared),
+  collections: compared,
+  written,
+  webUi: servers.webUi,
+});
+
+function resultTable(result: DemoResult, { paint }: Io): string {
+  const rows = result.collections.map((one) => [
+    `${DATABASE}.${one.collection}`,
+    ...[one.source, one.destination, one.onlyAtSource, one.onlyAtDestination, one.different].map(count),
+  ]);
+  const { inserts, updates, deletes } = result.written;
+  const head = ['COLLECTION', 'SOURCE', 'DESTINATION', 'ONLY AT SOURCE', 'ONLY AT DESTINATION', 'DIFFERENT'];
+  return [
+    '',
+    grid(head, rows, { right: [1, 2, 3, 4, 5] }),
+    '',
+    result.identical ? paint.green('IDENTICAL, byte for byte') : paint.red('DIFFERENT'),
+    `after ${count(inserts)} inserts, ${count(updates)} updates and ${count(deletes)} deletes while the stream ran,`,
+    'one worker killed with SIGKILL, one pause and one resume',
+    `web UI: ${result.webUi}`,
+  ].join('\n');
+}
+
+/** Everything runs on until Ctrl-C. */
+async function stay(io: Io, { servers, file }: Told, signal: AbortSignal): Promise<void> {
+  const { temporal, sourceUri, targetUri, webUi } = servers;
+  io.out.write(`
+Everything runs on until Ctrl-C. In another terminal:
+  export TEMPORAL_ADDRESS=${temporal.address}
+  npx tributary streams status ${STREAM}
+  npx tributary streams watch ${STREAM}
+  npx tributary streams pause ${STREAM}        # and resume
+  npx tributary apply -f ${file} --dry-run     # after changing, say, batch_size in it
+  npx tributary streams restart ${STREAM} --from snapshot
+  mongosh "${sourceUri}"   # the source; change something in ${DATABASE}
+  mongosh "${targetUri}"   # and see it here
+  ${webUi}
+`);
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+}

@@ -1,0 +1,61 @@
+import { MongoClient, type Db } from 'mongodb';
+import { startMongo } from '../../services/mongo';
+import { startTemporal } from '../../services/temporal';
+import { SEARCH_ATTRIBUTES } from '../../workflows/names';
+import type { Resources } from '../resources';
+import { connectTemporal, type Temporal } from '../temporal';
+
+export interface DemoServers {
+  readonly temporal: Temporal;
+  readonly webUi: string;
+  readonly sourceUri: string;
+  readonly targetUri: string;
+  readonly source: Db;
+  readonly target: Db;
+}
+
+export const DATABASE = 'shop';
+
+/** Servers of the demo's own, never ones that hold somebody's data. */
+export async function startServers(
+  directory: string,
+  env: NodeJS.ProcessEnv,
+  report: (line: string) => void,
+  resources: Resources,
+): Promise<DemoServers> {
+  const searchAttributes = Object.fromEntries(
+    Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 'Keyword' as const]),
+  );
+  const started = await Promise.allSettled([
+    startTemporal(
+      { own: true, dbFilename: `${directory}/temporal.db`, port: 7233, uiPort: 8233, searchAttributes },
+      report,
+    ).then((server) => resources.use(server)),
+    // One after the other: the first may have to fetch what the second then finds.
+    startMongo({ own: true, storagePath: `${directory}/source` }, report).then((server) => resources.use(server)),
+  ] as const);
+  const [server, sourceServer] = [value(started[0]), value(started[1])];
+  const targetServer = resources.use(await startMongo({ own: true, storagePath: `${directory}/target` }, report));
+  const temporal = resources.use(
+    await connectTemporal({ env: { ...env, TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: server.namespace } }),
+  );
+  const open = async (uri: string): Promise<Db> => {
+    const client = new MongoClient(uri);
+    resources.defer(() => client.close());
+    return (await client.connect()).db(DATABASE);
+  };
+  return {
+    temporal,
+    webUi: server.uiUrl ?? '-',
+    sourceUri: sourceServer.uri,
+    targetUri: targetServer.uri,
+    source: await open(sourceServer.uri),
+    target: await open(targetServer.uri),
+  };
+}
+
+/** Only after all have settled: one that failed must not leave another behind. */
+function value<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
+}

@@ -1,0 +1,162 @@
+import { writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { loadConfig } from '../../config/load';
+import { toSpec } from '../../config/spec';
+import { type Child } from '../../services/child';
+import { pauseUpdate, resumeUpdate, type StreamView } from '../../workflows/messages';
+import { workflowId } from '../../workflows/names';
+import { apply } from '../apply/apply';
+import { CliError } from '../failure';
+import type { Io } from '../io';
+import { count } from '../render/text';
+import type { Resources } from '../resources';
+import { waitUntil } from '../streams/wait';
+import { startWorkerProcess } from '../workers';
+import { type Compared, compare } from './compare';
+import { Display, took } from './display';
+import { Random } from './random';
+import { seed } from './seed';
+import { type DemoServers, startServers } from './servers';
+import { type Written, Writer } from './writer';
+
+export interface StoryOptions {
+  readonly io: Io;
+  readonly directory: string;
+  /** How long the shop stays open. */
+  readonly seconds: number;
+}
+
+export interface Told {
+  readonly compared: readonly Compared[];
+  readonly written: Written;
+  readonly servers: DemoServers;
+  readonly file: string;
+  readonly writer: Writer;
+}
+
+export const STREAM = 'shop';
+const STEP_TIMEOUT_MS = 120_000;
+const PAUSE_MS = 3_000;
+
+const CONFIG = `version: "1"
+service: { metrics_port: 0, health_port: 0 }
+streams:
+  - id: ${STREAM}
+    name: the demo's shop
+    source:      { type: mongodb, connection_string: "\${env:DEMO_SOURCE_URI}", database: shop }
+    destination: { type: mongodb, connection_string: "\${env:DEMO_TARGET_URI}" }
+    advanced:    { heartbeat_timeout: 5s }   # how soon a killed worker is noticed
+`;
+
+/** Each step in one line; `resources` holds what has to be closed at the end, however it comes. */
+export async function tell(options: StoryOptions, resources: Resources, signal: AbortSignal): Promise<Told> {
+  const { io, directory, seconds } = options;
+  const display = new Display(io);
+  const say = (line: string): void => display.say(line);
+  const phase = async <T>(work: () => Promise<T>): Promise<T> => {
+    signal.throwIfAborted();
+    return work();
+  };
+
+  say('starting Temporal with its web UI and two databases…');
+  const servers = await startServers(directory, io.env, say, resources);
+  say(`web UI: ${servers.webUi}`);
+
+  let started = Date.now();
+  const rows = await seed(servers.source, new Random(42), signal);
+  say(`filled the source: ${count(rows)} customers, products and orders in ${took(started)}`);
+
+  const file = `${directory}/streams.yaml`;
+  await writeFile(file, CONFIG);
+  const workers = new Workers(options, servers, file, resources);
+  await workers.start();
+  say(`started worker ${workers.pid}`);
+
+  const writer = new Writer(servers.source);
+  writer.start();
+  resources.defer(() => writer.stop());
+  say('the shop opens: orders are placed, moved on and cancelled all the time');
+
+  const { temporal } = servers;
+  const config = loadConfig(file);
+  const applied = await phase(() =>
+    apply(temporal, [toSpec(config, STREAM)], { io, dryRun: false, timeoutMs: STEP_TIMEOUT_MS }),
+  );
+  const [failed] = applied.streams.flatMap(({ error }) => (error === null ? [] : [error]));
+  if (failed !== undefined) throw new CliError(failed.message, failed.remedy);
+  say(`started stream ${STREAM}: copies what is there, then follows what changes`);
+  display.follow(temporal, STREAM, writer.written);
+  resources.defer(() => display.release());
+
+  const open = Date.now();
+  const until = (fraction: number) =>
+    delay(Math.max(0, open + seconds * fraction * 1000 - Date.now()), undefined, { signal });
+  const handle = temporal.client.workflow.getHandle(workflowId(STREAM));
+
+  await until(0.15);
+  const killed = workers.pid;
+  await workers.kill();
+  say(`killed worker ${killed} with SIGKILL, in the middle of its work`);
+  await workers.start();
+  say(`started worker ${workers.pid}: goes on from the last position once Temporal misses the first one's heartbeat`);
+
+  await phase(() => waitUntil(temporal, STREAM, 'snapshot-done', STEP_TIMEOUT_MS, signal));
+  say('the copy is done; from here on changes are followed as they happen');
+
+  await until(0.7);
+  started = Date.now();
+  await phase(() =>
+    handle.executeUpdate<StreamView, [{ reason: string }]>(pauseUpdate.name, { args: [{ reason: 'the demo' }] }),
+  );
+  say(`paused in ${took(started)}: nothing is being written, the shop stays open`);
+  await delay(PAUSE_MS, undefined, { signal });
+  await handle.executeUpdate(resumeUpdate);
+  say('resumed');
+
+  await until(1);
+  await writer.stop();
+  say('the shop closes; waiting for the stream to pass the source as of now');
+  const { target, waitedMs } = await phase(() => waitUntil(temporal, STREAM, 'caught-up', STEP_TIMEOUT_MS, signal));
+  say(`caught up with ${target ?? 'the source'} in ${waitedMs} ms; comparing both sides, byte for byte`);
+  await display.release();
+
+  const compared = await compare(servers.source, servers.target);
+  return { compared, written: writer.written, servers, file, writer };
+}
+
+/** One worker process at a time. */
+class Workers {
+  readonly #options: StoryOptions;
+  readonly #servers: DemoServers;
+  readonly #file: string;
+  #count = 0;
+  #child: Child | undefined;
+
+  constructor(options: StoryOptions, servers: DemoServers, file: string, resources: Resources) {
+    this.#options = options;
+    this.#servers = servers;
+    this.#file = file;
+    resources.defer(async () => this.#child?.stop(10_000));
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  async start(): Promise<void> {
+    const { io, directory } = this.#options;
+    const { temporal, sourceUri, targetUri } = this.#servers;
+    this.#count += 1;
+    this.#child = await startWorkerProcess({
+      io,
+      temporal,
+      file: this.#file,
+      logFile: `${directory}/worker-${this.#count}.log`,
+      env: { DEMO_SOURCE_URI: sourceUri, DEMO_TARGET_URI: targetUri, NODE_ENV: 'production' },
+    });
+  }
+
+  async kill(): Promise<void> {
+    await this.#child?.kill('SIGKILL');
+  }
+}

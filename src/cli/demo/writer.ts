@@ -1,0 +1,82 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type AnyBulkWriteOperation, type Db, Int32, Long } from 'mongodb';
+import { Random } from './random';
+import { order, SIZES, STATES } from './shop';
+
+export interface Written {
+  inserts: number;
+  updates: number;
+  deletes: number;
+}
+
+const EVERY_MS = 100;
+const PER_ROUND = { inserts: 10, updates: 8, stock: 4, deletes: 3 };
+
+/** A shop that is open: orders come in, move on, and some are taken back. */
+export class Writer {
+  readonly written: Written = { inserts: 0, updates: 0, deletes: 0 };
+  readonly #db: Db;
+  readonly #random = new Random(7);
+  readonly #stop = new AbortController();
+  #next: number = SIZES.orders;
+  #oldest = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(db: Db) {
+    this.#db = db;
+  }
+
+  start(): void {
+    this.#running = this.#run(this.#stop.signal);
+    // Whoever stops the writer learns of its failure.
+    this.#running.catch(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#round();
+      await delay(EVERY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #round(): Promise<void> {
+    const random = this.#random;
+    const times = (count: number, make: () => AnyBulkWriteOperation): AnyBulkWriteOperation[] =>
+      Array.from({ length: count }, make);
+    const orders = await this.#db.collection('orders').bulkWrite([
+      ...times(PER_ROUND.inserts, () => ({ insertOne: { document: order(this.#next++, random) } })),
+      ...times(PER_ROUND.updates, () => ({
+        updateOne: {
+          filter: { _id: this.#anOrder() },
+          update: { $set: { state: random.pick(STATES), changed: new Date() }, $inc: { revision: 1 } },
+        },
+      })),
+      ...times(PER_ROUND.deletes, () => ({
+        deleteOne: { filter: { _id: Long.fromNumber(1_000_000 + this.#oldest++) } },
+      })),
+    ]);
+    const products = await this.#db.collection('products').bulkWrite(
+      times(PER_ROUND.stock, () => ({
+        updateOne: {
+          filter: { _id: `sku-${String(random.below(SIZES.products)).padStart(5, '0')}` as never },
+          update: {
+            $inc: { stock: new Int32(-1) },
+            $set: { [`sold.${random.pick(['web', 'app', 'store'])}`]: new Date() },
+          },
+        },
+      })),
+    );
+    this.written.inserts += orders.insertedCount;
+    this.written.updates += orders.modifiedCount + products.modifiedCount;
+    this.written.deletes += orders.deletedCount;
+  }
+
+  #anOrder(): Long {
+    return Long.fromNumber(1_000_000 + this.#oldest + this.#random.below(this.#next - this.#oldest));
+  }
+}

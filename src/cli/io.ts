@@ -1,0 +1,53 @@
+import type { Colors } from 'picocolors/types';
+import { createColors } from 'picocolors';
+
+interface Sink {
+  write(text: string): unknown;
+}
+
+/** What a command may touch of the process; tests give their own. */
+export interface Io {
+  readonly out: Sink;
+  readonly err: Sink;
+  /** Standard output is a terminal: live tables redraw, otherwise they print lines. */
+  readonly tty: boolean;
+  readonly columns: number;
+  readonly paint: Colors;
+  readonly env: NodeJS.ProcessEnv;
+  /** The `tributary` script, to start a worker as a process of its own. */
+  readonly script: string;
+  /** From the first call on, Ctrl-C and SIGTERM abort this signal; a second one ends the process. */
+  interrupted(): AbortSignal;
+}
+
+const wantsColor = (env: NodeJS.ProcessEnv, tty: boolean): boolean =>
+  tty && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+
+export function processIo(script: string, force: () => never): Io {
+  const tty = process.stdout.isTTY;
+  let signal: AbortSignal | undefined;
+  return {
+    out: process.stdout,
+    err: process.stderr,
+    tty,
+    columns: tty ? process.stdout.columns : 120,
+    paint: createColors(wantsColor(process.env, tty)),
+    env: process.env,
+    script,
+    interrupted() {
+      signal ??= onInterrupt(force);
+      return signal;
+    },
+  };
+}
+
+function onInterrupt(force: () => never): AbortSignal {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    if (controller.signal.aborted) force();
+    controller.abort();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  return controller.signal;
+}

@@ -1,0 +1,25 @@
+import type { Colors } from 'picocolors/types';
+import type { Problem } from '../../config/problem';
+import type { Checked } from '../check/check';
+import { findingsTable } from './findings';
+import { grid } from './table';
+
+const place = ({ line, column }: Problem): string =>
+  line === null ? '-' : `${line}${column === null ? '' : `:${column}`}`;
+
+export function checkedTable({ file, problems, findings, streams, connected }: Checked, paint: Colors): string {
+  if (problems.length > 0) {
+    const rows = problems.map((problem) => [
+      place(problem),
+      problem.path === '' ? 'the file' : problem.path,
+      problem.message,
+      problem.remedy,
+    ]);
+    return grid(['LINE', 'PATH', 'PROBLEM', 'REMEDY'], rows, { widths: [null, null, 50, 50] });
+  }
+  const said = `${file}: ${paint.green('valid')}, ${streams.length === 1 ? '1 stream' : `${streams.length} streams`}${
+    streams.length === 0 ? '' : ` (${streams.join(', ')})`
+  }`;
+  if (!connected) return said;
+  return findings.length === 0 ? `${said}; the databases are ready` : `${said}\n\n${findingsTable(findings, paint)}`;
+}

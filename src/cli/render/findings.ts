@@ -1,0 +1,32 @@
+import type { Colors } from 'picocolors/types';
+import type { Finding } from '../../replication/finding';
+import { grid } from './table';
+
+/** A finding of a stream's source, of its destination, or of the stream as a whole. */
+export interface PlacedFinding extends Finding {
+  readonly stream?: string;
+  readonly side?: 'source' | 'destination';
+}
+
+function paintSeverity(paint: Colors, severity: Finding['severity']): string {
+  switch (severity) {
+    case 'error':
+      return paint.red(severity);
+    case 'warning':
+      return paint.yellow(severity);
+    case 'note':
+      return severity;
+  }
+}
+
+export function findingsTable(findings: readonly PlacedFinding[], paint: Colors): string {
+  const placed = findings.some(({ stream }) => stream !== undefined);
+  const rows = findings.map((finding) => [
+    paintSeverity(paint, finding.severity),
+    ...(placed ? [`${finding.stream ?? ''} ${finding.side ?? ''}`.trim()] : []),
+    finding.namespace === undefined ? finding.message : `${finding.namespace}: ${finding.message}`,
+    finding.remedy,
+  ]);
+  const widths = [null, ...(placed ? [null] : []), 60, 50];
+  return grid(['FINDING', ...(placed ? ['WHERE'] : []), 'WHAT', 'REMEDY'], rows, { widths });
+}

@@ -1,0 +1,109 @@
+import type { Colors } from 'picocolors/types';
+import type { CopyProgress } from '../../replication/progress';
+import type { StreamView } from '../../workflows/messages';
+import type { StreamReport } from '../streams/report';
+import { findingsTable } from './findings';
+import { facts, grid } from './table';
+import { age, bar, bytes, count, percent, rate, span } from './text';
+
+const GOOD = new Set(['replicating', 'finalized']);
+const BAD = new Set(['needs_attention', 'retrying', 'unknown']);
+const HEAD = ['STREAM', 'STATUS', 'PROGRESS', 'LAG', 'RATE', 'APPLIED', 'COPIED', 'AT'];
+const RIGHT = [3, 4, 5, 6];
+
+export function paintStatus(paint: Colors, status: string): string {
+  if (GOOD.has(status)) return paint.green(status);
+  return BAD.has(status) ? paint.red(status) : paint.yellow(status);
+}
+
+const lag = (view: StreamView): string => (view.lagMs === null ? '-' : span(view.lagMs));
+const fraction = (copy: CopyProgress): number =>
+  copy.ranges > 0 && copy.rangesDone === copy.ranges ? 1 : Math.min(0.99, copy.rows / Math.max(1, copy.estimatedRows));
+
+export const copyBar = (copy: CopyProgress): string => `${bar(fraction(copy), 12)} ${percent(fraction(copy))}`;
+
+function progress(view: StreamView): string {
+  if (view.phase === 'prepare') return 'preparing';
+  if (view.phase === 'snapshot') return view.copy === null ? 'planning' : copyBar(view.copy);
+  return view.copy === null ? '-' : 'copy done';
+}
+
+function currentRate(view: StreamView): string {
+  return rate(view.phase === 'snapshot' ? (view.copy?.rowsPerSecond ?? 0) : view.changesPerSecond);
+}
+
+/** One line per stream; the same columns in `list`, `watch` and the demo. */
+export function streamsTable(reports: readonly StreamReport[], paint: Colors): string {
+  if (reports.length === 0) return 'no streams; start some with `tributary apply -f FILE`';
+  const rows = reports.map(({ stream, status, view }) =>
+    view === null
+      ? [stream, paintStatus(paint, status), '-', '-', '-', '-', '-', 'no worker answers']
+      : [
+          stream,
+          paintStatus(paint, status),
+          progress(view),
+          lag(view),
+          currentRate(view),
+          count(view.totals.applied),
+          view.copy === null ? '-' : count(view.copy.rows),
+          view.at ?? '-',
+        ],
+  );
+  return grid(HEAD, rows, { right: RIGHT });
+}
+
+/** Everything about one stream. */
+export function streamDetails(report: StreamReport, paint: Colors): string {
+  const { workflow, view } = report;
+  const blocks = [
+    facts([
+      ['stream', report.stream],
+      ['status', paintStatus(paint, report.status)],
+      ...(view === null ? [] : viewFacts(view)),
+      ['workflow', `${workflow.id} (${workflow.execution}, started ${age(workflow.startedAt)} ago)`],
+      ['task queue', `${workflow.taskQueue}${report.worker === 'silent' ? ': no worker answers' : ''}`],
+    ]),
+  ];
+  if (view !== null) blocks.push(...viewBlocks(view, paint));
+  return blocks.join('\n\n');
+}
+
+function viewFacts(view: StreamView): [string, string | null][] {
+  const { totals, copy } = view;
+  return [
+    ['name', view.name === view.stream ? null : view.name],
+    ['phase', view.phase],
+    ['source', view.source],
+    ['destination', view.destination],
+    ['position', view.at],
+    ['lag', lag(view)],
+    ['rate', `${rate(view.changesPerSecond)} changes`],
+    ['changes', `${count(totals.applied)} applied of ${count(totals.read)} read, ${bytes(totals.bytes)}`],
+    ['skipped', totals.skipped === 0 ? null : `${count(totals.skipped)} applied before`],
+    ['schema', totals.schemaChanges === 0 ? null : `${count(totals.schemaChanges)} schema changes`],
+    ['copy', copy === null ? null : copyFacts(copy)],
+    ['epoch', `${view.epoch} (${view.legs} legs, configuration ${view.revision})`],
+  ];
+}
+
+function copyFacts(copy: CopyProgress): string {
+  const left = copy.secondsLeft === null || fraction(copy) === 1 ? '' : `, ${span(copy.secondsLeft * 1000)} left`;
+  return `${copyBar(copy)}  ${count(copy.rows)} rows, ${bytes(copy.bytes)}, ${copy.rangesDone} of ${copy.ranges} ranges${left}`;
+}
+
+function viewBlocks(view: StreamView, paint: Colors): string[] {
+  const blocks: string[] = [];
+  const names = Object.entries(view.namespaces);
+  if (names.length > 0) {
+    blocks.push(grid(['NAMESPACE', 'STATUS'], names));
+    if (view.namespaceCount > names.length) blocks.push(`… of ${count(view.namespaceCount)} namespaces`);
+  }
+  if (view.findings.length > 0) blocks.push(findingsTable(view.findings, paint));
+  if (view.failure !== null) {
+    const { code, message, remedy, at } = view.failure;
+    const repeated = view.failures > 1 ? `, ${count(view.failures)} in a row` : '';
+    blocks.push(`${paint.red(`last failure (${code}, ${age(at)} ago${repeated})`)}: ${message}`);
+    if (remedy !== '') blocks.push(`  ${remedy}`);
+  }
+  return blocks;
+}

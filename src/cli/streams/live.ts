@@ -1,0 +1,24 @@
+import type { CopyProgress, LegProgress, Totals } from '../../replication/progress';
+import type { StreamView } from '../../workflows/messages';
+
+/** A view with what a running leg or copy last reported. */
+export function withLive(view: StreamView, progress: LegProgress | CopyProgress): StreamView {
+  if ('rowsPerSecond' in progress) return { ...view, copy: progress };
+  return {
+    ...view,
+    at: progress.at,
+    lagMs: progress.lagMs,
+    changesPerSecond: progress.changesPerSecond,
+    progress,
+    totals: sum(view.totals, progress.totals),
+  };
+}
+
+/** The view holds what earlier legs returned; the heartbeat counts the running leg alone. */
+const sum = (a: Totals, b: Totals): Totals => ({
+  read: a.read + b.read,
+  applied: a.applied + b.applied,
+  skipped: a.skipped + b.skipped,
+  bytes: a.bytes + b.bytes,
+  schemaChanges: a.schemaChanges + b.schemaChanges,
+});

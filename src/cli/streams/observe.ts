@@ -1,0 +1,101 @@
+import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
+import { defaultPayloadConverter, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import type { CopyProgress, LegProgress } from '../../replication/progress';
+import { statusQuery, type StreamView } from '../../workflows/messages';
+import { SEARCH_ATTRIBUTES, WORKFLOW_TYPE, workflowId } from '../../workflows/names';
+import type { StreamStatus } from '../../workflows/state';
+import type { Temporal } from '../temporal';
+import { withLive } from './live';
+import type { Execution, StreamReport } from './report';
+
+const STATUS = defineSearchAttributeKey(SEARCH_ATTRIBUTES.status, SearchAttributeType.KEYWORD);
+const PREFIX = workflowId('');
+const QUERY_TIMEOUT_MS = 2_500;
+
+const EXECUTIONS: Readonly<Record<string, Execution>> = {
+  RUNNING: 'running',
+  CONTINUED_AS_NEW: 'running',
+  COMPLETED: 'completed',
+  FAILED: 'failed',
+  CANCELLED: 'cancelled',
+  TERMINATED: 'terminated',
+  TIMED_OUT: 'timed_out',
+};
+
+/** What a list and a description have in common. */
+type Info = Pick<
+  WorkflowExecutionInfo,
+  'workflowId' | 'runId' | 'taskQueue' | 'startTime' | 'typedSearchAttributes'
+> & {
+  readonly status: { readonly name: string };
+};
+
+export interface ListOptions {
+  /** Streams that have ended too. */
+  readonly all?: boolean;
+}
+
+/** What Temporal knows, with each stream's own answer where a worker is there to give it. */
+export async function listStreams(temporal: Temporal, { all = false }: ListOptions = {}): Promise<StreamReport[]> {
+  const latest = new Map<string, WorkflowExecutionInfo>();
+  const query = `WorkflowType = "${WORKFLOW_TYPE}"${all ? '' : ' AND ExecutionStatus = "Running"'}`;
+  for await (const info of temporal.client.workflow.list({ query })) {
+    if (!info.workflowId.startsWith(PREFIX)) continue;
+    const known = latest.get(info.workflowId);
+    if (known === undefined || known.startTime < info.startTime) latest.set(info.workflowId, info);
+  }
+  const infos = [...latest.values()].sort((a, b) => (a.workflowId < b.workflowId ? -1 : 1));
+  return Promise.all(infos.map(async (info) => reportOf(info, await ask(temporal, info.workflowId), [])));
+}
+
+/** One stream, with the progress of the leg that is running now. Rejects when Temporal does not know it. */
+export async function observe(temporal: Temporal, stream: string): Promise<StreamReport> {
+  const id = workflowId(stream);
+  const [description, view] = await Promise.all([temporal.client.workflow.getHandle(id).describe(), ask(temporal, id)]);
+  return reportOf(description, view, heartbeats(description));
+}
+
+/** Null when no worker answers in time. */
+async function ask(temporal: Temporal, id: string): Promise<StreamView | null> {
+  const { client } = temporal;
+  return client
+    .withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => client.workflow.getHandle(id).query(statusQuery))
+    .catch(() => null);
+}
+
+/** Heartbeats of what runs now. Stream workflows use the default payload converter: nothing in them is a secret. */
+function heartbeats(description: WorkflowExecutionDescription): (LegProgress | CopyProgress)[] {
+  const pending = description.raw.pendingActivities ?? [];
+  return pending.flatMap(({ heartbeatDetails }) => {
+    const payload = heartbeatDetails?.payloads?.[0];
+    const details: unknown = payload == null ? undefined : defaultPayloadConverter.fromPayload(payload);
+    return isProgress(details) ? [details] : [];
+  });
+}
+
+const isProgress = (value: unknown): value is LegProgress | CopyProgress =>
+  typeof value === 'object' && value !== null && ('changesPerSecond' in value || 'rowsPerSecond' in value);
+
+function reportOf(
+  info: Info,
+  view: StreamView | null,
+  progress: readonly (LegProgress | CopyProgress)[],
+): StreamReport {
+  const execution = EXECUTIONS[info.status.name] ?? 'unknown';
+  const live = execution === 'running' && view !== null && progress.length > 0;
+  const known = info.typedSearchAttributes.get(STATUS);
+  return {
+    stream: info.workflowId.slice(PREFIX.length),
+    status: view?.status ?? (known as StreamStatus | undefined) ?? 'unknown',
+    workflow: {
+      id: info.workflowId,
+      runId: info.runId,
+      taskQueue: info.taskQueue,
+      execution,
+      startedAt: info.startTime.toISOString(),
+    },
+    worker: view === null ? 'silent' : 'answers',
+    live,
+    view: live ? progress.reduce(withLive, view) : view,
+  };
+}

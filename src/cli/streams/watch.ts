@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Io } from '../io';
+import type { Format } from '../output';
+import { emit } from '../output';
+import { Screen } from '../render/screen';
+import { streamsTable } from '../render/streams';
+import type { Temporal } from '../temporal';
+import { listStreams, observe } from './observe';
+import type { StreamReport } from './report';
+
+const REDRAW_MS = 1_000;
+
+/** Draws until the signal aborts or the one stream that is watched has ended. */
+export async function watch(
+  temporal: Temporal,
+  io: Io,
+  format: Format,
+  id: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const screen = new Screen(io);
+  while (!signal.aborted) {
+    const reports = id === undefined ? await detailed(temporal) : [await observe(temporal, id)];
+    if (format === 'table') draw(screen, io, reports);
+    else for (const report of reports) line(io, format, report);
+    if (id !== undefined && reports.every(({ workflow }) => workflow.execution !== 'running')) return;
+    await delay(REDRAW_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** The list with the progress of running legs. */
+const detailed = async (temporal: Temporal): Promise<StreamReport[]> =>
+  Promise.all((await listStreams(temporal)).map(({ stream }) => observe(temporal, stream)));
+
+function draw(screen: Screen, io: Io, reports: readonly StreamReport[]): void {
+  const failures = reports.flatMap(({ stream, view }) =>
+    view?.failure == null || view.failures === 0
+      ? []
+      : [
+          `${io.paint.red(stream)}: ${view.failure.message}${view.failure.remedy === '' ? '' : `\n  ${view.failure.remedy}`}`,
+        ],
+  );
+  const key = reports.map(({ stream, status, view }) => `${stream} ${status} ${view?.totals.applied ?? ''}`).join('\n');
+  screen.draw([streamsTable(reports, io.paint), ...failures].join('\n'), key);
+}
+
+/** For programs: one JSON object per line, or YAML documents. */
+function line(io: Io, format: 'json' | 'yaml', report: StreamReport): void {
+  if (format === 'json') io.out.write(`${JSON.stringify(report)}\n`);
+  else {
+    io.out.write('---\n');
+    emit(io, 'yaml', report, () => '');
+  }
+}

@@ -1,0 +1,98 @@
+import { mkdir } from 'node:fs/promises';
+import { durationMs } from '../../config/duration';
+import type { Config } from '../../config/schema';
+import { toSpec } from '../../config/spec';
+import { type Child, lastLines } from '../../services/child';
+import { startTemporal } from '../../services/temporal';
+import { SEARCH_ATTRIBUTES } from '../../workflows/names';
+import { apply } from '../apply/apply';
+import { CliError } from '../failure';
+import type { Io } from '../io';
+import { emit, type Format, remark } from '../output';
+import { appliedTable } from '../render/plan';
+import { watch } from '../streams/watch';
+import { Resources } from '../resources';
+import { connectTemporal, type Temporal } from '../temporal';
+import { homeDirectory, startWorkerProcess } from '../workers';
+
+export interface UpOptions {
+  readonly io: Io;
+  readonly file: string;
+  readonly profile: string | undefined;
+  readonly format: Format;
+}
+
+const PORT = 7233;
+const UI_PORT = 8233;
+const APPLY_TIMEOUT_MS = 60_000;
+/** Beyond the worker's own grace, in which it hands its positions back. */
+const STOP_MARGIN_MS = 5_000;
+
+export async function up(options: UpOptions, config: Config, signal: AbortSignal): Promise<void> {
+  const { io, file, profile, format } = options;
+  const home = homeDirectory(io.env, 'up');
+  await mkdir(home, { recursive: true });
+  await using resources = new Resources();
+  const temporal = await reachTemporal(options, home, resources);
+
+  const logFile = `${home}/worker.log`;
+  const worker = await startWorkerProcess({ io, temporal, profile, file, logFile });
+  const graceMs = durationMs(config.service.graceful_shutdown_timeout) + STOP_MARGIN_MS;
+  resources.defer(async () => {
+    remark(io, 'draining the worker (Ctrl-C again ends it at once)…');
+    await worker.stop(graceMs);
+  });
+  remark(io, `worker ${worker.pid}, log in ${logFile}`);
+
+  const specs = config.streams.map(({ id }) => toSpec(config, id));
+  const applied = await Promise.race([
+    apply(temporal, specs, { io, dryRun: false, timeoutMs: APPLY_TIMEOUT_MS }),
+    failsWith(worker, logFile, signal),
+  ]);
+  emit(io, format, applied, (data) => `${appliedTable(data, io.paint)}\n`);
+  await Promise.race([watch(temporal, io, format, undefined, signal), failsWith(worker, logFile, signal)]);
+}
+
+/** The server that is configured; an embedded one when nothing is configured and none answers. */
+async function reachTemporal(options: UpOptions, home: string, resources: Resources): Promise<Temporal> {
+  const { io, profile } = options;
+  const configured = io.env['TEMPORAL_ADDRESS'] !== undefined || profile !== undefined;
+  const found = await connectTemporal({ env: io.env, profile }).catch((error: unknown) => {
+    if (configured) throw error;
+    return undefined;
+  });
+  if (found !== undefined) return resources.use(found);
+
+  const server = resources.use(
+    await startTemporal(
+      {
+        own: true,
+        dbFilename: `${home}/temporal.db`,
+        port: PORT,
+        uiPort: UI_PORT,
+        searchAttributes: Object.fromEntries(
+          Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 'Keyword' as const]),
+        ),
+      },
+      (line) => remark(io, line),
+    ),
+  );
+  remark(io, `Temporal at ${server.address}, web UI at ${server.uiUrl ?? '-'}`);
+  if (server.address !== `127.0.0.1:${PORT}`)
+    remark(io, `for other terminals: export TEMPORAL_ADDRESS=${server.address}`);
+  return resources.use(
+    await connectTemporal({
+      env: { ...io.env, TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: server.namespace },
+    }),
+  );
+}
+
+/** Rejects when the worker ends by itself. */
+async function failsWith(worker: Child, logFile: string, signal: AbortSignal): Promise<never> {
+  await worker.exited;
+  if (signal.aborted) return new Promise<never>(() => undefined);
+  throw new CliError(
+    `the worker ended with ${worker.ending ?? 'no status'}; its last lines:\n${await lastLines(logFile)}`,
+    `see ${logFile}`,
+  );
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import { processIo } from './cli/io';
+import { main } from './cli/main';
+
+// A reader that went away (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+const io = processIo(__filename, () => process.exit(130));
+void main(process.argv.slice(2), io).then((status) => {
+  process.exitCode = status;
+});
