@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { UUID, type MongoClient } from 'mongodb';
+import { codeOf } from '../../mongodb/errors';
+import type { SchemaChange } from '../../replication/change';
+import type { Log } from '../../replication/connector';
+import { splitNamespace, type Namespace } from '../../replication/namespace';
+import type { Position } from '../../replication/position';
+import type { Fence } from './fence';
+import type { Namespaces } from './namespaces';
+import { samePosition, storePosition, type NamespaceDocument, type StoredBarrier } from './records';
+import { present } from './targets';
+
+const MISMATCH = 361;
+
+/** Applies schema changes: the intent first, then the change, then the identities. Any of it may be run again after a crash. */
+export class Alterations {
+  #byIdentity: Promise<boolean> | undefined;
+
+  constructor(
+    private readonly client: MongoClient,
+    private readonly fence: Fence,
+    private readonly namespaces: Namespaces,
+    private readonly probeDatabase: string,
+    private readonly log: Log,
+  ) {}
+
+  async alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void> {
+    const at = storePosition(position);
+    const { barrier } = await this.fence.record(signal);
+    if (barrier?.state === 'done' && samePosition(barrier.position, at)) return;
+    const intent: StoredBarrier = { position: at, state: 'intent', touches: this.#touches(change) };
+    await this.fence.update({ $set: { barrier: intent } }, signal);
+    await this.#run(change, signal);
+    await this.fence.update({ $set: { barrier: { ...intent, state: 'done' } } }, signal);
+  }
+
+  #touches({ op, namespace, to }: SchemaChange): Namespace[] {
+    switch (op) {
+      case 'drop_database':
+        return this.#inDatabase(namespace).map(({ source }) => source);
+      case 'rename':
+        return to === undefined ? [namespace] : [namespace, to];
+      case 'create':
+      case 'drop':
+        return [namespace];
+      case 'enter':
+      case 'leave':
+      case 'other':
+        return [];
+    }
+  }
+
+  async #run(change: SchemaChange, signal: AbortSignal): Promise<void> {
+    switch (change.op) {
+      case 'create':
+        await this.#create(change, signal);
+        return;
+      case 'drop':
+        await this.#drop([change.namespace], signal);
+        return;
+      case 'drop_database':
+        await this.#drop(
+          this.#inDatabase(change.namespace).map(({ source }) => source),
+          signal,
+        );
+        return;
+      case 'rename':
+        if (change.to !== undefined) await this.#rename(change.namespace, change.to, signal);
+        return;
+      // A copy, or a policy, which the stream decides; it comes back as one of the others.
+      case 'enter':
+      case 'leave':
+      case 'other':
+    }
+  }
+
+  #inDatabase(name: Namespace): NamespaceDocument[] {
+    const { database } = splitNamespace(name);
+    return this.namespaces
+      .all()
+      .filter(({ source, identity }) => identity !== null && splitNamespace(source).database === database);
+  }
+
+  /** The copy may have made it already, when the change lies in its overlap. */
+  async #create({ namespace, options }: SchemaChange, signal: AbortSignal): Promise<void> {
+    const known = this.namespaces.get(namespace);
+    if (known?.identity != null && (await this.#present(known.target, signal))?.identity === known.identity) return;
+    await this.namespaces.enter(namespace, { options }, signal);
+  }
+
+  async #drop(sources: readonly Namespace[], signal: AbortSignal): Promise<void> {
+    for (const source of sources) {
+      const known = this.namespaces.get(source);
+      if (known?.identity == null) continue;
+      const { database, collection } = splitNamespace(known.target);
+      await this.#asRecorded(known, signal, (guard) =>
+        this.client.db(database).command({ drop: collection, ...guard }, { signal }),
+      );
+    }
+    const gone = sources.flatMap((source) => {
+      const known = this.namespaces.get(source);
+      return known === undefined ? [] : [{ ...known, identity: null, partial: false, held: [] }];
+    });
+    await this.namespaces.save(gone, signal);
+  }
+
+  async #rename(source: Namespace, to: Namespace, signal: AbortSignal): Promise<void> {
+    const known = this.namespaces.get(source);
+    // Renamed before the copy began: the copy has found it under its new name.
+    if (known?.identity == null) return;
+    const occupied = this.namespaces.get(to);
+    if (known.partial && occupied?.identity != null && !occupied.partial) return this.#drop([source], signal);
+
+    const target = this.namespaces.nameOf(to);
+    if (target !== known.target && (await this.#present(known.target, signal)) !== undefined)
+      await this.#asRecorded(known, signal, (guard) =>
+        this.client
+          .db('admin')
+          .command({ renameCollection: known.target, to: target, dropTarget: true, ...guard }, { signal }),
+      );
+    const now = await this.#present(target, signal);
+    // Gone from both names: somebody else took it away, which the next claim will see.
+    if (now === undefined) return;
+    await this.namespaces.save(
+      [
+        { ...known, identity: null, partial: false, held: [] },
+        { ...known, ...this.namespaces.named(to), identity: now.identity },
+      ],
+      signal,
+    );
+  }
+
+  async #present(target: Namespace, signal: AbortSignal) {
+    return (await present(this.client, [target], signal)).get(target);
+  }
+
+  /** Where the server can, only the very collection that was recorded is touched: a successor may have made another since. */
+  async #asRecorded(
+    known: NamespaceDocument,
+    signal: AbortSignal,
+    run: (guard: { collectionUUID?: UUID }) => Promise<unknown>,
+  ): Promise<void> {
+    this.#byIdentity ??= this.#probe(signal);
+    const guarded = (await this.#byIdentity) && known.identity !== '' && known.identity !== null;
+    try {
+      await run(guarded ? { collectionUUID: new UUID(known.identity) } : {});
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== 26 && code !== MISMATCH) throw error;
+      if (code === MISMATCH) this.log('warn', 'schema_change_skipped', { namespace: known.source });
+    }
+  }
+
+  /** Whether a drop that names an identity leaves other collections alone; asked with one that does not exist. */
+  async #probe(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.client
+        .db(this.probeDatabase)
+        .command({ drop: `probe-${randomUUID()}`, collectionUUID: new UUID() }, { signal });
+      return false;
+    } catch (error) {
+      return codeOf(error) === MISMATCH;
+    }
+  }
+}

@@ -1,0 +1,235 @@
+import type { MongoClient } from 'mongodb';
+import type { SchemaChange } from '../../replication/change';
+import type { Log } from '../../replication/connector';
+import type {
+  Claim,
+  LanePart,
+  LaneRecord,
+  Ledger,
+  LoadPart,
+  RangeRecord,
+  Written,
+} from '../../replication/destination';
+import type { Finding } from '../../replication/finding';
+import type { Namespace } from '../../replication/namespace';
+import type { Position } from '../../replication/position';
+import type { Range, SourceNamespace } from '../../replication/source';
+import { Alterations } from './alter';
+import { Fence } from './fence';
+import { Indexes } from './indexes';
+import { Lane, outward, type WriterOptions } from './lane';
+import { Layout } from './layout';
+import { Loader } from './loader';
+import { Namespaces } from './namespaces';
+import { newRange, readLane, readPosition, readRange, storePosition, belongsTo } from './records';
+import type { LaneDocument, LoaderDocument } from './records';
+import type { Renames } from './renames';
+import { FixedSession } from './session';
+import type { Store } from './store';
+import type { Holdings } from './takeover';
+import type { Target } from './targets';
+
+export interface ClaimOptions {
+  readonly client: MongoClient;
+  readonly store: Store;
+  readonly stream: string;
+  readonly epoch: number;
+  readonly rename: Renames;
+  readonly ledgerDatabase: string;
+  readonly createOptions: boolean;
+  readonly buildIndexes: boolean;
+  readonly log: Log;
+}
+
+/** The right to write for one stream at one epoch. */
+export class MongodbClaim implements Claim {
+  readonly #writer: WriterOptions;
+  readonly #fence: Fence;
+  readonly #namespaces: Namespaces;
+  readonly #alterations: Alterations;
+  readonly #indexes: Indexes;
+  readonly #layout: Layout;
+  readonly #lanes = new Map<number, Lane>();
+  readonly #loaders = new Map<number, Promise<Loader>>();
+  readonly #loaderRecords: readonly LoaderDocument[];
+  /** Namespaces whose copy has met rows that were there before. */
+  readonly #merging = new Set<Namespace>();
+  #ledger: Ledger;
+
+  private constructor(
+    private readonly options: ClaimOptions,
+    holdings: Holdings,
+  ) {
+    const { client, store, stream, epoch, rename, ledgerDatabase, log } = options;
+    this.#writer = { store, stream, epoch };
+    const session = new FixedSession(client, { id: holdings.stream.session, epoch, phase: 'write' });
+    this.#fence = new Fence(store, stream, epoch, session);
+    this.#namespaces = new Namespaces(client, this.#fence, rename, options.createOptions);
+    this.#alterations = new Alterations(client, this.#fence, this.#namespaces, ledgerDatabase, log);
+    this.#indexes = new Indexes(client, this.#fence, this.#namespaces, log);
+    this.#layout = new Layout(this.#fence);
+    this.#loaderRecords = holdings.records.filter((record) => record.kind === 'loader');
+    this.#ledger = emptyLedger(epoch);
+  }
+
+  static async open(options: ClaimOptions, holdings: Holdings, signal: AbortSignal): Promise<MongodbClaim> {
+    const claim = new MongodbClaim(options, holdings);
+    const { barrier, lowWater } = holdings.stream;
+    const touched = new Set(barrier?.state === 'intent' ? barrier.touches : []);
+    const [displaced, ranges] = await Promise.all([
+      claim.#namespaces.load(touched, signal),
+      options.store.rangesOf(options.stream, signal),
+    ]);
+    const lanes = holdings.records.filter((record) => record.kind === 'lane');
+    claim.#ledger = {
+      epoch: options.epoch,
+      lowWater: readPosition(lowWater),
+      lanes: claim.#open(lanes, holdings.stream.lanes),
+      barrier: barrier && { position: readPosition(barrier.position) as Position, state: barrier.state },
+      ranges: ranges.map(readRange),
+      displaced,
+    };
+    return claim;
+  }
+
+  get ledger(): Ledger {
+    return this.#ledger;
+  }
+
+  #open(records: readonly LaneDocument[], count: number): LaneRecord[] {
+    const inForce = records.filter(({ lane }) => lane < count).sort((a, b) => a.lane - b.lane);
+    // A lane keeps its session for as long as the claim: its numbers must not begin anew.
+    for (const record of inForce)
+      if (!this.#lanes.has(record.lane)) this.#lanes.set(record.lane, new Lane(this.#writer, record));
+    return inForce.map(readLane);
+  }
+
+  async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#namespaces.prepare(namespaces, signal));
+  }
+
+  async discard(namespace: Namespace, signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#namespaces.discard(namespace, signal), namespace);
+    this.#merging.delete(namespace);
+  }
+
+  async plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]> {
+    return guarded(async () => {
+      const { store, stream, epoch } = this.options;
+      const sources = [...ranges.keys()];
+      const [last] = await store.ranges.find(belongsTo(stream), { signal }).sort({ number: -1 }).limit(1).toArray();
+      let number = last === undefined ? 0 : last.number + 1;
+      const records = [...ranges].flatMap(([name, list]) =>
+        list.map((range) => newRange({ stream, epoch }, number++, name, range)),
+      );
+      await this.#fence.transaction(
+        { $set: { planned: new Date() } },
+        async (session) => {
+          await store.ranges.updateMany(
+            { ...belongsTo(stream), namespace: { $in: sources }, replaced: false },
+            { $set: { replaced: true } },
+            { session },
+          );
+          if (records.length > 0) await store.ranges.insertMany(records, { session });
+        },
+        signal,
+      );
+      // A new copy takes the collections that stand there now for its own.
+      await this.#namespaces.adopt(sources, { partial: false }, signal);
+      return (await store.rangesOf(stream, signal)).map(readRange);
+    });
+  }
+
+  async load(part: LoadPart, signal: AbortSignal): Promise<Written> {
+    const source = part.range.namespace;
+    return guarded(async () => {
+      const loader = await this.#loader(part.loader, signal);
+      const target = await this.#namespaces.target(source, true, signal);
+      const { met, ...written } = await loader.load(part, target, this.#merging.has(source), signal);
+      if (met) this.#merging.add(source);
+      return written;
+    }, source);
+  }
+
+  #loader(number: number, signal: AbortSignal): Promise<Loader> {
+    let loader = this.#loaders.get(number);
+    if (loader === undefined) {
+      loader = this.#layout
+        .loader(number, this.#loaderRecords, signal)
+        .then((record) => new Loader(this.#writer, record));
+      loader.catch(() => this.#loaders.delete(number));
+      this.#loaders.set(number, loader);
+    }
+    return loader;
+  }
+
+  async apply(part: LanePart, signal: AbortSignal): Promise<Written> {
+    return guarded(async () => {
+      const lane = this.#lanes.get(part.lane);
+      if (lane === undefined) throw new RangeError('the layout in force has no such lane');
+      return lane.apply(part, await this.#targets(part, signal), signal);
+    });
+  }
+
+  async #targets(part: LanePart, signal: AbortSignal): Promise<ReadonlyMap<Namespace, Target>> {
+    const targets = new Map<Namespace, Target>();
+    for (const { namespace } of part.changes)
+      if (!targets.has(namespace))
+        targets.set(
+          namespace,
+          this.#namespaces.known(namespace) ?? (await this.#namespaces.target(namespace, part.inStep, signal)),
+        );
+    return targets;
+  }
+
+  async advance(position: Position, signal: AbortSignal): Promise<void> {
+    await guarded(() =>
+      this.#fence.update({ $set: { lowWater: storePosition(position) }, $inc: { sequence: 1 } }, signal),
+    );
+  }
+
+  async alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#alterations.alter(change, position, signal), change.namespace);
+  }
+
+  async layout(lanes: number, signal: AbortSignal): Promise<readonly LaneRecord[]> {
+    return guarded(async () => this.#open(await this.#layout.change(lanes, signal), lanes));
+  }
+
+  async index(
+    namespaces: readonly SourceNamespace[],
+    report: (done: number, total: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!this.options.buildIndexes) return;
+    await guarded(() => this.#indexes.build(namespaces, report, signal));
+  }
+
+  async finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]> {
+    if (!this.options.buildIndexes) return [];
+    return guarded(() => this.#indexes.finalize(namespaces, signal));
+  }
+
+  close(): void {
+    this.#fence.session.close();
+    for (const lane of this.#lanes.values()) lane.close();
+    for (const loader of this.#loaders.values()) loader.then((opened) => opened.close()).catch(() => undefined);
+  }
+}
+
+const emptyLedger = (epoch: number): Ledger => ({
+  epoch,
+  lowWater: null,
+  lanes: [],
+  barrier: null,
+  ranges: [],
+  displaced: [],
+});
+
+async function guarded<T>(run: () => Promise<T>, namespace?: Namespace): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw outward(error, namespace);
+  }
+}

@@ -1,0 +1,87 @@
+import { document, header } from '../../bson/build';
+import { BsonType } from '../../bson/types';
+import { elements, find, names, slice, type NamedElement } from '../../bson/walk';
+
+const PARTS = names('updatedFields', 'removedFields', 'truncatedArrays', 'disambiguatedPaths');
+const TRUNCATION = names('field', 'newSize');
+
+const SET = header(BsonType.document, '$set');
+const UNSET = header(BsonType.document, '$unset');
+const PUSH = header(BsonType.document, '$push');
+const EMPTY_STRING = Buffer.from([1, 0, 0, 0, 0]);
+const EACH_NOTHING = Buffer.concat([header(BsonType.array, '$each'), document([])]);
+const SLICE = header(BsonType.int32, '$slice');
+
+/**
+ * The updates that do to a row what an `updateDescription` says was done at the source, to be run one after the other;
+ * null where update operators cannot say it (a name with a dot or a dollar sign), so that the row has to be read again.
+ * Values are copied as they are.
+ */
+export function deltaUpdates(delta: Buffer): Buffer[] | null {
+  const [updated, removed, truncated, ambiguous] = find(delta, 0, PARTS);
+  if (ambiguous !== undefined && elements(delta, ambiguous.start).length > 0) return null;
+
+  const updates: Buffer[] = [];
+  const truncations = truncated ? elements(delta, truncated.start) : [];
+  for (const truncation of truncations) {
+    const update = truncate(delta, truncation);
+    if (update === null) return null;
+    updates.push(update);
+  }
+
+  const unset: Buffer[] = [];
+  for (const path of removed ? elements(delta, removed.start) : []) {
+    const name = delta.toString('utf8', path.start + 4, path.end - 1);
+    if (!addressable(name)) return null;
+    unset.push(header(BsonType.string, name), EMPTY_STRING);
+  }
+
+  const sets: Buffer[][] = [];
+  let run: Buffer[] = [];
+  let last = new Map<string, string>();
+  for (const field of updated ? elements(delta, updated.start) : []) {
+    if (!addressable(field.name)) return null;
+    const dot = field.name.lastIndexOf('.');
+    const parent = field.name.slice(0, Math.max(dot, 0));
+    const name = field.name.slice(dot + 1);
+    const before = last.get(parent);
+    // The server adds the new fields of one `$set` in the order of their names, the source in the order given here.
+    if (before !== undefined && !ascending(before, name)) {
+      sets.push(run);
+      run = [];
+      last = new Map();
+    }
+    last.set(parent, name);
+    run.push(header(field.type, field.name), slice(delta, field));
+  }
+  if (run.length > 0) sets.push(run);
+
+  const first = sets.shift();
+  const head = [
+    ...(unset.length > 0 ? [UNSET, document(unset)] : []),
+    ...(first === undefined ? [] : [SET, document(first)]),
+  ];
+  if (head.length > 0) updates.push(document(head));
+  for (const fields of sets) updates.push(document([SET, document(fields)]));
+  return updates;
+}
+
+function truncate(delta: Buffer, truncation: NamedElement): Buffer | null {
+  const [field, newSize] = find(delta, truncation.start, TRUNCATION);
+  if (field === undefined || newSize?.type !== BsonType.int32) return null;
+  const name = delta.toString('utf8', field.start + 4, field.end - 1);
+  if (!addressable(name)) return null;
+  const keep = document([EACH_NOTHING, SLICE, slice(delta, newSize)]);
+  return document([PUSH, document([header(BsonType.document, name), keep])]);
+}
+
+const addressable = (path: string): boolean =>
+  path.split('.').every((name) => name !== '' && !name.startsWith('$')) && !path.includes('\0');
+
+const isNumber = (name: string): boolean => /^\d+$/u.test(name);
+
+/** Whether the server, by text or by number, would put `b` after `a`. Where the two disagree the answer is no. */
+function ascending(a: string, b: string): boolean {
+  if (Buffer.compare(Buffer.from(a), Buffer.from(b)) >= 0) return false;
+  return !(isNumber(a) && isNumber(b)) || BigInt(a) < BigInt(b);
+}

@@ -1,0 +1,128 @@
+import type { MongoClient } from 'mongodb';
+import type { MongodbDestinationConfig } from '../../config/schema';
+import { classify } from '../../mongodb/errors';
+import type { ConnectorContext } from '../../replication/connector';
+import type { Claim, ClaimRequest, Destination, DestinationTraits } from '../../replication/destination';
+import type { Finding } from '../../replication/finding';
+import { splitNamespace, type Namespace } from '../../replication/namespace';
+import type { Position } from '../../replication/position';
+import { MongodbClaim } from './claim';
+import { inspectDestination } from './inspect';
+import { readPosition } from './records';
+import { badRenames, renames, type Renames } from './renames';
+import { Store } from './store';
+import { takeOver } from './takeover';
+import { present } from './targets';
+
+export const traits: DestinationTraits = {
+  kind: 'mongodb',
+  accepts: ['bson'],
+  transactions: true,
+  deltas: true,
+  maxChanges: 1_000,
+  maxBytes: 8 * 1024 * 1024,
+};
+
+export class MongodbDestination implements Destination {
+  readonly traits = traits;
+  readonly #store: Store;
+  readonly #rename: Renames;
+  readonly #claims = new Set<MongodbClaim>();
+
+  constructor(
+    private readonly client: MongoClient,
+    private readonly config: MongodbDestinationConfig,
+    private readonly context: ConnectorContext,
+  ) {
+    this.#store = new Store(client, config.options.ledger_database);
+    this.#rename = renames(config.namespaces, config.database);
+  }
+
+  async inspect(signal: AbortSignal): Promise<readonly Finding[]> {
+    return outward(async () => [
+      ...badRenames(this.config.namespaces).map(badRename),
+      ...(await inspectDestination(
+        this.client,
+        { ledger: this.config.options.ledger_database, target: this.config.database },
+        signal,
+      )),
+    ]);
+  }
+
+  target(namespace: Namespace): Namespace {
+    return this.#rename(namespace);
+  }
+
+  async occupied(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Namespace[]> {
+    return outward(async () => {
+      const there = await present(this.client, namespaces.map(this.#rename), signal);
+      const occupied: Namespace[] = [];
+      for (const name of namespaces) {
+        const target = this.#rename(name);
+        if (!there.has(target)) continue;
+        const { database, collection } = splitNamespace(target);
+        const row = await this.client
+          .db(database)
+          .collection(collection)
+          .findOne({}, { projection: { _id: 1 }, raw: true, signal });
+        if (row !== null) occupied.push(name);
+      }
+      return occupied;
+    });
+  }
+
+  async claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim> {
+    return outward(async () => {
+      const holdings = await takeOver(this.#store, request, signal);
+      const { ledger_database: ledgerDatabase, create_options: createOptions, indexes } = this.config.options;
+      const claim = await MongodbClaim.open(
+        {
+          client: this.client,
+          store: this.#store,
+          stream: request.stream,
+          epoch: request.epoch,
+          rename: this.#rename,
+          ledgerDatabase,
+          createOptions,
+          buildIndexes: indexes,
+          log: this.context.log,
+        },
+        holdings,
+        signal,
+      );
+      this.#claims.add(claim);
+      return claim;
+    });
+  }
+
+  async peek(
+    stream: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly epoch: number; readonly lowWater: Position | null } | null> {
+    return outward(async () => {
+      const record = await this.#store.stream(stream, signal);
+      return record && { epoch: record.epoch, lowWater: readPosition(record.lowWater) };
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const claim of this.#claims) claim.close();
+    this.#claims.clear();
+    await this.client.close(true);
+  }
+}
+
+async function outward<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw classify(error, { role: 'destination' });
+  }
+}
+
+const badRename = (pattern: string): Finding => ({
+  severity: 'error',
+  code: 'bad_rename',
+  message: `the new name of "${pattern}" in the destination's namespaces has more * than the pattern`,
+  remedy: 'Use at most as many * in the new name as in the pattern.',
+});

@@ -1,0 +1,28 @@
+import { document, header } from '../../bson/build';
+import { BsonType } from '../../bson/types';
+import { walk } from '../../bson/walk';
+
+const SET = header(BsonType.document, '$set');
+const ZEROS = Buffer.alloc(8);
+/** End of a field's name and a value of eight zero bytes: what every empty timestamp looks like. */
+const TRACE = Buffer.alloc(9);
+
+/**
+ * The server fills in `Timestamp(0, 0)` at the top of a row that is inserted or replaced, but not in an update.
+ * Answers with the update that puts it back; null when the row has none; `impossible` where no update can name the field.
+ */
+export function emptyTimestamps(row: Buffer): Buffer | null | 'impossible' {
+  if (!row.includes(TRACE)) return null;
+  const fields: Buffer[] = [];
+  const impossible: string[] = [];
+  walk(row, 0, (type, nameStart, nameEnd, start, end) => {
+    if (type !== BsonType.timestamp || ZEROS.compare(row, start, end) !== 0) return false;
+    const name = row.toString('utf8', nameStart, nameEnd);
+    if (name === '_id') return false;
+    if (name === '' || name.startsWith('$') || name.includes('.')) impossible.push(name);
+    fields.push(header(type, name), ZEROS);
+    return false;
+  });
+  if (impossible.length > 0) return 'impossible';
+  return fields.length === 0 ? null : document([SET, document(fields)]);
+}

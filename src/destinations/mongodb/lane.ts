@@ -1,0 +1,124 @@
+import { classify, codeOf } from '../../mongodb/errors';
+import type { LanePart, Written } from '../../replication/destination';
+import { ReplicationError } from '../../replication/errors';
+import type { Namespace } from '../../replication/namespace';
+import { compose, type Mode } from './compose';
+import { laneId, storePosition, type LaneDocument } from './records';
+import { Obstructed, runCommand, type Command } from './run';
+import { FixedSession } from './session';
+import type { Progress, Store } from './store';
+import { taken } from './takeover';
+import type { Target } from './targets';
+
+/** The record says otherwise than the writer thinks; the transaction is rolled back, and the record read. */
+class NotMatched extends Error {}
+
+export interface WriterOptions {
+  readonly store: Store;
+  readonly stream: string;
+  readonly epoch: number;
+}
+
+/** One lane: its part of a batch and its record, in one transaction on its own session. */
+export class Lane {
+  readonly #session: FixedSession;
+  readonly #id: string;
+
+  constructor(
+    private readonly options: WriterOptions,
+    record: LaneDocument,
+  ) {
+    this.#id = laneId(options.stream, record.lane);
+    this.#session = new FixedSession(options.store.client, {
+      id: record.session,
+      epoch: options.epoch,
+      phase: 'write',
+    });
+  }
+
+  async apply(part: LanePart, targets: ReadonlyMap<Namespace, Target>, signal: AbortSignal): Promise<Written> {
+    let bytes = 0;
+    for (const change of part.changes) bytes += change.bytes;
+    const write = (mode: Mode) => this.#write(part, commandsOf(part, mode, targets), signal);
+    const fresh = await write(part.inStep ? 'optimistic' : 'upsert').catch((error: unknown) => {
+      if (error instanceof Obstructed) return write('exact');
+      throw error;
+    });
+    return { fresh, bytes };
+  }
+
+  async #write(part: LanePart, commands: readonly Command[], signal: AbortSignal): Promise<boolean> {
+    const { store, epoch } = this.options;
+    const record = {
+      filter: { _id: this.#id, epoch, sequence: part.expected },
+      update: {
+        $set: {
+          sequence: part.expected + 1,
+          ...(part.position !== null && { position: storePosition(part.position) }),
+        },
+      },
+    };
+    try {
+      await this.#session.run(async (session) => {
+        if (!(await store.update('ledger', record, signal, session))) throw new NotMatched();
+        for (const command of commands) await runCommand(store.client, command, session, signal);
+      }, signal);
+      return true;
+    } catch (error) {
+      if (error instanceof NotMatched || codeOf(error) === 225) return this.#look(part, signal);
+      throw error;
+    }
+  }
+
+  /** Further on: this part was written before, by a commit whose answer was lost. */
+  async #look(part: LanePart, signal: AbortSignal): Promise<false> {
+    const found = await confirmed('ledger', this.options, this.#id, signal);
+    return judge(found, { ...this.options, expected: part.expected });
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+}
+
+/** A writer's record, on a majority: a later write to it is, and so is all before. */
+export async function confirmed(
+  records: 'ledger' | 'ranges',
+  { store, epoch }: WriterOptions,
+  _id: string,
+  signal: AbortSignal,
+): Promise<Progress | null> {
+  await store.update(records, { filter: { _id, epoch }, update: { $set: { confirmed: new Date() } } }, signal);
+  return store.progress(records, _id, signal);
+}
+
+/** Decides from the record why a conditional update met nothing. */
+export function judge(
+  found: Progress | null,
+  { stream, epoch, expected }: { readonly stream: string; readonly epoch: number; readonly expected: number },
+): false {
+  if (found !== null && found.epoch !== epoch) throw taken(stream, found.epoch);
+  if (found !== null && found.sequence > expected) return false;
+  throw new ReplicationError('retry', {
+    code: 'ledger_behind',
+    message: `the ledger of stream ${stream} is not where this writer left it`,
+    remedy: 'Nothing to do: the next leg reads it. If it repeats, was the destination restored while the stream ran?',
+  });
+}
+
+function commandsOf(part: LanePart, mode: Mode, targets: ReadonlyMap<Namespace, Target>): Command[] {
+  const target = (name: Namespace): Target => {
+    const found = targets.get(name);
+    if (found === undefined) throw new Error('a lane was given a namespace without its target');
+    return found;
+  };
+  return compose(part.changes, mode, (name) => target(name).wholeOrder).map(
+    ({ verb, namespace, documents, owners }) => ({ verb, target: target(namespace), documents, owners }),
+  );
+}
+
+/** What leaves a connector is a `ReplicationError`. */
+export const outward = (error: unknown, namespace?: Namespace): ReplicationError =>
+  error instanceof Obstructed
+    ? error.refusal
+    : classify(error, { role: 'destination', ...(namespace !== undefined && { namespace }) });

@@ -1,0 +1,97 @@
+import { Binary } from 'mongodb';
+import { idDocument } from '../../bson/key';
+import { codeOf } from '../../mongodb/errors';
+import type { LoadPart, Written } from '../../replication/destination';
+import { unnameable, type Verb } from './compose';
+import { emptyTimestamps } from './empty-timestamps';
+import { confirmed, judge, type WriterOptions } from './lane';
+import { rangeId, type LoaderDocument } from './records';
+import { Obstructed, runCommand, type Command } from './run';
+import { FixedSession } from './session';
+import { deleteStatement, updateStatement } from './statements';
+import type { Target } from './targets';
+
+class NotMatched extends Error {}
+
+/** One loader of the copy: rows and the progress of their range, in one transaction on its own session. */
+export class Loader {
+  readonly #session: FixedSession;
+
+  constructor(
+    private readonly options: WriterOptions,
+    record: LoaderDocument,
+  ) {
+    this.#session = new FixedSession(options.store.client, {
+      id: record.session,
+      epoch: options.epoch,
+      phase: 'write',
+    });
+  }
+
+  /** `merging`: rows of these keys may be there already. Answers whether some were. */
+  async load(
+    part: LoadPart,
+    target: Target,
+    merging: boolean,
+    signal: AbortSignal,
+  ): Promise<Written & { readonly met: boolean }> {
+    const write = (over: boolean) => this.#write(part, commandsOf(part, target, over), signal);
+    try {
+      return { fresh: await write(merging), bytes: part.bytes, met: merging };
+    } catch (error) {
+      if (merging || !(error instanceof Obstructed)) throw error;
+      return { fresh: await write(true), bytes: part.bytes, met: true };
+    }
+  }
+
+  async #write(part: LoadPart, commands: readonly Command[], signal: AbortSignal): Promise<boolean> {
+    const { store, epoch, stream } = this.options;
+    const { number, sequence } = part.range;
+    const _id = rangeId(stream, number);
+    const record = {
+      filter: { _id, epoch, sequence, replaced: false },
+      update: {
+        $set: {
+          sequence: sequence + 1,
+          done: part.done,
+          ...(part.after !== null && { after: new Binary(part.after) }),
+        },
+        $inc: { rows: part.rows.length, bytes: part.bytes },
+      },
+    };
+    try {
+      await this.#session.run(async (session) => {
+        if (!(await store.update('ranges', record, signal, session))) throw new NotMatched();
+        for (const command of commands) await runCommand(store.client, command, session, signal);
+      }, signal);
+      return true;
+    } catch (error) {
+      if (!(error instanceof NotMatched) && codeOf(error) !== 225) throw error;
+      return judge(await confirmed('ranges', this.options, _id, signal), { stream, epoch, expected: sequence });
+    }
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+}
+
+function commandsOf(part: LoadPart, target: Target, over: boolean): Command[] {
+  if (part.rows.length === 0) return [];
+  const command = (verb: Verb, documents: readonly Buffer[]): Command[] =>
+    documents.length === 0 ? [] : [{ verb, target, documents, owners: [] }];
+  const filters = (row: Buffer): Buffer[] => {
+    const id = idDocument(row);
+    return id === null ? [] : [id];
+  };
+  const putBack = part.rows.flatMap((row) => {
+    const update = emptyTimestamps(row);
+    if (update === 'impossible') throw unnameable(target.source);
+    return update === null ? [] : filters(row).map((filter) => updateStatement(filter, update));
+  });
+  return [
+    ...(over ? command('delete', part.rows.flatMap(filters).map(deleteStatement)) : []),
+    ...command('insert', part.rows),
+    ...command('update', putBack),
+  ];
+}

@@ -1,0 +1,250 @@
+import { BSON, Binary, type MongoClient } from 'mongodb';
+import { ReplicationError } from '../../replication/errors';
+import type { Namespace } from '../../replication/namespace';
+import type { SourceNamespace } from '../../replication/source';
+import type { Fence } from './fence';
+import { namespaceId, type NamespaceDocument } from './records';
+import type { Renames } from './renames';
+import {
+  collationOf,
+  createCollection,
+  dropCollection,
+  notACollection,
+  present,
+  targetOptions,
+  type Present,
+  type Target,
+} from './targets';
+
+/** What the stream knows of its targets: makes them, empties them, and remembers which collection each one is. */
+export class Namespaces {
+  readonly #records = new Map<Namespace, NamespaceDocument>();
+  readonly #targets = new Map<Namespace, Target>();
+  readonly #entering = new Map<Namespace, Promise<Target>>();
+
+  constructor(
+    private readonly client: MongoClient,
+    private readonly fence: Fence,
+    private readonly rename: Renames,
+    private readonly withOptions: boolean,
+  ) {}
+
+  /** Reads what is recorded and compares it with what is there. Answers with the namespaces that are another collection now. */
+  async load(touched: ReadonlySet<Namespace>, signal: AbortSignal): Promise<Namespace[]> {
+    const records = await this.fence.store.namespacesOf(this.fence.stream, signal);
+    const there = await present(
+      this.client,
+      records.map(({ target }) => target),
+      signal,
+    );
+    const displaced: Namespace[] = [];
+    for (const record of records) {
+      const now = there.get(record.target);
+      this.#keep(record, now);
+      if (record.identity === null || touched.has(record.source)) continue;
+      if (now?.identity !== record.identity) displaced.push(record.source);
+    }
+    return displaced;
+  }
+
+  #keep(record: NamespaceDocument, now: Present | undefined): void {
+    this.#records.set(record.source, record);
+    if (record.identity === null || now === undefined) this.#targets.delete(record.source);
+    else
+      this.#targets.set(record.source, {
+        source: record.source,
+        name: record.target,
+        validated: now.options['validator'] !== undefined,
+        wholeOrder: record.wholeOrder,
+      });
+  }
+
+  get(source: Namespace): NamespaceDocument | undefined {
+    return this.#records.get(source);
+  }
+
+  /** The destination's name of a source namespace. */
+  nameOf(source: Namespace): Namespace {
+    return this.rename(source);
+  }
+
+  /** What a record of this namespace is known by. */
+  named(source: Namespace): Pick<NamespaceDocument, '_id' | 'source' | 'target'> {
+    return { _id: namespaceId(this.fence.stream, source), source, target: this.rename(source) };
+  }
+
+  all(): NamespaceDocument[] {
+    return [...this.#records.values()];
+  }
+
+  /** Creates what is missing and records what is new. A recorded identity stays: only a new copy takes another one for its own. */
+  async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
+    this.#refuseConflicts(namespaces.map(({ name }) => name));
+    const wanted = namespaces.filter(({ follows }) => follows !== 'nothing');
+    const before = await present(
+      this.client,
+      wanted.map(({ name }) => this.rename(name)),
+      signal,
+    );
+    await this.fence.check(signal);
+    for (const { name, options } of wanted) {
+      const target = this.rename(name);
+      const now = before.get(target);
+      if (now !== undefined && now.type !== 'collection') throw notACollection(target, now.type);
+      const wantedOptions = this.#options(options);
+      if (now === undefined) await createCollection(this.client, target, wantedOptions, signal);
+      else if (collationOf(now.options) !== collationOf(wantedOptions) && this.withOptions) throw otherCollation(name);
+    }
+    const after = await present(
+      this.client,
+      wanted.map(({ name }) => this.rename(name)),
+      signal,
+    );
+    const records = wanted.map(({ name, options, wholeOrder }) => {
+      const known = this.#records.get(name);
+      const identity = known?.identity ?? after.get(this.rename(name))?.identity ?? null;
+      return this.#record(name, {
+        identity,
+        wholeOrder,
+        partial: false,
+        options: new Binary(BSON.serialize(this.#options(options))),
+      });
+    });
+    await this.save(records, signal);
+  }
+
+  #options(options: Buffer | undefined) {
+    return this.withOptions ? targetOptions(options) : {};
+  }
+
+  #record(source: Namespace, fields: Partial<NamespaceDocument>): NamespaceDocument {
+    return {
+      _id: namespaceId(this.fence.stream, source),
+      stream: this.fence.stream,
+      source,
+      target: this.rename(source),
+      identity: null,
+      wholeOrder: false,
+      partial: false,
+      options: null,
+      held: [],
+      ...this.#records.get(source),
+      ...fields,
+    };
+  }
+
+  #refuseConflicts(sources: readonly Namespace[]): void {
+    const owners = new Map<Namespace, Namespace>();
+    for (const record of this.#records.values()) if (record.identity !== null) owners.set(record.target, record.source);
+    for (const source of sources) {
+      const target = this.rename(source);
+      const owner = owners.get(target);
+      if (owner !== undefined && owner !== source) throw targetConflict(source, owner, target);
+      owners.set(target, source);
+    }
+  }
+
+  /** Where a lane writes. A namespace that nothing announced is made first, outside of any transaction. */
+  async target(source: Namespace, complete: boolean, signal: AbortSignal): Promise<Target> {
+    const known = this.#targets.get(source);
+    if (known !== undefined) return known;
+    let entering = this.#entering.get(source);
+    if (entering === undefined) {
+      entering = this.enter(source, { partial: !complete }, signal).finally(() => this.#entering.delete(source));
+      this.#entering.set(source, entering);
+    }
+    return entering;
+  }
+
+  known(source: Namespace): Target | undefined {
+    return this.#targets.get(source);
+  }
+
+  /** Makes the target of a namespace, unless it is there, and takes it for the stream's own. */
+  async enter(
+    source: Namespace,
+    { partial = false, options }: { readonly partial?: boolean; readonly options?: Buffer | undefined },
+    signal: AbortSignal,
+  ): Promise<Target> {
+    this.#refuseConflicts([source]);
+    await this.fence.check(signal);
+    const target = this.rename(source);
+    const stored = this.#records.get(source)?.options;
+    const wanted = options ?? (stored ? Buffer.from(stored.buffer) : undefined);
+    await createCollection(this.client, target, this.#options(wanted), signal);
+    await this.adopt([source], { partial, ...(wanted && { options: new Binary(wanted) }) }, signal);
+    const made = this.#targets.get(source);
+    if (made === undefined) throw gone(source);
+    return made;
+  }
+
+  /** Records the collections that stand at these targets now as the stream's own. */
+  async adopt(sources: readonly Namespace[], fields: Partial<NamespaceDocument>, signal: AbortSignal): Promise<void> {
+    const there = await present(this.client, sources.map(this.rename), signal);
+    const records = sources.map((source) =>
+      this.#record(source, { ...fields, identity: there.get(this.rename(source))?.identity ?? null }),
+    );
+    await this.save(records, signal, there);
+  }
+
+  async save(
+    records: readonly NamespaceDocument[],
+    signal: AbortSignal,
+    there?: ReadonlyMap<Namespace, Present>,
+  ): Promise<void> {
+    if (records.length === 0) return;
+    await this.fence.transaction(
+      { $set: { checked: new Date() } },
+      (session) =>
+        this.fence.store.namespaces.bulkWrite(
+          records.map((record) => ({ replaceOne: { filter: { _id: record._id }, replacement: record, upsert: true } })),
+          { session, ordered: true },
+        ),
+      signal,
+    );
+    const now =
+      there ??
+      (await present(
+        this.client,
+        records.map(({ target }) => target),
+        signal,
+      ));
+    for (const record of records) this.#keep(record, now.get(record.target));
+  }
+
+  /** An empty collection with the same options in place of the target. */
+  async discard(source: Namespace, signal: AbortSignal): Promise<void> {
+    const target = this.rename(source);
+    const now = (await present(this.client, [target], signal)).get(target);
+    if (now !== undefined && now.type !== 'collection') throw notACollection(target, now.type);
+    await this.fence.check(signal);
+    const recorded = this.#records.get(source)?.options;
+    const options = recorded ? BSON.deserialize(recorded.buffer, { promoteValues: false, bsonRegExp: true }) : null;
+    await dropCollection(this.client, target, signal);
+    await createCollection(this.client, target, options ?? now?.options ?? {}, signal);
+    await this.adopt([source], { partial: false }, signal);
+  }
+}
+
+const targetConflict = (a: Namespace, b: Namespace, target: Namespace): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'target_conflict',
+    message: `${a} and ${b} would both be written to ${target}`,
+    remedy: 'Give each its own name with `namespaces` in the destination, or exclude one of them.',
+    namespace: a,
+  });
+
+const otherCollation = (source: Namespace): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'collation_differs',
+    message: `the target of ${source} exists with another collation, which would hold other keys for equal`,
+    remedy: 'Drop the target so that it is created like the source, or give the namespace another name.',
+    namespace: source,
+  });
+
+const gone = (source: Namespace): ReplicationError =>
+  new ReplicationError('retry', {
+    code: 'target_gone',
+    message: `the target of ${source} vanished while it was being made`,
+    namespace: source,
+  });

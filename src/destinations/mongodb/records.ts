@@ -1,0 +1,155 @@
+import { Binary, UUID } from 'mongodb';
+import type { Barrier, LaneRecord, RangeRecord } from '../../replication/destination';
+import type { Namespace } from '../../replication/namespace';
+import type { Json, Position } from '../../replication/position';
+import type { Range } from '../../replication/source';
+
+/** The token is kept as text: names inside it may hold what a field of the ledger must not, and their order counts. */
+export interface StoredPosition {
+  readonly source: string;
+  readonly history: string;
+  readonly token: string;
+}
+
+interface Fenced {
+  readonly stream: string;
+  readonly epoch: number;
+}
+
+/** Its session's id outlives every worker, so that a successor can abort what is open on it. */
+interface Writing extends Fenced {
+  readonly session: Binary;
+}
+
+export interface StoredBarrier {
+  readonly position: StoredPosition;
+  readonly state: Barrier['state'];
+  /** Source names whose identity may differ from the recorded one until the change is done. */
+  readonly touches: readonly Namespace[];
+}
+
+export interface StreamDocument extends Writing {
+  readonly _id: string;
+  readonly kind: 'stream';
+  readonly lowWater: StoredPosition | null;
+  /** Counts the moves of the low water. */
+  readonly sequence: number;
+  /** How many lanes keys are hashed over. */
+  readonly lanes: number;
+  /** How many loaders have ever been let in. */
+  readonly loaders: number;
+  readonly barrier: StoredBarrier | null;
+}
+
+export interface LaneDocument extends Writing {
+  readonly _id: string;
+  readonly kind: 'lane';
+  readonly lane: number;
+  readonly sequence: number;
+  readonly position: StoredPosition | null;
+  /** Whether the layout in force has this lane. */
+  readonly inForce: boolean;
+}
+
+export interface LoaderDocument extends Writing {
+  readonly _id: string;
+  readonly kind: 'loader';
+  readonly loader: number;
+}
+
+export interface RangeDocument extends Fenced {
+  readonly _id: string;
+  readonly number: number;
+  readonly namespace: Namespace;
+  readonly sequence: number;
+  readonly from: Binary | null;
+  readonly to: Binary | null;
+  readonly after: Binary | null;
+  readonly done: boolean;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly estimatedRows: number;
+  /** A later plan took its place. */
+  readonly replaced: boolean;
+}
+
+/** What the stream knows of one of its targets. */
+export interface NamespaceDocument {
+  readonly _id: string;
+  readonly stream: string;
+  readonly source: Namespace;
+  readonly target: Namespace;
+  /** UUID of the collection; null once a schema change has removed it. */
+  readonly identity: string | null;
+  readonly wholeOrder: boolean;
+  /** Written by lanes before any copy or `create` told of it, so that earlier rows may be missing. */
+  readonly partial: boolean;
+  /** The source's options, without what does not apply here. */
+  readonly options: Binary | null;
+  /** Unique and TTL indexes that wait for the end. */
+  readonly held: readonly Binary[];
+}
+
+/** Stream ids hold no `/`, so no id of one stream begins like one of another. */
+export const laneId = (stream: string, lane: number): string => `${stream}/lane/${lane}`;
+export const loaderId = (stream: string, loader: number): string => `${stream}/loader/${loader}`;
+export const rangeId = (stream: string, number: number): string => `${stream}/range/${number}`;
+export const namespaceId = (stream: string, name: Namespace): string => `${stream}/${name}`;
+
+/** Everything whose id begins with the stream's and a slash; `0` follows `/`. */
+export const belongsTo = (stream: string): { _id: { $gte: string; $lt: string } } => ({
+  _id: { $gte: `${stream}/`, $lt: `${stream}0` },
+});
+
+export const newSessionId = (): Binary => new Binary(new UUID().buffer, Binary.SUBTYPE_UUID);
+
+export const storePosition = ({ source, history, token }: Position): StoredPosition => ({
+  source,
+  history,
+  token: JSON.stringify(token),
+});
+
+export const readPosition = (stored: StoredPosition | null): Position | null =>
+  stored === null ? null : { source: stored.source, history: stored.history, token: JSON.parse(stored.token) as Json };
+
+export const samePosition = (a: StoredPosition, b: StoredPosition): boolean =>
+  a.source === b.source && a.history === b.history && a.token === b.token;
+
+export const readLane = ({ lane, sequence, position }: LaneDocument): LaneRecord => ({
+  lane,
+  sequence,
+  position: readPosition(position),
+});
+
+const bytesOf = (binary: Binary | null): Buffer | null => (binary === null ? null : Buffer.from(binary.buffer));
+const binaryOf = (bytes: Buffer | null): Binary | null => (bytes === null ? null : new Binary(bytes));
+
+export const readRange = (document: RangeDocument): RangeRecord => ({
+  number: document.number,
+  namespace: document.namespace,
+  sequence: document.sequence,
+  from: bytesOf(document.from),
+  to: bytesOf(document.to),
+  after: bytesOf(document.after),
+  done: document.done,
+  rows: document.rows,
+  bytes: document.bytes,
+  estimatedRows: document.estimatedRows,
+});
+
+export const newRange = ({ stream, epoch }: Fenced, number: number, name: Namespace, range: Range): RangeDocument => ({
+  _id: rangeId(stream, number),
+  stream,
+  epoch,
+  number,
+  namespace: name,
+  sequence: 0,
+  from: binaryOf(range.from),
+  to: binaryOf(range.to),
+  after: null,
+  done: false,
+  rows: 0,
+  bytes: 0,
+  estimatedRows: range.estimatedRows,
+  replaced: false,
+});

@@ -1,0 +1,82 @@
+import type { ClientSession, Document, MongoClient } from 'mongodb';
+import { elements, find, names } from '../../bson/walk';
+import { classifyStatement, classifyWriteConcern } from '../../mongodb/errors';
+import { encodedDocuments } from '../../mongodb/internals';
+import type { Change } from '../../replication/change';
+import { deltaMissed, type ReplicationError } from '../../replication/errors';
+import { splitNamespace, type Namespace } from '../../replication/namespace';
+import type { Verb } from './compose';
+import type { Target } from './targets';
+
+const FIELD: Readonly<Record<Verb, string>> = { insert: 'documents', update: 'updates', delete: 'deletes' };
+const REFUSAL = names('index', 'code');
+/** The row is there already, or under an `_id` that the server holds for equal and will not replace. */
+const OBSTRUCTED = new Set([11000, 66]);
+/** Codes with which the server says that an update does not fit its row. */
+const MISFITS = new Set([2, 9, 14, 28, 29, 40, 52, 56, 57, 66]);
+
+export interface Command {
+  readonly verb: Verb;
+  readonly target: Target;
+  readonly documents: readonly Buffer[];
+  /** The change of each statement; none for rows of the copy. */
+  readonly owners: readonly Change[];
+}
+
+/** The server refuses a full state that another way of writing it may get through. */
+export class Obstructed extends Error {
+  override readonly name = 'Obstructed';
+
+  constructor(readonly refusal: ReplicationError) {
+    super('a row is in the way');
+  }
+}
+
+/** Sends ready-made statements and looks at everything that the server says about them. */
+export async function runCommand(
+  client: MongoClient,
+  command: Command,
+  session: ClientSession,
+  signal: AbortSignal,
+): Promise<void> {
+  const { verb, target, documents } = command;
+  const { database, collection } = splitNamespace(target.name);
+  const body: Document = {
+    [verb]: collection,
+    [FIELD[verb]]: encodedDocuments(FIELD[verb], documents),
+    ordered: true,
+    // Only where it matters: it needs a privilege of its own.
+    ...(target.validated && verb !== 'delete' && { bypassDocumentValidation: true }),
+  };
+  // Raw, because the reply lists every upsert, and nobody wants to see them.
+  const reply = await client.db(database).command(body, { session, signal, raw: true });
+  const [error] = elements((reply['writeErrors'] as Buffer | undefined) ?? NOTHING);
+  if (error !== undefined) throw refused(command, reply['writeErrors'] as Buffer, error.start);
+  const concern = reply['writeConcernError'] as Buffer | undefined;
+  if (concern !== undefined)
+    throw classifyWriteConcern({ code: numbers(concern, 0).code }, { role: 'destination', namespace: target.source });
+  // A delete of an absent key succeeds; anything else has to have met its row or made it.
+  if (verb === 'delete' || Number(reply['n']) === documents.length) return;
+  throw command.owners.some(({ op }) => op === 'update') ? deltaMissed(target.source) : missing(target.source);
+}
+
+const NOTHING = Buffer.from([5, 0, 0, 0, 0]);
+
+const missing = (namespace: Namespace): ReplicationError =>
+  classifyStatement({ code: 0 }, { role: 'destination', namespace });
+
+function numbers(bytes: Buffer, offset: number): { index: number; code: number } {
+  const [index, code] = find(bytes, offset, REFUSAL);
+  return { index: index ? bytes.readInt32LE(index.start) : 0, code: code ? bytes.readInt32LE(code.start) : 0 };
+}
+
+function refused({ owners, target }: Command, errors: Buffer, offset: number): Error {
+  const { index, code } = numbers(errors, offset);
+  const owner = owners[index];
+  if (owner?.op === 'update' && MISFITS.has(code)) return deltaMissed(target.source);
+  const refusal = classifyStatement(
+    { code },
+    { role: 'destination', namespace: target.source, ...(owner && { keyHash: owner.key.hash }) },
+  );
+  return OBSTRUCTED.has(code) ? new Obstructed(refusal) : refusal;
+}

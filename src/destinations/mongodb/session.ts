@@ -1,0 +1,93 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ReadConcern, WriteConcern, type Binary, type ClientSession, type MongoClient } from 'mongodb';
+import { codeOf, hasLabel } from '../../mongodb/errors';
+import { fixSession } from '../../mongodb/internals';
+import { ReplicationError } from '../../replication/errors';
+import { abortable } from './abortable';
+
+/** Transactions that one claim can number on a session; with them epochs stay exact up to 134 million. */
+const NUMBERS = 2 ** 26;
+/** The first of them are the claim's own. */
+const CLAIMING = 1_024;
+/** How long a transaction is tried again before the leg ends; the workflow's back-off takes over then. */
+const PATIENCE_MS = 5_000;
+
+const TRANSACTION = {
+  readConcern: new ReadConcern('local'),
+  writeConcern: new WriteConcern('majority', undefined, true),
+};
+
+export interface FixedSessionOptions {
+  readonly id: Binary;
+  readonly epoch: number;
+  /** A claim raises the epoch first; what it then writes is numbered above that. */
+  readonly phase: 'claim' | 'write';
+}
+
+/** The session of one writer: one transaction at a time, numbered above those of every earlier epoch. */
+export class FixedSession {
+  readonly #session: ClientSession;
+  #left: number;
+  /** The last transaction's end, where nobody waited for it. */
+  #settling: Promise<void> = Promise.resolve();
+
+  constructor(client: MongoClient, { id, epoch, phase }: FixedSessionOptions) {
+    this.#session = client.startSession({ causalConsistency: false });
+    const skipped = phase === 'claim' ? 0 : CLAIMING;
+    this.#left = phase === 'claim' ? CLAIMING : NUMBERS - CLAIMING - 1;
+    fixSession(this.#session, id, epoch * NUMBERS + skipped);
+  }
+
+  /**
+   * Runs `body` in a transaction and commits it for a majority. `body` may run several times, also after a commit
+   * that had succeeded unseen: its first statement has to be the conditional update that notices.
+   */
+  async run<T>(body: (session: ClientSession) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (let attempt = 0; ; attempt++) {
+      await abortable(this.#settling, signal);
+      if (--this.#left < 0) throw numbersUsedUp();
+      this.#session.startTransaction(TRANSACTION);
+      try {
+        const result = await body(this.#session);
+        await this.#commit(deadline, signal);
+        return result;
+      } catch (error) {
+        await this.#abandon(signal);
+        const again = hasLabel(error, 'TransientTransactionError') && codeOf(error) !== 225;
+        if (!again || Date.now() >= deadline) throw error;
+      }
+      await delay(Math.random() * Math.min(4 * 2 ** attempt, 200), undefined, { signal });
+    }
+  }
+
+  async #commit(deadline: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await abortable(this.#session.commitTransaction(), signal);
+        return;
+      } catch (error) {
+        if (!hasLabel(error, 'UnknownTransactionCommitResult') || signal.aborted || Date.now() >= deadline) throw error;
+      }
+      await delay(20, undefined, { signal });
+    }
+  }
+
+  /** Rolls back what is open. Nobody waits for a server that does not answer: the next claim aborts it anyway. */
+  async #abandon(signal: AbortSignal): Promise<void> {
+    if (!this.#session.inTransaction()) return;
+    this.#settling = this.#session.abortTransaction().catch(() => undefined);
+    if (!signal.aborted) await abortable(this.#settling, signal);
+  }
+
+  close(): void {
+    void this.#settling.then(() => this.#session.endSession()).catch(() => undefined);
+  }
+}
+
+const numbersUsedUp = (): ReplicationError =>
+  new ReplicationError('retry', {
+    code: 'numbers_used_up',
+    message: 'this claim has no transaction numbers left',
+    remedy: 'Nothing to do: the next leg has its own.',
+  });

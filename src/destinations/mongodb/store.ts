@@ -1,0 +1,134 @@
+import type { Binary, ClientSession, Collection, Db, Document, MongoClient } from 'mongodb';
+import { codeOf } from '../../mongodb/errors';
+import {
+  belongsTo,
+  laneId,
+  newSessionId,
+  type LaneDocument,
+  type LoaderDocument,
+  type NamespaceDocument,
+  type RangeDocument,
+  type StreamDocument,
+} from './records';
+import { abortable } from './abortable';
+
+/** How far a writer is, as its record has it. */
+export interface Progress {
+  readonly epoch: number;
+  readonly sequence: number;
+}
+
+export interface Conditional {
+  readonly filter: Document;
+  readonly update: Document;
+}
+
+export type LedgerDocument = StreamDocument | LaneDocument | LoaderDocument;
+
+/** Where records are kept, and nothing about when they may change: that is the claim's business. */
+export class Store {
+  readonly ledger: Collection<LedgerDocument>;
+  readonly ranges: Collection<RangeDocument>;
+  readonly namespaces: Collection<NamespaceDocument>;
+  readonly #db: Db;
+
+  constructor(
+    readonly client: MongoClient,
+    database: string,
+  ) {
+    this.#db = client.db(database, {
+      writeConcern: { w: 'majority', journal: true },
+      readPreference: 'primary',
+    });
+    this.ledger = this.#db.collection('ledger');
+    this.ranges = this.#db.collection('ranges');
+    this.namespaces = this.#db.collection('namespaces');
+  }
+
+  async stream(stream: string, signal: AbortSignal): Promise<StreamDocument | null> {
+    return (await this.ledger.findOne({ _id: stream }, { signal })) as StreamDocument | null;
+  }
+
+  /** Records at epoch 0, below every claim. Whoever comes second changes nothing. */
+  async create(stream: string, lanes: number, signal: AbortSignal): Promise<void> {
+    for (const name of ['ledger', 'ranges', 'namespaces'])
+      await this.#db.command({ create: name }, { signal }).catch((error: unknown) => {
+        if (codeOf(error) !== 48) throw error;
+      });
+    await this.ensure(
+      {
+        _id: stream,
+        kind: 'stream',
+        stream,
+        epoch: 0,
+        session: newSessionId(),
+        lowWater: null,
+        sequence: 0,
+        lanes,
+        loaders: 0,
+        barrier: null,
+      },
+      signal,
+    );
+  }
+
+  async ensure(record: LedgerDocument, signal: AbortSignal): Promise<void> {
+    await abortable(this.ledger.insertOne(record), signal).catch((error: unknown) => {
+      if (codeOf(error) !== 11000) throw error;
+    });
+  }
+
+  /** An update by condition of one record; answers whether it matched. Alone it is durable on a majority. */
+  async update(
+    records: 'ledger' | 'ranges',
+    { filter, update }: Conditional,
+    signal: AbortSignal,
+    session?: ClientSession,
+  ): Promise<boolean> {
+    if (session !== undefined) {
+      const reply = await this.#db.command(
+        { update: records, updates: [{ q: filter, u: update }] },
+        { session, signal },
+      );
+      return reply['n'] === 1;
+    }
+    const collection = this.#db.collection(records);
+    return (await abortable(collection.updateOne(filter, update), signal)).matchedCount === 1;
+  }
+
+  async progress(records: 'ledger' | 'ranges', _id: string, signal: AbortSignal): Promise<Progress | null> {
+    return this.#db.collection<Progress & { _id: string }>(records).findOne({ _id }, { signal });
+  }
+
+  async writers(stream: string, signal: AbortSignal): Promise<(LaneDocument | LoaderDocument)[]> {
+    return (await this.ledger.find(belongsTo(stream), { signal }).toArray()) as (LaneDocument | LoaderDocument)[];
+  }
+
+  async rangesOf(stream: string, signal: AbortSignal): Promise<RangeDocument[]> {
+    return this.ranges
+      .find({ ...belongsTo(stream), replaced: false }, { signal })
+      .sort({ number: 1 })
+      .toArray();
+  }
+
+  async namespacesOf(stream: string, signal: AbortSignal): Promise<NamespaceDocument[]> {
+    return this.namespaces.find(belongsTo(stream), { signal }).toArray();
+  }
+
+  /** Ends whatever is open on a session, where a higher transaction number does not. */
+  async kill(session: Binary, signal: AbortSignal): Promise<void> {
+    await this.client.db('admin').command({ killSessions: [{ id: session }] }, { signal });
+  }
+}
+
+export const newLane = (stream: string, lane: number, epoch: number): LaneDocument => ({
+  _id: laneId(stream, lane),
+  kind: 'lane',
+  stream,
+  lane,
+  epoch,
+  session: newSessionId(),
+  sequence: 0,
+  position: null,
+  inForce: true,
+});

@@ -1,0 +1,120 @@
+import { BSON, Binary, type Document, type MongoClient } from 'mongodb';
+import { codeOf } from '../../mongodb/errors';
+import { ReplicationError } from '../../replication/errors';
+import { splitNamespace, type Namespace } from '../../replication/namespace';
+
+/** A namespace as lanes and loaders need it. */
+export interface Target {
+  readonly source: Namespace;
+  readonly name: Namespace;
+  /** Has a validator. */
+  readonly validated: boolean;
+  readonly wholeOrder: boolean;
+}
+
+/** A collection as it is at the destination now. */
+export interface Present {
+  readonly name: Namespace;
+  readonly type: string;
+  readonly identity: string;
+  readonly options: Document;
+}
+
+/** What `listCollections` says of these namespaces, one call per database. */
+export async function present(
+  client: MongoClient,
+  targets: Iterable<Namespace>,
+  signal: AbortSignal,
+): Promise<Map<Namespace, Present>> {
+  const wanted = new Map<string, Set<string>>();
+  for (const target of targets) {
+    const { database, collection } = splitNamespace(target);
+    const names = wanted.get(database);
+    if (names) names.add(collection);
+    else wanted.set(database, new Set([collection]));
+  }
+  const found = new Map<Namespace, Present>();
+  for (const [database, names] of wanted) {
+    const filter = names.size <= 100 ? { name: { $in: [...names] } } : {};
+    // `promoteValues` would change numbers in options that are handed on.
+    const listed = client
+      .db(database)
+      .listCollections(filter, { nameOnly: false, signal, promoteValues: false, bsonRegExp: true });
+    for await (const item of listed) {
+      const { name, type, options, info } = item as Document & { name: string; type: string };
+      if (!names.has(name)) continue;
+      const full = `${database}.${name}`;
+      found.set(full, {
+        name: full,
+        type,
+        identity: identityOf((info as Document | undefined)?.['uuid']),
+        options: (options as Document | undefined) ?? {},
+      });
+    }
+  }
+  return found;
+}
+
+const identityOf = (uuid: unknown): string => (uuid instanceof Binary ? uuid.toString('hex') : '');
+
+/**
+ * Left behind when a collection is made here: what belongs to views, time series and storage engines, and expiry,
+ * because the source decides what expires while it is followed.
+ */
+const STRIPPED = [
+  'uuid',
+  'viewOn',
+  'pipeline',
+  'timeseries',
+  'expireAfterSeconds',
+  'autoIndexId',
+  'temp',
+  'storageEngine',
+];
+
+/** The options that a target gets, from the source's. */
+export function targetOptions(options: Buffer | undefined): Document {
+  if (options === undefined || options.length === 0) return {};
+  const all = BSON.deserialize(options, { promoteValues: false, bsonRegExp: true });
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !STRIPPED.includes(name)));
+}
+
+/** Makes a collection; one that is there already stays as it is. */
+export async function createCollection(
+  client: MongoClient,
+  target: Namespace,
+  options: Document,
+  signal: AbortSignal,
+): Promise<void> {
+  const { database, collection } = splitNamespace(target);
+  try {
+    await client.db(database).command({ create: collection, ...options }, { signal });
+  } catch (error) {
+    if (codeOf(error) !== 48) throw error;
+  }
+}
+
+/** Removes a collection; where the server honours it, only the one with this identity. Absent is fine. */
+export async function dropCollection(client: MongoClient, target: Namespace, signal: AbortSignal): Promise<void> {
+  const { database, collection } = splitNamespace(target);
+  try {
+    await client.db(database).command({ drop: collection }, { signal });
+  } catch (error) {
+    if (codeOf(error) !== 26) throw error;
+  }
+}
+
+/** A collation with other rules than simple byte order, as text to compare; null for simple. */
+export function collationOf(options: Document): string | null {
+  const collation = options['collation'] as Document | undefined;
+  if (collation === undefined || collation['locale'] === 'simple') return null;
+  return `${String(collation['locale'])}/${String(collation['strength'] ?? 3)}`;
+}
+
+export const notACollection = (target: Namespace, type: string): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'not_a_collection',
+    message: `the target ${target} is a ${type}`,
+    remedy: 'Rename it at the destination, or give the namespace another name with `namespaces`.',
+    namespace: target,
+  });
