@@ -1,0 +1,61 @@
+import { isSpanContextValid, trace } from '@opentelemetry/api';
+import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import type { Log } from '../replication/connector';
+import { currentScope } from './scope';
+import { scrub } from './scrub';
+import { tidy } from './tidy';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: 'json' | 'text';
+  /** Standard output when left out. */
+  readonly destination?: DestinationStream;
+  /** On every line. */
+  readonly base?: Readonly<Record<string, unknown>>;
+}
+
+function traceIds(): Record<string, string> {
+  const context = trace.getActiveSpan()?.spanContext();
+  return context !== undefined && isSpanContextValid(context)
+    ? { trace_id: context.traceId, span_id: context.spanId }
+    : {};
+}
+
+async function textStream(destination: DestinationStream | undefined): Promise<DestinationStream> {
+  const { default: pretty } = await import('pino-pretty');
+  return pretty({
+    messageKey: 'event',
+    messageFormat: '{event}{if message}: {message}{end}',
+    ignore: 'worker,message',
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    sync: true,
+    ...(destination === undefined ? {} : { destination: destination as NodeJS.WritableStream }),
+  });
+}
+
+/** One JSON object a line: `level`, `time`, `event`, the ids of the scope, the fields of the event. */
+export async function createLogger({ level, format, destination, base = {} }: LogOptions): Promise<Logger> {
+  const stream = format === 'text' ? await textStream(destination) : (destination ?? pino.destination({ fd: 1 }));
+  return pino(
+    {
+      level,
+      base,
+      messageKey: 'event',
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }), log: (fields) => tidy(fields) },
+      mixin: () => ({ ...currentScope(), ...traceIds() }),
+      // The last look at the finished line: nothing that reads as a login leaves the process.
+      hooks: { streamWrite: scrub },
+    },
+    stream,
+  );
+}
+
+/** The core's `Log` on top of pino. */
+export function logTo(logger: Logger, bindings: Readonly<Record<string, unknown>> = {}): Log {
+  const child = Object.keys(bindings).length === 0 ? logger : logger.child(tidy(bindings));
+  return (level, event, fields = {}) => child[level](fields, event);
+}

@@ -1,0 +1,125 @@
+import type { Attributes, BatchObservableResult, Counter, Histogram, Meter as OtelMeter } from '@opentelemetry/api';
+import type { CopyProgress, Meter } from '../replication/progress';
+import { METRICS, type MetricSpec, type StreamLabels } from './catalog';
+
+/** The gauges of one leg: they leave the page with it. */
+interface LiveLeg {
+  readonly labels: Attributes;
+  readonly status: string;
+  lagMs: number | undefined;
+  copy: CopyProgress | undefined;
+  lastProgressMs: number | undefined;
+}
+
+export type LegOutcome = 'done' | 'failed' | 'fenced';
+
+export interface Leg extends Disposable {
+  ended(activity: string, outcome: LegOutcome): void;
+  changeFailed(code: string): void;
+}
+
+const options = ({ help, unit, buckets }: MetricSpec) => ({
+  description: help,
+  unit,
+  ...(buckets === undefined ? {} : { advice: { explicitBucketBoundaries: [...buckets] } }),
+});
+
+/** What a worker counts for its streams. */
+export class StreamMetrics {
+  readonly #legs = new Set<LiveLeg>();
+  readonly #counters = new Map<MetricSpec, Counter>();
+  readonly #batchChanges: Histogram;
+  readonly #batchDuration: Histogram;
+
+  constructor(meter: OtelMeter) {
+    for (const spec of Object.values(METRICS)) {
+      const metric: MetricSpec = spec;
+      if (metric.kind === 'counter' && metric.labels.length > 0) {
+        this.#counters.set(metric, meter.createCounter(metric.name, options(metric)));
+      }
+    }
+    this.#batchChanges = meter.createHistogram(METRICS.batchChanges.name, options(METRICS.batchChanges));
+    this.#batchDuration = meter.createHistogram(METRICS.batchDuration.name, options(METRICS.batchDuration));
+    const gauge = (spec: MetricSpec) => meter.createObservableGauge(spec.name, options(spec));
+    const gauges = {
+      lag: gauge(METRICS.lag),
+      ratio: gauge(METRICS.snapshotRatio),
+      left: gauge(METRICS.snapshotLeft),
+      progress: gauge(METRICS.lastProgress),
+      status: gauge(METRICS.status),
+      active: gauge(METRICS.activeLegs),
+    };
+    const observe = (result: BatchObservableResult): void => {
+      result.observe(gauges.active, this.#legs.size);
+      for (const { labels, status, lagMs, copy, lastProgressMs } of this.#legs) {
+        result.observe(gauges.status, 1, { ...labels, status });
+        if (lagMs !== undefined) result.observe(gauges.lag, lagMs / 1_000, labels);
+        if (lastProgressMs !== undefined) result.observe(gauges.progress, lastProgressMs / 1_000, labels);
+        if (copy === undefined) continue;
+        result.observe(
+          gauges.ratio,
+          copy.estimatedRows === 0 ? 1 : Math.min(1, copy.rows / copy.estimatedRows),
+          labels,
+        );
+        if (copy.secondsLeft !== null) result.observe(gauges.left, copy.secondsLeft, labels);
+      }
+    };
+    meter.addBatchObservableCallback(observe, Object.values(gauges));
+  }
+
+  get activeLegs(): number {
+    return this.#legs.size;
+  }
+
+  /** A leg begins in this worker; its gauges are on the page until it is disposed. */
+  leg({ stream, source, destination }: StreamLabels, status: string): Leg {
+    const labels = { stream, source, destination };
+    const live: LiveLeg = { labels, status, lagMs: undefined, copy: undefined, lastProgressMs: undefined };
+    this.#legs.add(live);
+    return {
+      ended: (activity, outcome) => this.#add(METRICS.legs, 1, { ...labels, activity, outcome }),
+      changeFailed: (code) => this.#add(METRICS.failed, 1, { ...labels, code }),
+      [Symbol.dispose]: () => void this.#legs.delete(live),
+    };
+  }
+
+  /** Where the core counts for one stream. */
+  meter({ stream, source, destination }: StreamLabels): Meter {
+    const labels = { stream, source, destination };
+    const touch = (change: (leg: LiveLeg) => void = () => undefined): void => {
+      for (const leg of this.#legs) {
+        if (leg.labels['stream'] !== stream) continue;
+        leg.lastProgressMs = Date.now();
+        change(leg);
+      }
+    };
+    return {
+      read: (changes, bytes) => {
+        this.#add(METRICS.read, changes, labels);
+        this.#add(METRICS.readBytes, bytes, labels);
+        touch();
+      },
+      applied: (changes, bytes, durationMs) => {
+        this.#add(METRICS.applied, changes, labels);
+        this.#add(METRICS.appliedBytes, bytes, labels);
+        this.#batchChanges.record(changes, labels);
+        this.#batchDuration.record(durationMs / 1_000, labels);
+        touch();
+      },
+      skipped: (changes) => this.#add(METRICS.skipped, changes, labels),
+      deltaMissed: (changes) => this.#add(METRICS.deltaMissed, changes, labels),
+      schemaChange: (kind) => this.#add(METRICS.schemaChanges, 1, { ...labels, kind }),
+      lag: (ms) => touch((leg) => (leg.lagMs = ms)),
+      copied: (rows, bytes) => {
+        this.#add(METRICS.snapshotRows, rows, labels);
+        this.#add(METRICS.snapshotBytes, bytes, labels);
+        touch();
+      },
+      copyProgress: (progress) => touch((leg) => (leg.copy = progress)),
+    };
+  }
+
+  #add(spec: MetricSpec, value: number, labels: Attributes): void {
+    this.#counters.get(spec)?.add(value, labels);
+  }
+}
