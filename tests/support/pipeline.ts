@@ -1,0 +1,180 @@
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { MongoClient, type Db } from 'mongodb';
+import type { StreamSpecInput } from '../../src/config/schema';
+import { waitFor } from '../../src/services/wait';
+import {
+  restartUpdate,
+  resumeUpdate,
+  statusQuery,
+  stopUpdate,
+  type CaughtUp,
+  type StreamView,
+} from '../../src/workflows/messages';
+import { WORKFLOW_TYPE, workflowId } from '../../src/workflows/names';
+import { differences } from './same';
+import { sharedMongo, sharedTemporal, uniqueName } from './servers';
+import { WorkerProcess } from './worker-process';
+
+type Stream = StreamSpecInput['stream'];
+
+export interface PipelineOptions {
+  readonly temporal?: { readonly address: string; readonly namespace: string };
+  readonly sourceUri?: string;
+  readonly destinationUri?: string;
+  readonly source?: Partial<Stream['source']>;
+  readonly destination?: Partial<Stream['destination']>;
+  readonly stream?: Partial<Omit<Stream, 'id' | 'source' | 'destination'>>;
+  /** Written before the stream starts. */
+  readonly seed?: (source: Db) => Promise<unknown>;
+  readonly workers?: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** A whole pipeline as a user has it: worker processes, Temporal, two databases, one stream. Waits on positions. */
+export class Pipeline implements AsyncDisposable {
+  readonly id = uniqueName('stream');
+  readonly taskQueue = uniqueName('queue');
+  readonly workers: WorkerProcess[] = [];
+  readonly source: Db;
+  readonly destination: Db;
+  readonly #options: PipelineOptions;
+  readonly #connection: Connection;
+  readonly #clients: readonly MongoClient[];
+  readonly #uris: { readonly source: string; readonly destination: string };
+  readonly client: Client;
+
+  private constructor(options: PipelineOptions, connection: Connection, namespace: string) {
+    this.#options = options;
+    this.#connection = connection;
+    this.client = new Client({ connection, namespace });
+    this.#uris = {
+      source: options.sourceUri ?? sharedMongo('source'),
+      destination: options.destinationUri ?? sharedMongo('destination'),
+    };
+    const source = new MongoClient(this.#uris.source);
+    const destination = new MongoClient(this.#uris.destination);
+    this.#clients = [source, destination];
+    const database = uniqueName('shop');
+    this.source = source.db(database);
+    this.destination = destination.db(database);
+  }
+
+  static async open(options: PipelineOptions = {}): Promise<Pipeline> {
+    const { address, namespace } = options.temporal ?? sharedTemporal();
+    const connection = await Connection.connect({ address });
+    const pipeline = new Pipeline(options, connection, namespace);
+    await options.seed?.(pipeline.source);
+    for (let i = 0; i < (options.workers ?? 1); i += 1) await pipeline.startWorker();
+    return pipeline;
+  }
+
+  get handle(): WorkflowHandle {
+    return this.client.workflow.getHandle(workflowId(this.id));
+  }
+
+  get spec(): StreamSpecInput {
+    const { source, destination, stream } = this.#options;
+    return {
+      stream: {
+        id: this.id,
+        ...stream,
+        source: {
+          type: 'mongodb',
+          connection_string: '${env:PIPELINE_SOURCE}',
+          database: this.source.databaseName,
+          ...source,
+          options: { max_await: '100ms', ...source?.options },
+        },
+        destination: { type: 'mongodb', connection_string: '${env:PIPELINE_DESTINATION}', ...destination },
+        retry_policy: { initial_delay: '200ms', max_delay: '1s', ...stream?.retry_policy },
+        advanced: { heartbeat_timeout: '3s', ...stream?.advanced },
+      },
+    };
+  }
+
+  get workerEnv(): NodeJS.ProcessEnv {
+    const { address, namespace } = this.#options.temporal ?? sharedTemporal();
+    return {
+      TEMPORAL_ADDRESS: address,
+      TEMPORAL_NAMESPACE: namespace,
+      TRIBUTARY_TASK_QUEUE: this.taskQueue,
+      PIPELINE_SOURCE: this.#uris.source,
+      PIPELINE_DESTINATION: this.#uris.destination,
+      ...this.#options.env,
+    };
+  }
+
+  async startWorker(): Promise<WorkerProcess> {
+    const worker = await WorkerProcess.start(this.workerEnv);
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** The worker that was started first and not killed by the test yet. */
+  get worker(): WorkerProcess {
+    const worker = this.workers[0];
+    if (!worker) throw new Error('no worker was started');
+    return worker;
+  }
+
+  /** The only worker dies without a word; another one starts. */
+  async replaceWorker(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    await this.workers.shift()?.signal(signal);
+    await this.startWorker();
+  }
+
+  async start(): Promise<void> {
+    await this.client.workflow.start(WORKFLOW_TYPE, {
+      workflowId: workflowId(this.id),
+      taskQueue: this.taskQueue,
+      args: [{ spec: this.spec }],
+    });
+  }
+
+  status(): Promise<StreamView> {
+    return this.handle.query(statusQuery);
+  }
+
+  /** Waits for a condition on the status. */
+  async until(what: string, holds: (view: StreamView) => boolean, timeoutMs = 60_000): Promise<StreamView> {
+    return waitFor(
+      async () => {
+        const view = await this.status().catch(() => undefined);
+        return view && holds(view) ? view : undefined;
+      },
+      { what, timeoutMs },
+    );
+  }
+
+  async caughtUp(timeoutMs = 60_000): Promise<void> {
+    await this.handle.executeUpdate<CaughtUp, [{ timeoutMs: number }]>('catchUp', { args: [{ timeoutMs }] });
+  }
+
+  pause(): Promise<StreamView> {
+    return this.handle.executeUpdate<StreamView>('pause');
+  }
+
+  resume(): Promise<StreamView> {
+    return this.handle.executeUpdate(resumeUpdate);
+  }
+
+  restart(): Promise<StreamView> {
+    return this.handle.executeUpdate(restartUpdate, { args: [{ from: 'snapshot' }] });
+  }
+
+  stop(): Promise<StreamView> {
+    return this.handle.executeUpdate(stopUpdate);
+  }
+
+  async expectSame(): Promise<void> {
+    expect(await differences(this.source, this.destination)).toEqual([]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker[Symbol.asyncDispose]()));
+    await this.handle.terminate('the test has ended').catch(() => undefined);
+    await this.#connection.close();
+    await Promise.all([this.source, this.destination].map((db) => db.dropDatabase().catch(() => undefined)));
+    await Promise.all(this.#clients.map((client) => client.close()));
+  }
+}

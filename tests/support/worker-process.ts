@@ -1,0 +1,79 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface LogLine {
+  readonly event?: string;
+  readonly level?: string | number;
+  readonly msg?: string;
+  readonly [field: string]: unknown;
+}
+
+/** A worker as people run it: `node dist/worker.js` in a process of its own. */
+export class WorkerProcess implements AsyncDisposable {
+  readonly lines: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #waiting = new Set<() => void>();
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      if (!stream) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        this.lines.push(line);
+        for (const look of this.#waiting) look();
+      });
+    }
+  }
+
+  static async start(env: NodeJS.ProcessEnv): Promise<WorkerProcess> {
+    const child = spawn(process.execPath, [join(__dirname, '..', '..', 'dist', 'worker.js')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TRIBUTARY_HEALTH_PORT: '0', TRIBUTARY_METRICS_PORT: '0', ...env },
+    });
+    const worker = new WorkerProcess(child);
+    await worker.line((text) => text.includes('worker.ready'), 30_000);
+    return worker;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** The first line, past or to come, that fits. */
+  async line(fits: (text: string) => boolean, timeoutMs = 60_000): Promise<string> {
+    const found = (): string | undefined => this.lines.find(fits);
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        this.#waiting.delete(look);
+        this.#child.off('exit', exited);
+        clearTimeout(timer);
+        settle();
+      };
+      const look = (): void => {
+        const line = found();
+        if (line !== undefined) finish(() => resolve(line));
+      };
+      const tail = (): string => this.lines.slice(-20).join('\n');
+      const exited = (): void => finish(() => reject(new Error(`the worker ended before that line:\n${tail()}`)));
+      const timer = setTimeout(() => finish(() => reject(new Error(`no such line in time:\n${tail()}`))), timeoutMs);
+      this.#child.on('exit', exited);
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  /** SIGKILL and SIGTERM are waited for; answers the exit status. */
+  async signal(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<number | null> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return this.#child.exitCode;
+    const exited = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    if (signal === 'SIGKILL' || signal === 'SIGTERM') await exited;
+    return this.#child.exitCode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.signal('SIGKILL');
+  }
+}
