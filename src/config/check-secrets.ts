@@ -60,10 +60,12 @@ function checkText(root: unknown, path: Path, text: string): Found[] {
   return found;
 }
 
-/** Runs over the raw input, so that a secret is refused wherever it stands and whatever else is wrong. */
-export function checkSecrets(root: unknown, value: unknown = root, path: Path = []): readonly Found[] {
+function checkAny(root: unknown, value: unknown, path: Path): readonly Found[] {
   if (typeof value === 'string') return checkText(root, path, value);
-  if (Array.isArray(value)) return value.flatMap((item, index) => checkSecrets(root, item, [...path, index]));
+  if (Array.isArray(value)) return value.flatMap((item, index) => checkAny(root, item, [...path, index]));
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, item]) => checkSecrets(root, item, [...path, key]));
+  return Object.entries(value).flatMap(([key, item]) => checkAny(root, item, [...path, key]));
 }
+
+/** Runs over the raw input, so that a secret is refused wherever it stands and whatever else is wrong. */
+export const checkSecrets = (root: unknown): readonly Found[] => checkAny(root, root, []);

@@ -30,7 +30,9 @@ function takeApart(text: string): Parts | null {
   const looksLikeHosts = authority
     .split(',')
     .every((host) => /^(\[[^\]]*\]|[^:@]*)(:(\d*|\uE000\d+\uE001))?$/u.test(host));
-  const span = authority.includes('@') || looksLikeHosts ? beforeQuery : rest;
+  // An option may hold an "@"; what has no "=" before it is none.
+  const oddQuery = /^[^=]*@/u.test(rest.slice(beforeQuery.length));
+  const span = authority.includes('@') || (looksLikeHosts && !oddQuery) ? beforeQuery : rest;
   const at = span.lastIndexOf('@');
   const tail = rest.slice(at + 1);
   const tailEnd = tail.search(/[/?#]/u);

@@ -56,8 +56,10 @@ function pathOf(document: Document, offset: number): Path {
 }
 
 // The parser's own messages quote the text that they are about; what stands behind a colon is dropped.
-const syntaxMessage = (message: string): string =>
-  redact(message.split(/(?<!or ): |\n/u)[0] ?? '').replace(/[.:]?$/u, '');
+const syntaxMessage = (code: string, message: string): string =>
+  code === 'BAD_DIRECTIVE'
+    ? 'Lines that begin with % are not read'
+    : redact(message.split(/(?<!or ): |\n/u)[0] ?? '').replace(/[.:]?$/u, '');
 
 const syntaxRemedy = (code: string): string => {
   if (code === 'DUPLICATE_KEY') return 'a key may stand once only: remove one of the two';
@@ -78,7 +80,7 @@ export function readDocument(text: string): Input {
   const problems = [...document.errors, ...document.warnings].map(({ code, message, pos }): Problem => ({
     path: formatPath(code === 'DUPLICATE_KEY' ? pathOf(document, pos[0]) : []),
     ...place(pos[0]),
-    message: syntaxMessage(message),
+    message: syntaxMessage(code, message),
     remedy: syntaxRemedy(code),
   }));
   const value = problems.length > 0 ? undefined : toValue(document);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readDocument } from './document';
 import { parseConfigInput } from './parse';
 import { ConfigError } from './problem';
+import { errorCode } from './reference';
 import type { Config } from './schema';
 
 /** A configuration from YAML or JSON text; `origin` names it in messages. Rejects with a `ConfigError` only. */
@@ -14,7 +15,7 @@ export function loadConfig(path: string): Config {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    const code = errorCode(error);
     const message = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
     const remedy = 'name a YAML or JSON file; examples/ has one for each purpose';
     throw new ConfigError(path, [{ path: '', line: null, column: null, message, remedy }]);

@@ -31,8 +31,11 @@ const unresolved = (reference: string, reason: string, remedy: string): Replicat
     remedy,
   });
 
-const errorCode = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unreadable';
+/** The system's name for what went wrong with a file, such as `ENOENT`. */
+export const errorCode = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : 'unreadable';
 
 /** The value that one reference stands for. The line break that editors and `echo` leave at a file's end is no part of it. */
 export function lookUp(reference: string, sources: ReferenceSources = {}): string {
