@@ -151,7 +151,7 @@ export class Pipeline implements AsyncDisposable {
   }
 
   pause(): Promise<StreamView> {
-    return this.handle.executeUpdate<StreamView>('pause');
+    return this.handle.executeUpdate<StreamView, []>('pause');
   }
 
   resume(): Promise<StreamView> {
