@@ -85,6 +85,12 @@ export interface Revision {
   readonly next: unknown;
 }
 
+export interface Revised {
+  readonly spec: StreamSpec;
+  /** What the new selection matches and the current one does not: to be copied before the stream goes on. */
+  readonly added: readonly Namespace[];
+}
+
 export interface CatchUpInput {
   readonly spec: StreamSpec;
   readonly timeoutMs: number;
@@ -95,7 +101,7 @@ export interface StreamActivities {
   /** Fully defaulted and checked; a bad spec is `needs_attention` with every problem named. */
   parse(spec: unknown): Promise<StreamSpec>;
   /** Parses the next spec and refuses what cannot change while a stream lives (`needs_restart`). */
-  revise(revision: Revision): Promise<StreamSpec>;
+  revise(revision: Revision): Promise<Revised>;
   prepare(leg: PrepareLeg): Promise<Prepared>;
   copy(leg: CopyLeg): Promise<CopyResult>;
   pump(leg: PumpLeg): Promise<PumpResult>;

@@ -7,8 +7,13 @@ export const NAMED_NAMESPACES = 300;
 const NAMES_BYTES = 10_000;
 const FINDINGS = 20;
 const TEXT = 400;
+const FAILURE_TEXT = 1_500;
 
-export const clip = (text: string): string => (text.length <= TEXT ? text : `${text.slice(0, TEXT - 1)}…`);
+const cutTo = (length: number) => (text: string) => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
+
+export const clip = cutTo(TEXT);
+/** A failure is one, and its list of problems is worth reading whole. */
+export const clipFailure = cutTo(FAILURE_TEXT);
 
 /** State stays under 32 KB: so many findings, the severe ones first, none of them long. */
 export function boundedFindings(findings: readonly Finding[]): readonly Finding[] {

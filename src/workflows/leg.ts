@@ -1,6 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { LegBase } from '../activities/contract';
-import { clip } from './bounded';
+import { clipFailure } from './bounded';
 import { durationMs } from './calls';
 import { readFailure, type CallFailure } from './failure';
 import { pumpQueue } from './names';
@@ -26,8 +26,8 @@ function note(run: Run, failure: CallFailure): void {
   const { position: _position, ...info } = failure.info;
   run.state.failure = {
     ...info,
-    message: clip(info.message),
-    remedy: clip(info.remedy),
+    message: clipFailure(info.message),
+    remedy: clipFailure(info.remedy),
     at: new Date().toISOString(),
   };
   run.state.sliceMs = null;

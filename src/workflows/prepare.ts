@@ -6,18 +6,26 @@ import { leg, succeeded } from './leg';
 import { parseSpec } from './parse';
 import { record } from './record';
 import type { Run } from './run';
-import type { Phase } from './state';
+import type { Phase, StreamState } from './state';
 
-function adopt(run: Run, prepared: Prepared, restarted: boolean): void {
+interface Asked {
+  readonly restart: boolean;
+  readonly copy: StreamState['copy'];
+}
+
+function adopt(run: Run, prepared: Prepared, asked: Asked): void {
   const { state } = run;
   state.ledgerExists = true;
   state.position = prepared.position;
   state.at = prepared.at;
-  if (restarted) state.restart = false;
-  if (restarted || prepared.copyPending) state.inStepAfter = null;
+  if (asked.restart) state.restart = false;
+  if (asked.restart || prepared.copyPending) state.inStepAfter = null;
   else state.inStepAfter ??= prepared.inStepAfter;
-  state.copy = null;
-  state.copyMode = null;
+  // Somebody may have asked for another copy meanwhile.
+  if (state.copy === asked.copy) {
+    state.copy = null;
+    state.copyMode = null;
+  }
   state.copyProgress = null;
   state.sliceMs = null;
   state.findings = boundedFindings(prepared.findings);
@@ -36,13 +44,15 @@ export async function prepare(run: Run): Promise<Phase> {
     return 'prepare';
   }
   const { snapshot } = run.spec.stream;
-  const { restart } = state;
+  const { restart, copy } = state;
   // A person who asks for a copy gets one, whatever the mode was at first.
-  const plan = restart || snapshot.mode !== 'never' || state.copy !== 'all';
+  const plan = restart || snapshot.mode !== 'never' || copy !== 'all';
   const prepared = await leg(run, (base) =>
     dataCalls(run, PREPARE_MS, 'prepare').prepare({
       ...base,
-      copy: state.copy ?? 'all',
+      // A restart mends a lost ledger too.
+      ledger: restart ? 'any' : base.ledger,
+      copy: copy ?? 'all',
       copyMode: state.copyMode ?? snapshot.on_existing,
       restart,
       plan,
@@ -50,7 +60,7 @@ export async function prepare(run: Run): Promise<Phase> {
   );
   if (prepared === null) return 'prepare';
   succeeded(run);
-  adopt(run, prepared, restart);
+  adopt(run, prepared, { restart, copy });
   const { resumed, copyPending, namespaceCount } = prepared;
   record(run, 'stream.prepared', { resumed, copyPending, namespaces: namespaceCount });
   return copyPending ? 'snapshot' : afterCopy(run);

@@ -1,5 +1,8 @@
 import { condition } from '@temporalio/workflow';
+import type { Revised } from '../activities/contract';
 import type { StreamSpec } from '../config/schema';
+import type { Namespace } from '../replication/namespace';
+import { NAMED_NAMESPACES } from './bounded';
 import { controlCalls } from './calls';
 import type { StreamView } from './messages';
 import { record } from './record';
@@ -18,13 +21,27 @@ export function validateReconfigure(run: Run, next: unknown): void {
     );
 }
 
-async function revised(run: Run, next: StreamSpec): Promise<StreamSpec> {
+async function revised(run: Run, next: StreamSpec): Promise<Revised> {
   const calls = controlCalls('check the new spec');
   try {
-    return await (run.state.parsed ? calls.revise({ current: run.spec, next }) : calls.parse(next));
+    return run.state.parsed
+      ? await calls.revise({ current: run.spec, next })
+      : { spec: await calls.parse(next), added: [] };
   } catch (error) {
     throw refusalOf(error);
   }
+}
+
+/** What the new selection adds is copied before the stream goes on. A copy of everything covers it. */
+function owe({ state }: Run, added: readonly Namespace[]): void {
+  if (!state.ledgerExists || state.copy === 'all') return;
+  if (state.copy !== null) throw refusal('copying', 'other namespaces are about to be copied; try again in a moment');
+  if (added.length > NAMED_NAMESPACES)
+    throw refusal(
+      'too_many_namespaces',
+      `the new selection adds ${added.length} namespaces; add them in steps of ${NAMED_NAMESPACES}, or as a stream of their own`,
+    );
+  state.copy = added;
 }
 
 /** Puts a spec in force; true when it is another one than before. */
@@ -32,11 +49,12 @@ async function replaceSpec(run: Run, next: StreamSpec): Promise<boolean> {
   await condition(() => !run.revising);
   run.revising = true;
   try {
-    const spec = await revised(run, next);
+    const { spec, added } = await revised(run, next);
     assertLives(run);
     const { state } = run;
     const unchanged = state.parsed && JSON.stringify(spec) === JSON.stringify(run.spec);
     if (unchanged && !state.needsAttention) return false;
+    if (added.length > 0) owe(run, added);
     run.spec = spec;
     state.parsed = true;
     state.revision += 1;

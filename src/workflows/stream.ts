@@ -22,14 +22,11 @@ const PHASES: Readonly<Record<Exclude<Phase, 'ended'>, (run: Run) => Promise<Pha
 
 /** What a person asked for overrules where the stream was. */
 function redirect({ state }: Run): void {
-  if (state.restart && state.phase !== 'prepare') {
-    state.phase = 'prepare';
-    state.copyProgress = null;
-  }
   if (state.restart) {
     state.copy = 'all';
     state.copyMode = 'replace';
   }
+  if (state.copy !== null) state.phase = 'prepare';
   if (state.finalizing && state.phase === 'replicate') state.phase = 'finalize';
 }
 

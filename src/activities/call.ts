@@ -1,0 +1,28 @@
+import { Context } from '@temporalio/activity';
+import { isReplicationError } from '../replication/errors';
+import type { Log } from '../replication/connector';
+import { placeOf, toFailure } from './failure';
+import { startHeartbeat } from './heartbeat';
+import { stopOf, type Stop } from './stop';
+
+/** What an activity is given while it runs. */
+export interface Call extends Stop {
+  readonly log: Log;
+  /** Heartbeats, and a failure, carry what this returns from now on. */
+  readonly report: (progress: () => unknown) => void;
+}
+
+/** Runs the body of an activity: beats first and last, and lets no error out but one that the workflow can read. */
+export async function runCall<T>(log: Log, body: (call: Call) => Promise<T>): Promise<T> {
+  const stop = stopOf(Context.current());
+  let progress: () => unknown = () => null;
+  using _beat = startHeartbeat(() => progress());
+  try {
+    return await body({ ...stop, log, report: (next) => void (progress = next) });
+  } catch (error) {
+    const failure = toFailure(error, { interrupted: stop.signal.aborted, progress: progress() });
+    if (!isReplicationError(error) && failure.type === 'unexpected')
+      log('error', 'call.unexpected_error', { error: failure.message, place: placeOf(error) });
+    throw failure;
+  }
+}

@@ -1,0 +1,36 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ReplicationError } from '../replication/errors';
+import { reached } from '../replication/position';
+import { runCall } from './call';
+import type { CatchUpInput } from './contract';
+import type { ActivityDeps } from './deps';
+import { openPipeline } from './open';
+
+const POLL_MS = 25;
+const POLL_MAX_MS = 250;
+
+/** Waits until the ledger has passed where the source is now. The ledger is asked, because it alone knows between legs. */
+export const catchUp =
+  (deps: ActivityDeps) =>
+  ({ spec, timeoutMs }: CatchUpInput): Promise<{ readonly target: string }> =>
+    runCall(deps.log(spec.stream.id), async ({ signal, report }) => {
+      const deadline = deps.now() + timeoutMs;
+      await using pipeline = await openPipeline(deps, spec);
+      const { source, destination } = pipeline;
+      const target = await source.here(signal);
+      const words = source.describe(target);
+      report(() => ({ target: words }));
+      for (let wait = POLL_MS; ; wait = Math.min(POLL_MAX_MS, wait * 2)) {
+        const ledger = await destination.peek(spec.stream.id, signal);
+        const lowWater = ledger?.lowWater ?? null;
+        if (lowWater !== null && reached(source.order(lowWater, target))) return { target: words };
+        if (deps.now() >= deadline) {
+          throw new ReplicationError('retry', {
+            code: 'catch_up_timeout',
+            message: `the stream is at ${lowWater === null ? 'no position yet' : source.describe(lowWater)} after ${timeoutMs} ms and has not passed ${words}`,
+            remedy: 'wait longer, or look at its status',
+          });
+        }
+        await pause(wait, undefined, { signal });
+      }
+    });

@@ -1,0 +1,66 @@
+import type { StreamSpec } from '../config/schema';
+import { createCopy } from '../replication/copy';
+import type { Claim } from '../replication/destination';
+import { ReplicationError } from '../replication/errors';
+import type { Source } from '../replication/source';
+import { runCall, type Call } from './call';
+import type { CopyLeg, CopyResult } from './contract';
+import type { ActivityDeps } from './deps';
+import { claimRequest, openPipeline } from './open';
+
+/** Where the copy starts from is recorded before it is planned; without it the stream could not go on from the copy. */
+function startOf(claim: Claim) {
+  const { lowWater } = claim.ledger;
+  if (lowWater !== null) return lowWater;
+  throw new ReplicationError('needs_attention', {
+    code: 'ledger_missing',
+    message: 'the ledger holds no start position for the copy',
+    remedy: 'restart the stream from its snapshot',
+  });
+}
+
+async function buildIndexes(spec: StreamSpec, source: Source, claim: Claim, { signal, log }: Call): Promise<void> {
+  if (!spec.stream.destination.options.indexes) return;
+  const namespaces = await source.namespaces(signal);
+  await claim.index(
+    namespaces.filter(({ follows }) => follows !== 'nothing'),
+    (done, total) => log('info', 'copy.indexes', { done, total }),
+    signal,
+  );
+}
+
+export const copy =
+  (deps: ActivityDeps) =>
+  ({ spec, epoch, ledger, sliceMs }: CopyLeg): Promise<CopyResult> =>
+    runCall(deps.log(spec.stream.id), async (call) => {
+      await using pipeline = await openPipeline(deps, spec);
+      const { source, destination } = pipeline;
+      const claim = await destination.claim(claimRequest(spec, epoch, ledger), call.signal);
+      const running = createCopy({
+        source,
+        traits: destination.traits,
+        claim,
+        since: startOf(claim),
+        parallelism: spec.stream.snapshot.copy_parallelism,
+        batchSize: spec.stream.batch_size,
+        sliceMs,
+        log: call.log,
+        meter: deps.meter(spec),
+      });
+      call.report(() => running.progress);
+      const result = (reason: CopyResult['reason'], inStepAfter: CopyResult['inStepAfter'] = null): CopyResult => ({
+        reason,
+        progress: running.progress,
+        inStepAfter,
+        findings: [],
+      });
+      try {
+        const { reason, inStepAfter } = await running.run(call.signal);
+        if (reason === 'done') await buildIndexes(spec, source, claim, call);
+        return result(reason === 'stopped' ? call.reason() : reason, inStepAfter);
+      } catch (error) {
+        const matters = error instanceof ReplicationError && error.kind !== 'retry';
+        if (!call.signal.aborted || matters) throw error;
+        return result(call.reason());
+      }
+    });

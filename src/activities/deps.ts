@@ -1,0 +1,16 @@
+import type { Credentials } from '../auth/credentials';
+import type { DestinationConfig, SourceConfig, StreamSpec } from '../config/schema';
+import type { ConnectorContext, Log } from '../replication/connector';
+import type { Destination } from '../replication/destination';
+import type { Meter } from '../replication/progress';
+import type { Source } from '../replication/source';
+
+/** What activities are made of; a worker gives the real ones. */
+export interface ActivityDeps {
+  openSource(config: SourceConfig, credentials: Credentials, context: ConnectorContext): Promise<Source>;
+  openDestination(config: DestinationConfig, credentials: Credentials, context: ConnectorContext): Promise<Destination>;
+  resolveCredentials(spec: StreamSpec, side: 'source' | 'destination'): Credentials;
+  log(stream: string): Log;
+  meter(spec: StreamSpec): Meter;
+  now(): number;
+}

@@ -1,0 +1,61 @@
+import type { RangeRecord } from '../replication/destination';
+import { isReplicationError } from '../replication/errors';
+import type { Finding } from '../replication/finding';
+import type { Source, SourceNamespace } from '../replication/source';
+import type { Prepared } from './contract';
+
+/** Cautious: what a small destination takes. */
+const ROWS_PER_SECOND = 15_000;
+const BYTES_PER_SECOND = 25_000_000;
+
+type Estimate = Prepared['estimate'];
+
+async function windowSeconds(source: Source, signal: AbortSignal): Promise<number | null> {
+  try {
+    const { oldestMs, newestMs } = await source.window(signal);
+    return Math.max(0, Math.round((newestMs - oldestMs) / 1000));
+  } catch (error) {
+    // Reading it may need a privilege that the stream itself does not.
+    if (isReplicationError(error)) return null;
+    throw error;
+  }
+}
+
+export async function estimateOf(
+  source: Source,
+  ranges: readonly RangeRecord[],
+  namespaces: readonly SourceNamespace[],
+  signal: AbortSignal,
+): Promise<Estimate> {
+  const sizes = new Map(
+    namespaces.map(({ name, estimatedRows, estimatedBytes }) => [name, { estimatedRows, estimatedBytes }]),
+  );
+  let rows = 0;
+  let bytes = 0;
+  for (const range of ranges) {
+    if (range.done) continue;
+    const left = Math.max(0, range.estimatedRows - range.rows);
+    const size = sizes.get(range.namespace);
+    rows += left;
+    if (size && size.estimatedRows > 0) bytes += left * (size.estimatedBytes / size.estimatedRows);
+  }
+  bytes = Math.round(bytes);
+  const seconds = Math.ceil(Math.max(rows / ROWS_PER_SECOND, bytes / BYTES_PER_SECOND));
+  return { rows, bytes, seconds, windowSeconds: await windowSeconds(source, signal) };
+}
+
+const hours = (seconds: number): string =>
+  seconds < 7200 ? `${Math.ceil(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+
+/** A copy that takes longer than the source remembers cannot be followed by the stream. */
+export const windowFindings = ({ seconds, windowSeconds: window }: Estimate): readonly Finding[] =>
+  window === null || seconds <= window
+    ? []
+    : [
+        {
+          severity: 'warning',
+          code: 'window_short',
+          message: `the copy may take ${hours(seconds)}, and the source's log reaches back ${hours(window)} now`,
+          remedy: 'let the source keep its history for longer than the copy takes, or copy with more parallelism',
+        },
+      ];

@@ -1,0 +1,77 @@
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { ReplicationError } from '../replication/errors';
+import type { Position } from '../replication/position';
+import type { FailureInfo } from '../workflows/state';
+
+/** A list of problems is worth reading whole; a failure of more than 4 KB is cut by the server. */
+const TEXT = 1_500;
+
+const clip = (text: string): string => (text.length <= TEXT ? text : `${text.slice(0, TEXT - 1)}…`);
+
+/** What is known when a call fails. */
+export interface Known {
+  /** The call was told to end: failing to do so nicely is no failure of the stream. */
+  readonly interrupted: boolean;
+  /** The last progress: a leg's or a copy's. */
+  readonly progress: unknown;
+}
+
+export const INTERRUPTED: FailureInfo = {
+  kind: 'retry',
+  code: 'interrupted',
+  message: 'the call was interrupted',
+  remedy: '',
+};
+
+function infoOf(error: unknown, interrupted: boolean): FailureInfo {
+  if (interrupted && !(error instanceof ReplicationError && error.kind !== 'retry')) return INTERRUPTED;
+  if (!(error instanceof ReplicationError)) {
+    return {
+      kind: 'bug',
+      code: 'unexpected',
+      // Not the error's own message: nobody vouches that it holds no row and no secret.
+      message: `an unexpected ${error instanceof Error ? error.name : typeof error} ended the call`,
+      remedy: 'The log of the worker names the place; please report it. Resuming the stream tries again.',
+    };
+  }
+  const { kind, code, message, remedy, namespace, epoch, retryAfterMs } = error;
+  return {
+    kind,
+    code,
+    message: clip(message),
+    remedy: clip(remedy),
+    ...(namespace !== undefined && { namespace }),
+    ...(epoch !== undefined && { ledgerEpoch: epoch }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
+const positionOf = (progress: unknown): Position | undefined =>
+  typeof progress === 'object' && progress !== null && 'position' in progress
+    ? ((progress.position as Position | null) ?? undefined)
+    : undefined;
+
+/** The one place where an error becomes Temporal's: its type is the code, its details tell how far the call was. */
+export function toFailure(error: unknown, { interrupted, progress }: Known): ApplicationFailure {
+  const info = infoOf(error, interrupted);
+  const position = positionOf(progress);
+  return ApplicationFailure.create({
+    type: info.code,
+    message: info.message,
+    // The workflow decides what happens next.
+    nonRetryable: true,
+    details: [position === undefined ? info : { ...info, position }, progress ?? null],
+    ...((info.kind === 'fenced' || info === INTERRUPTED) && { category: ApplicationFailureCategory.BENIGN }),
+  });
+}
+
+/** Where an unexpected error came from, without its message. */
+export const placeOf = (error: unknown): string =>
+  error instanceof Error
+    ? (error.stack ?? '')
+        .split('\n')
+        .filter((line) => /^\s+at /.test(line))
+        .slice(0, 8)
+        .map((line) => line.trim())
+        .join(' ')
+    : '';

@@ -1,0 +1,44 @@
+import type { StreamSpec } from '../config/schema';
+import type { Destination } from '../replication/destination';
+import type { Source } from '../replication/source';
+import type { ActivityDeps } from './deps';
+
+/** Both sides of a stream, open. */
+export interface Pipeline extends AsyncDisposable {
+  readonly source: Source;
+  readonly destination: Destination;
+}
+
+export async function openSource(deps: ActivityDeps, spec: StreamSpec): Promise<Source> {
+  const { id, source } = spec.stream;
+  return deps.openSource(source, deps.resolveCredentials(spec, 'source'), { stream: id, log: deps.log(id) });
+}
+
+export async function openPipeline(deps: ActivityDeps, spec: StreamSpec): Promise<Pipeline> {
+  const { id } = spec.stream;
+  const source = await openSource(deps, spec);
+  try {
+    const destination = await deps.openDestination(
+      spec.stream.destination,
+      deps.resolveCredentials(spec, 'destination'),
+      { stream: id, log: deps.log(id) },
+    );
+    return {
+      source,
+      destination,
+      [Symbol.asyncDispose]: async () => {
+        await Promise.allSettled([source[Symbol.asyncDispose](), destination[Symbol.asyncDispose]()]);
+      },
+    };
+  } catch (error) {
+    await source[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+export const claimRequest = (spec: StreamSpec, epoch: number, expect: 'any' | 'existing') => ({
+  stream: spec.stream.id,
+  epoch,
+  lanes: spec.stream.destination.options.lanes,
+  expect,
+});

@@ -1,0 +1,46 @@
+import type { Claim } from '../replication/destination';
+import type { Namespace } from '../replication/namespace';
+import type { Range, Source, SourceNamespace } from '../replication/source';
+
+const ROWS_PER_RANGE = 50_000;
+const BIG_ROWS = 100_000;
+const RANGES_MAX = 1_000;
+
+/** A namespace that is gone by now: a range without rows marks it as copied, so that nobody asks for it again. */
+const NOTHING: readonly Range[] = [{ from: null, to: null, estimatedRows: 0 }];
+
+export function rangeCount(estimatedRows: number, parallelism: number): number {
+  const bySize = Math.max(1, Math.ceil(estimatedRows / ROWS_PER_RANGE));
+  return Math.min(RANGES_MAX, estimatedRows >= BIG_ROWS ? Math.max(bySize, parallelism) : bySize);
+}
+
+/** The ranges of everything that is to be copied. */
+export async function cut(
+  source: Source,
+  names: readonly Namespace[],
+  namespaces: ReadonlyMap<Namespace, SourceNamespace>,
+  parallelism: number,
+  signal: AbortSignal,
+): Promise<Map<Namespace, readonly Range[]>> {
+  const ranges = new Map<Namespace, readonly Range[]>();
+  for (const name of names) {
+    const found = namespaces.get(name);
+    ranges.set(
+      name,
+      found === undefined ? NOTHING : await source.ranges(found, rangeCount(found.estimatedRows, parallelism), signal),
+    );
+  }
+  return ranges;
+}
+
+/** Ranges of an earlier plan whose namespace is no longer selected: nobody is going to copy them. */
+export function abandoned(
+  { ledger }: Claim,
+  namespaces: ReadonlyMap<Namespace, SourceNamespace>,
+  planned: ReadonlyMap<Namespace, unknown>,
+): readonly Namespace[] {
+  const open = ledger.ranges.filter(
+    ({ namespace, done }) => !done && !namespaces.has(namespace) && !planned.has(namespace),
+  );
+  return [...new Set(open.map(({ namespace }) => namespace))];
+}
