@@ -60,9 +60,9 @@ export function telemetryInterceptor(streams: StreamMetrics): ActivityIntercepto
           } catch (error) {
             const { kind, code } = failureOf(error);
             if (!(error instanceof CancelledFailure)) {
-              outcome = kind === 'fenced' ? 'fenced' : 'failed';
+              outcome = kind === 'fenced' ? 'fenced' : code === 'interrupted' ? 'interrupted' : 'failed';
               if (kind === 'poison') leg?.changeFailed(code);
-              span.setStatus({ code: SpanStatusCode.ERROR, message: code });
+              if (outcome === 'failed') span.setStatus({ code: SpanStatusCode.ERROR, message: code });
             }
             throw error;
           } finally {

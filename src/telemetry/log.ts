@@ -23,22 +23,22 @@ function traceIds(): Record<string, string> {
     : {};
 }
 
-async function textStream(destination: DestinationStream | undefined): Promise<DestinationStream> {
-  const { default: pretty } = await import('pino-pretty');
-  return pretty({
+async function textStream(destination: DestinationStream): Promise<DestinationStream> {
+  const { prettyFactory } = await import('pino-pretty');
+  const pretty = prettyFactory({
     messageKey: 'event',
     messageFormat: '{event}{if message}: {message}{end}',
     ignore: 'worker,message',
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss.l',
-    sync: true,
-    ...(destination === undefined ? {} : { destination: destination as NodeJS.WritableStream }),
   });
+  return { write: (line) => destination.write(pretty(line)) };
 }
 
 /** One JSON object a line: `level`, `time`, `event`, the ids of the scope, the fields of the event. */
 export async function createLogger({ level, format, destination, base = {} }: LogOptions): Promise<Logger> {
-  const stream = format === 'text' ? await textStream(destination) : (destination ?? pino.destination({ fd: 1 }));
+  const lines = destination ?? pino.destination({ fd: 1 });
+  const stream = format === 'text' ? await textStream(lines) : lines;
   return pino(
     {
       level,

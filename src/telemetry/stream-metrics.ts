@@ -11,7 +11,7 @@ interface LiveLeg {
   lastProgressMs: number | undefined;
 }
 
-export type LegOutcome = 'done' | 'failed' | 'fenced';
+export type LegOutcome = 'done' | 'interrupted' | 'fenced' | 'failed';
 
 export interface Leg extends Disposable {
   ended(activity: string, outcome: LegOutcome): void;

@@ -1,0 +1,21 @@
+import type { Logger } from 'pino';
+import { createActivities } from '../activities';
+import type { StreamActivities } from '../activities/contract';
+import { resolveCredentials } from '../auth/resolve';
+import type { StreamSpec } from '../config/schema';
+import { openDestination } from '../destinations/registry';
+import { openSource } from '../sources/registry';
+import { logTo } from '../telemetry/log';
+import type { StreamMetrics } from '../telemetry/stream-metrics';
+
+/** The activities with the real connectors, this worker's log and its metrics. */
+export const activitiesOf = (logger: Logger, streams: StreamMetrics): StreamActivities =>
+  createActivities({
+    openSource,
+    openDestination,
+    resolveCredentials: (spec, side) => resolveCredentials(spec, side),
+    log: (stream) => logTo(logger, { stream }),
+    meter: ({ stream }: StreamSpec) =>
+      streams.meter({ stream: stream.id, source: stream.source.type, destination: stream.destination.type }),
+    now: () => Date.now(),
+  });

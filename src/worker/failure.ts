@@ -1,0 +1,15 @@
+import { GracefulShutdownPeriodExpiredError } from '@temporalio/worker';
+import { isReplicationError } from '../replication/errors';
+import { scrub } from '../telemetry/scrub';
+import { ConnectError } from './connection';
+import { SettingsError } from './settings';
+
+/** Why the process ends, in one line where the reason is known and with the stack where it is not. */
+export function reasonFor(error: unknown): string {
+  if (!(error instanceof Error)) return scrub(String(error));
+  if (error instanceof GracefulShutdownPeriodExpiredError) {
+    return 'not all legs drained within service.graceful_shutdown_timeout; their streams go on from the last durable position';
+  }
+  const known = isReplicationError(error) || error instanceof SettingsError || error instanceof ConnectError;
+  return scrub(known ? error.message : (error.stack ?? error.message));
+}

@@ -1,0 +1,83 @@
+import { Worker, type WorkerOptions } from '@temporalio/worker';
+import type { StreamActivities } from '../activities/contract';
+import { telemetryInterceptor } from '../telemetry/interceptor';
+import type { StreamMetrics } from '../telemetry/stream-metrics';
+import { pumpQueue } from '../workflows/names';
+import { workflowCode } from './bundle';
+import type { TemporalConnection } from './connection';
+import type { WorkerSettings } from './settings';
+
+/** Prepare, copy and finalize share the pump queue; they must find a slot while every stream has its leg. */
+const HEADROOM = 4;
+const HEARTBEAT_THROTTLE_MS = 2_000;
+const MAX_CONTROL_ACTIVITIES = 50;
+
+/** The two workers of a process: one for workflows and control work, one for legs. */
+export interface WorkerPair {
+  /** Ends when both have stopped; fails with the first error after both have. */
+  run(): Promise<void>;
+  readonly running: boolean;
+  shutdown(): void;
+}
+
+const CONTROL: readonly (keyof StreamActivities)[] = ['parse', 'revise', 'catchUp', 'here'];
+
+const pick = (activities: StreamActivities, control: boolean): Partial<StreamActivities> =>
+  Object.fromEntries(
+    Object.entries(activities).filter(([name]) => CONTROL.includes(name as keyof StreamActivities) === control),
+  );
+
+function stop(worker: Worker): void {
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+}
+
+export async function createPair(
+  { connection, namespace }: TemporalConnection,
+  { service, taskQueue, identity, graceMs }: WorkerSettings,
+  activities: StreamActivities,
+  streams: StreamMetrics,
+): Promise<WorkerPair> {
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
+    connection,
+    namespace,
+    identity,
+    interceptors: { activity: [telemetryInterceptor(streams)] },
+    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS,
+    // Legs are told at once; they take the time that they need to drain, up to the grace time.
+    shutdownGraceTime: 0,
+    shutdownForceTime: graceMs,
+  };
+  const workers = await Promise.all([
+    Worker.create({
+      ...common,
+      ...workflowCode(),
+      taskQueue,
+      activities: pick(activities, true),
+      maxConcurrentActivityTaskExecutions: MAX_CONTROL_ACTIVITIES,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: pumpQueue(taskQueue),
+      activities: pick(activities, false),
+      maxConcurrentActivityTaskExecutions: service.max_concurrent_streams + HEADROOM,
+    }),
+  ]);
+  return {
+    run: async () => {
+      const runs = workers.map(async (worker) => {
+        try {
+          await worker.run();
+        } finally {
+          // Half a pair is no worker: what would start legs that nobody can resume, or the reverse, ends too.
+          workers.forEach(stop);
+        }
+      });
+      const failed = (await Promise.allSettled(runs)).find((outcome) => outcome.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    },
+    get running() {
+      return workers.every((worker) => worker.getState() === 'RUNNING');
+    },
+    shutdown: () => workers.forEach(stop),
+  };
+}

@@ -1,0 +1,58 @@
+import { hostname } from 'node:os';
+import { durationMs } from '../config/duration';
+import { serviceSchema, type ServiceConfig } from '../config/schema';
+import { TASK_QUEUE } from '../workflows/names';
+
+/** Wrong settings: one line for a person, no stack. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+export interface WorkerSettings {
+  readonly service: ServiceConfig;
+  readonly taskQueue: string;
+  /** Names this worker in Temporal and in logs. */
+  readonly identity: string;
+  /** Where the HTTP endpoints listen; all interfaces when undefined. */
+  readonly host: string | undefined;
+  readonly connectTimeoutMs: number;
+  readonly graceMs: number;
+}
+
+const NUMERIC = new Set(['metrics_port', 'health_port', 'max_concurrent_streams']);
+const CONNECT_TIMEOUT_MS = 180_000;
+
+const present = (value: string | undefined): value is string => value !== undefined && value !== '';
+
+/** `TRIBUTARY_LOG_LEVEL` and its like stand above the file's `service` section. */
+function overridden(service: ServiceConfig, env: NodeJS.ProcessEnv): ServiceConfig {
+  const values: Record<string, unknown> = { ...service };
+  for (const name of Object.keys(serviceSchema.parse({}))) {
+    const value = env[`TRIBUTARY_${name.toUpperCase()}`];
+    if (present(value)) values[name] = NUMERIC.has(name) ? Number(value) : value;
+  }
+  const result = serviceSchema.safeParse(values);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(
+    ({ path, message }) => `TRIBUTARY_${path.join('_').toUpperCase()}: ${message}`,
+  );
+  throw new SettingsError(problems.join('; '));
+}
+
+export function workerSettings(base: ServiceConfig, env: NodeJS.ProcessEnv): WorkerSettings {
+  const service = overridden(base, env);
+  const timeout = env['TRIBUTARY_CONNECT_TIMEOUT'];
+  if (present(timeout) && !/^\d+(ms|s|m)$/.test(timeout)) {
+    throw new SettingsError('TRIBUTARY_CONNECT_TIMEOUT: expected a duration such as "3m"');
+  }
+  const queue = env['TRIBUTARY_TASK_QUEUE'];
+  const worker = env['TRIBUTARY_WORKER_ID'];
+  return {
+    service,
+    taskQueue: present(queue) ? queue : TASK_QUEUE,
+    identity: present(worker) ? worker : `${hostname()}:${process.pid}`,
+    host: present(env['TRIBUTARY_HTTP_HOST']) ? env['TRIBUTARY_HTTP_HOST'] : undefined,
+    connectTimeoutMs: present(timeout) ? durationMs(timeout) : CONNECT_TIMEOUT_MS,
+    graceMs: durationMs(service.graceful_shutdown_timeout),
+  };
+}
