@@ -105,6 +105,19 @@ describe('failures', () => {
   });
 });
 
+describe('options', () => {
+  it.each([
+    [['config', 'schema', '--format', 'yaml']],
+    [['config', '--format', 'yaml', 'schema']],
+    [['--format', 'yaml', 'config', 'schema']],
+    [['--format', 'json', 'config', 'schema', '--format', 'yaml']],
+  ])('%j prints YAML', async (argv) => {
+    const { status, out } = await run(...argv);
+    expect(status).toBe(0);
+    expect(out).toMatch(/^type: object$/m);
+  });
+});
+
 describe('config schema', () => {
   it('is JSON Schema', async () => {
     const { status, out } = await run('config', 'schema', '--format', 'json');

@@ -6,20 +6,34 @@ import { version } from '../version';
 
 /** A command with what all of them have: --help, --version, --format, --verbose. */
 export function command(io: Io, name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .version(version(), '-V, --version', 'print the version')
-    .addOption(formatOption())
-    .option('--verbose', 'print stack traces with errors')
-    .helpOption('-h, --help', 'print this help')
-    .showHelpAfterError(`(${name} --help shows how to use it)`)
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => void io.out.write(text),
-      writeErr: (text) => void io.err.write(text),
-      getOutHasColors: () => io.paint.isColorSupported,
-      getErrHasColors: () => io.paint.isColorSupported,
-    });
+  return (
+    new Command(name)
+      .description(description)
+      .version(version(), '-V, --version', 'print the version')
+      .addOption(formatOption())
+      .option('--verbose', 'print stack traces with errors')
+      .helpOption('-h, --help', 'print this help')
+      .showHelpAfterError(`(${name} --help shows how to use it)`)
+      .exitOverride()
+      // An option belongs to the command that it follows.
+      .enablePositionalOptions()
+      .hook('preAction', inheritOptions)
+      .configureOutput({
+        writeOut: (text) => void io.out.write(text),
+        writeErr: (text) => void io.err.write(text),
+        getOutHasColors: () => io.paint.isColorSupported,
+        getErrHasColors: () => io.paint.isColorSupported,
+      })
+  );
+}
+
+/** `tributary --format json streams list` is `tributary streams list --format json`. */
+function inheritOptions(parent: Command, action: Command): void {
+  for (const name of ['format', 'verbose']) {
+    if (parent.getOptionValueSource(name) === 'cli' && action.getOptionValueSource(name) !== 'cli') {
+      action.setOptionValueWithSource(name, parent.getOptionValue(name), 'cli');
+    }
+  }
 }
 
 /** A command that talks to Temporal. */

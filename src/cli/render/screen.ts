@@ -30,7 +30,8 @@ export class Screen {
   }
 
   above(line: string): void {
-    this.#io.out.write(`${this.#erase()}${line}\n${this.#block === '' ? '' : `${this.#block}\n`}`);
+    const again = this.#block === '' ? '' : `${this.#block}\n`;
+    this.#io.out.write(`${this.#erase()}${line}\n${again}`);
   }
 
   /** What is drawn stays where it is. */

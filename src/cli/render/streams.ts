@@ -73,6 +73,8 @@ function viewFacts(view: StreamView): [string, string | null][] {
   return [
     ['name', view.name === view.stream ? null : view.name],
     ['phase', view.phase],
+    ['paused', view.pauseReason],
+    ['next try', view.nextTryAt],
     ['source', view.source],
     ['destination', view.destination],
     ['position', view.at],
