@@ -1,0 +1,110 @@
+import { MongoServerError, type ClientSession, type Db, type Document, type MongoClient } from 'mongodb';
+import { getMore, killCursor, runCursor, type CursorReply } from '../../mongodb/raw';
+import type { Selection } from '../../replication/pattern';
+import { codeOf } from '../../mongodb/errors';
+import { streamPipeline, type StreamFeatures } from './filter';
+
+/** Codes with which a server refuses a stage or an option that it does not know. */
+const NOT_KNOWN = new Set([2, 9, 72, 115, 303, 40324, 40415, 50849, 51024, 6188501, 7182802]);
+
+const WISHES: readonly StreamFeatures[] = [
+  { expanded: true, split: true },
+  { expanded: true, split: false },
+  { expanded: false, split: true },
+  { expanded: false, split: false },
+];
+
+/** Opens change streams over what a stream follows, with all that the server can do. */
+export class ChangeStreams {
+  readonly #client: MongoClient;
+  readonly #selection: Selection;
+  #features: StreamFeatures | null = null;
+
+  constructor(client: MongoClient, selection: Selection) {
+    this.#client = client;
+    this.#selection = selection;
+  }
+
+  async open(start: Document, signal: AbortSignal): Promise<OpenStream> {
+    if (this.#features !== null) return await this.#open(start, this.#features, signal);
+    for (const features of WISHES) {
+      try {
+        // Tried without a start point: a refusal is then about the features.
+        const probe = await this.#open({}, features, signal);
+        await probe.close();
+        this.#features = features;
+        break;
+      } catch (error) {
+        const code = codeOf(error);
+        const plain = !features.expanded && !features.split;
+        if (plain || code === undefined || !NOT_KNOWN.has(code)) throw error;
+      }
+    }
+    return await this.open(start, signal);
+  }
+
+  /** What the server can do; known once a stream was opened. */
+  get features(): StreamFeatures | null {
+    return this.#features;
+  }
+
+  async #open(start: Document, features: StreamFeatures, signal: AbortSignal): Promise<OpenStream> {
+    const db = this.#client.db(this.#selection.database ?? 'admin');
+    const session = this.#client.startSession({ causalConsistency: false });
+    try {
+      const pipeline = streamPipeline(this.#selection, features, start);
+      // No first batch: the reply comes at once, however long the server has to look for the first event.
+      const command = { aggregate: 1, pipeline, cursor: { batchSize: 0 }, readConcern: { level: 'majority' } };
+      const reply = await runCursor(db, command, { session }, signal);
+      return new OpenStream(db, session, reply);
+    } catch (error) {
+      await session.endSession();
+      throw error;
+    }
+  }
+}
+
+export class OpenStream {
+  readonly #db: Db;
+  readonly #session: ClientSession;
+  readonly #collection: string;
+  readonly opened: CursorReply;
+  #id: bigint;
+
+  constructor(db: Db, session: ClientSession, opened: CursorReply) {
+    this.#db = db;
+    this.#session = session;
+    this.#collection = opened.namespace.slice(db.databaseName.length + 1);
+    this.opened = opened;
+    this.#id = opened.id;
+  }
+
+  /** False once the server has closed the cursor, as after an invalidate. */
+  get alive(): boolean {
+    return this.#id !== 0n;
+  }
+
+  async next(batchSize: number, maxAwaitMs: number, signal: AbortSignal): Promise<CursorReply> {
+    const cursor = { id: this.#id, collection: this.#collection };
+    try {
+      const options = { session: this.#session, batchSize, maxTimeMs: maxAwaitMs };
+      const reply = await getMore(this.#db, cursor, options, signal);
+      this.#id = reply.id;
+      return reply;
+    } catch (error) {
+      // After a refusal the cursor is gone; after anything else it may live on.
+      if (error instanceof MongoServerError) this.#id = 0n;
+      throw error;
+    }
+  }
+
+  /** Frees the cursor at the server; `hasty` does not wait for its answer. */
+  async close(hasty = false): Promise<void> {
+    const cursor = { id: this.#id, collection: this.#collection };
+    this.#id = 0n;
+    const freed = killCursor(this.#db, cursor, { session: this.#session })
+      .then(() => this.#session.endSession())
+      .catch(() => undefined);
+    if (!hasty) await freed;
+  }
+}

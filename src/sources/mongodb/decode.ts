@@ -1,0 +1,186 @@
+import { Timestamp } from 'mongodb';
+import { document } from '../../bson/build';
+import { keyOf } from '../../bson/key';
+import { BsonType } from '../../bson/types';
+import { elements, find, findOne, names, slice, text, type Element } from '../../bson/walk';
+import type { Change, SchemaChange } from '../../replication/change';
+import { ReplicationError } from '../../replication/errors';
+import { namespace, type Namespace } from '../../replication/namespace';
+import type { Selection } from '../../replication/pattern';
+import { Deleted, Delta, FullRow, Place } from './change';
+import { isAmbiguous } from './paths';
+import type { PositionScope } from './position';
+
+/** One event of the change stream. `ignored` is outside the selection; `fragment` waits for the rest of its event. */
+export type DecodedEvent =
+  | { readonly type: 'change'; readonly place: Place; readonly change: Change }
+  | { readonly type: 'schema'; readonly place: Place; readonly change: SchemaChange }
+  | { readonly type: 'invalidate' | 'ignored'; readonly place: Place }
+  | { readonly type: 'fragment'; readonly last: boolean };
+
+const FIELDS = names(
+  '_id',
+  'operationType',
+  'clusterTime',
+  'wallTime',
+  'ns',
+  'documentKey',
+  'fullDocument',
+  'updateDescription',
+  'to',
+  'operationDescription',
+  'nsType',
+  'splitEvent',
+);
+
+/** Schema events that change no namespace as such. Anything else that is unknown needs a person. */
+const OTHER_KINDS = new Set([
+  'createIndexes',
+  'dropIndexes',
+  'modify',
+  'shardCollection',
+  'reshardCollection',
+  'refineCollectionShardKey',
+]);
+
+interface Named {
+  readonly name: Namespace;
+  readonly followed: boolean;
+}
+
+export class Decoder {
+  readonly #scope: PositionScope;
+  readonly #selection: Selection;
+  /** By the bytes of `ns`: a stream sees few namespaces many times. */
+  readonly #names = new Map<string, Named>();
+
+  constructor(scope: PositionScope, selection: Selection) {
+    this.#scope = scope;
+    this.#selection = selection;
+  }
+
+  /** `overlaps` tells whether updates at a place may already be in rows that the snapshot has read. */
+  decode(buf: Buffer, offset: number, overlaps: (place: Place) => boolean): DecodedEvent {
+    const fields = find(buf, offset, FIELDS);
+    const [token, operation, time, wall, ns, key, row, update, to, description, nsType, split] = fields;
+    if (split) return { type: 'fragment', last: isLastFragment(slice(buf, split)) };
+    if (token === undefined || operation === undefined) throw unreadable('_id or operationType');
+    const place = placeOf(this.#scope, buf, token, time, wall);
+    const kind = text(buf, operation);
+    if (kind === 'invalidate') return { type: 'invalidate', place };
+    const named = ns ? this.#named(buf, ns) : { name: '', followed: false };
+    switch (kind) {
+      case 'insert':
+      case 'replace': {
+        if (!named.followed) return { type: 'ignored', place };
+        const change = new FullRow(kind, named.name, place, keyOf(part(buf, key)), part(buf, row));
+        return { type: 'change', place, change };
+      }
+      case 'update': {
+        if (!named.followed) return { type: 'ignored', place };
+        const delta = part(buf, update);
+        const needsLookup = overlaps(place) || isAmbiguous(delta);
+        return {
+          type: 'change',
+          place,
+          change: new Delta(named.name, place, keyOf(part(buf, key)), delta, needsLookup),
+        };
+      }
+      case 'delete':
+        if (!named.followed) return { type: 'ignored', place };
+        return { type: 'change', place, change: new Deleted(named.name, place, keyOf(part(buf, key))) };
+      default: {
+        const about = { kind, named, to: to && this.#named(buf, to), place };
+        const isCollection = nsType === undefined || text(buf, nsType) === 'collection';
+        const change = this.#schema(about, description && slice(buf, description), isCollection);
+        return change === null ? { type: 'ignored', place } : { type: 'schema', place, change };
+      }
+    }
+  }
+
+  #schema(
+    { kind, named, to, place }: { kind: string; named: Named; to: Named | undefined; place: Place },
+    description: Buffer | undefined,
+    isCollection: boolean,
+  ): SchemaChange | null {
+    const base = { namespace: named.name, kind, sourceTimeMs: place.sourceTimeMs };
+    switch (kind) {
+      case 'create':
+        if (!named.followed) return null;
+        if (!isCollection) return { ...base, op: 'other' };
+        return { ...base, op: 'create', ...(description && { options: withoutIdIndex(description) }) };
+      case 'drop':
+        return named.followed ? { ...base, op: 'drop' } : null;
+      case 'rename': {
+        if (to === undefined) throw unreadable('to');
+        if (!named.followed && !to.followed) return null;
+        return { ...base, to: to.name, op: named.followed ? (to.followed ? 'rename' : 'leave') : 'enter' };
+      }
+      case 'dropDatabase': {
+        const database = named.name.replace(/\..*$/u, '');
+        return this.#selection.matchesDatabase(database) ? { ...base, namespace: database, op: 'drop_database' } : null;
+      }
+      default:
+        if (OTHER_KINDS.has(kind)) return named.followed ? { ...base, op: 'other' } : null;
+        throw new ReplicationError('needs_attention', {
+          code: 'unknown_event',
+          message: `the source reports an event of the unknown kind "${kind}"`,
+          remedy: 'Use a version of Tributary that knows it: skipping it could lose data.',
+          namespace: named.name,
+        });
+    }
+  }
+
+  #named(buf: Buffer, ns: Element): Named {
+    const bytes = buf.toString('latin1', ns.start, ns.end);
+    let named = this.#names.get(bytes);
+    if (named === undefined) {
+      const database = findOne(buf, ns.start, 'db');
+      const collection = findOne(buf, ns.start, 'coll');
+      const name = namespace(database ? text(buf, database) : '', collection ? text(buf, collection) : '');
+      named = { name, followed: collection !== undefined && this.#selection.matches(name) };
+      this.#names.set(bytes, named);
+    }
+    return named;
+  }
+}
+
+export function placeOf(
+  scope: PositionScope,
+  buf: Buffer,
+  token: Element,
+  time: Element | undefined,
+  wall: Element | undefined,
+): Place {
+  const clusterTime = new Timestamp(time?.type === BsonType.timestamp ? buf.readBigUInt64LE(time.start) : 0n);
+  const wallMs = wall?.type === BsonType.date ? Number(buf.readBigInt64LE(wall.start)) : clusterTime.t * 1000;
+  return new Place(scope, slice(buf, token), clusterTime, wallMs);
+}
+
+function part(buf: Buffer, element: Element | undefined): Buffer {
+  if (element?.type !== BsonType.document) throw unreadable('documentKey, fullDocument or updateDescription');
+  return slice(buf, element);
+}
+
+const withoutIdIndex = (description: Buffer): Buffer =>
+  document(
+    elements(description)
+      .filter(({ name }) => name !== 'idIndex')
+      .map((each) => elementBytes(description, each.name, each)),
+  );
+
+const elementBytes = (buf: Buffer, name: string, element: Element): Buffer =>
+  buf.subarray(element.start - Buffer.byteLength(name) - 2, element.end);
+
+function isLastFragment(split: Buffer): boolean {
+  const fragment = findOne(split, 0, 'fragment');
+  const of = findOne(split, 0, 'of');
+  if (!fragment || !of) throw unreadable('splitEvent');
+  return split.readInt32LE(fragment.start) === split.readInt32LE(of.start);
+}
+
+const unreadable = (what: string): ReplicationError =>
+  new ReplicationError('bug', {
+    code: 'unreadable_event',
+    message: `an event of the change stream has no usable ${what}`,
+  });

@@ -1,0 +1,108 @@
+import type { Document, MongoClient, ReadPreference, Timestamp } from 'mongodb';
+import { classify } from '../../mongodb/errors';
+import { ReplicationError } from '../../replication/errors';
+import type { HistoryWindow } from '../../replication/source';
+
+/** Runs a driver call; whatever it throws leaves as a `ReplicationError`. */
+export async function ask<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw classify(error, { role: 'source' });
+  }
+}
+
+interface Hello extends Document {
+  readonly setName?: string;
+  readonly msg?: string;
+  readonly topologyVersion?: { readonly processId?: { toString(): string } };
+}
+
+/** The deployment behind a client: who it is, and how far back it remembers. */
+export class Deployment {
+  readonly #client: MongoClient;
+
+  constructor(client: MongoClient) {
+    this.#client = client;
+  }
+
+  hello(signal?: AbortSignal): Promise<Hello> {
+    return ask(() => this.#client.db('admin').command({ hello: 1 }, signal ? { signal } : {}));
+  }
+
+  /** `set:NAME:ID`, `cluster:ID`; without the id where it cannot be read. */
+  async history(): Promise<string> {
+    const hello = await this.hello();
+    if (hello.msg === 'isdbgrid') {
+      const version = await this.#tryRead('config', { find: 'version', filter: {}, limit: 1, singleBatch: true });
+      const id = (version?.['cursor'] as { firstBatch?: { clusterId?: { toString(): string } }[] } | undefined)
+        ?.firstBatch?.[0];
+      return id?.clusterId === undefined ? 'cluster:sharded' : `cluster:sharded:${id.clusterId.toString()}`;
+    }
+    if (hello.setName === undefined) {
+      throw new ReplicationError('needs_attention', {
+        code: 'not_a_replica_set',
+        message: 'the source is a single server without a replica set, so it has no change streams',
+        remedy: 'Run it as a replica set (one member is enough): start it with --replSet, then rs.initiate().',
+      });
+    }
+    const reply = await this.#tryRead('admin', { replSetGetConfig: 1 });
+    const settings = (reply?.['config'] as { settings?: { replicaSetId?: { toString(): string } } } | undefined)
+      ?.settings;
+    const id = settings?.replicaSetId?.toString();
+    // Some compatible servers make one up at every start: an id that is the process's own tells no lineage.
+    const stable = id !== undefined && id !== hello.topologyVersion?.processId?.toString();
+    return stable ? `set:${hello.setName}:${id}` : `set:${hello.setName}`;
+  }
+
+  /** Cluster time of the newest write that this client can see. */
+  async now(signal: AbortSignal): Promise<Timestamp> {
+    const reply = await ask(() => this.#client.db('admin').command({ ping: 1 }, { signal }));
+    return operationTime(reply);
+  }
+
+  /** Time of the oldest or newest oplog entry; null where it cannot be read. */
+  async oplogTime(which: 'oldest' | 'newest', signal: AbortSignal, readPreference?: ReadPreference) {
+    const [entry] = await this.#client
+      .db('local')
+      .collection<{ ts: Timestamp }>('oplog.rs')
+      .find({}, { projection: { _id: 0, ts: 1 }, signal, ...(readPreference && { readPreference }) })
+      .sort({ $natural: which === 'oldest' ? 1 : -1 })
+      .limit(1)
+      .maxTimeMS(20_000)
+      .toArray()
+      .catch(() => []);
+    return entry?.ts ?? null;
+  }
+
+  async window(signal: AbortSignal): Promise<HistoryWindow> {
+    const oldest = await this.oplogTime('oldest', signal);
+    if (oldest === null) {
+      throw new ReplicationError('needs_attention', {
+        code: 'window_unknown',
+        message: 'the source does not show how far back its oplog reaches',
+        remedy: 'Grant the user `read` on the database `local`, to be warned before history is lost.',
+      });
+    }
+    const newest = await this.now(signal);
+    return { oldestMs: oldest.t * 1000, newestMs: newest.t * 1000 };
+  }
+
+  /** The reply to a command that not every user may run and not every server knows. */
+  async #tryRead(database: string, command: Document): Promise<Document | null> {
+    return await this.#client
+      .db(database)
+      .command(command)
+      .catch(() => null);
+  }
+}
+
+export function operationTime(reply: Document): Timestamp {
+  const time = reply['operationTime'] as Timestamp | undefined;
+  if (time !== undefined) return time;
+  throw new ReplicationError('needs_attention', {
+    code: 'no_cluster_time',
+    message: 'the source tells no operation time',
+    remedy: 'Use a replica set or a sharded cluster of MongoDB 4.2 or later.',
+  });
+}

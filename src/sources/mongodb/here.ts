@@ -1,0 +1,35 @@
+import { Timestamp } from 'mongodb';
+import type { Position } from '../../replication/position';
+import { ReplicationError } from '../../replication/errors';
+import type { ChangeStreams } from './cursor';
+import { ask, type Deployment } from './deployment';
+import { position, tokenData, type PositionScope } from './position';
+import { readToken } from './token';
+
+/** The post-batch token of a stream opened now. Everything written before the call lies at or before it. */
+export async function here(
+  streams: ChangeStreams,
+  deployment: Deployment,
+  scope: PositionScope,
+  signal: AbortSignal,
+): Promise<Position> {
+  const before = await deployment.now(signal);
+  const open = await ask(() => streams.open({}, signal));
+  await open.close();
+  const token = open.opened.postBatchResumeToken;
+  if (token === null) {
+    throw new ReplicationError('needs_attention', {
+      code: 'unsupported',
+      message: 'the source gives no post-batch resume token',
+      remedy: 'Use MongoDB 4.2 or later.',
+    });
+  }
+  const data = tokenData(token);
+  const facts = typeof data === 'string' ? readToken(data) : null;
+  // Where places are numbers the token's own time is that of the reply; the operation time is the safe one.
+  if (facts === null || facts.keys === '') return position(scope, data, before, true);
+  // A fresh stream starts one tick after the newest entry. An idle one is drained at that entry, and is then here.
+  const { t, i } = facts.time;
+  if (i > 1 && facts.time.greaterThan(before)) return position(scope, data, new Timestamp({ t, i: i - 1 }), true);
+  return position(scope, data, facts.time, false);
+}

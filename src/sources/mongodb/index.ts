@@ -1,0 +1,154 @@
+import { ReadPreference, type MongoClient } from 'mongodb';
+import type { Credentials } from '../../auth/credentials';
+import { durationMs } from '../../config/duration';
+import type { MongodbSourceConfig } from '../../config/schema';
+import { openClient } from '../../mongodb/client';
+import type { Change } from '../../replication/change';
+import type { ConnectorContext } from '../../replication/connector';
+import type { Finding } from '../../replication/finding';
+import type { Namespace } from '../../replication/namespace';
+import { compileSelection, type Selection } from '../../replication/pattern';
+import type { Order, Position } from '../../replication/position';
+import type {
+  HistoryWindow,
+  Range,
+  RowBatch,
+  Source,
+  SourceEvent,
+  SourceNamespace,
+  SourceTraits,
+  StreamOptions,
+} from '../../replication/source';
+import { ChangeStreams } from './cursor';
+import { Deployment } from './deployment';
+import { filterHash } from './filter';
+import { GapGuard } from './gap';
+import { here } from './here';
+import { inspect } from './inspect';
+import { lookup } from './lookup';
+import { listNamespaces } from './namespaces';
+import { describe, KIND, order, type PositionScope } from './position';
+import { cutRanges } from './ranges';
+import { readRows, type RowsOptions } from './rows';
+import { follow } from './stream';
+
+const TRAITS: SourceTraits = { kind: KIND, encoding: 'bson', positions: 'change', deltas: true };
+
+export async function openSource(
+  config: MongodbSourceConfig,
+  credentials: Credentials,
+  context: ConnectorContext,
+): Promise<Source> {
+  const client = await openClient(credentials, context, { appName: `tributary/${context.stream}`, role: 'source' });
+  try {
+    const selection = compileSelection(config);
+    const deployment = new Deployment(client);
+    const scope = { history: await deployment.history(), filter: filterHash(selection) };
+    return new MongodbSource(client, config, context, deployment, selection, scope);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+class MongodbSource implements Source {
+  readonly traits = TRAITS;
+  readonly #client: MongoClient;
+  readonly #config: MongodbSourceConfig;
+  readonly #context: ConnectorContext;
+  readonly #deployment: Deployment;
+  readonly #selection: Selection;
+  readonly #scope: PositionScope;
+  readonly #streams: ChangeStreams;
+  /** For the snapshot and look-ups; the change stream is always read from the primary. */
+  readonly #readPreference: ReadPreference;
+
+  constructor(
+    client: MongoClient,
+    config: MongodbSourceConfig,
+    context: ConnectorContext,
+    deployment: Deployment,
+    selection: Selection,
+    scope: PositionScope,
+  ) {
+    this.#client = client;
+    this.#config = config;
+    this.#context = context;
+    this.#deployment = deployment;
+    this.#selection = selection;
+    this.#scope = scope;
+    this.#streams = new ChangeStreams(client, selection);
+    this.#readPreference = ReadPreference.fromString(config.options.read_preference);
+  }
+
+  inspect(signal: AbortSignal): Promise<readonly Finding[]> {
+    return inspect(
+      {
+        client: this.#client,
+        config: this.#config,
+        selection: this.#selection,
+        deployment: this.#deployment,
+        streams: this.#streams,
+        namespaces: (until) => this.namespaces(until),
+      },
+      signal,
+    );
+  }
+
+  namespaces(signal: AbortSignal): Promise<readonly SourceNamespace[]> {
+    return listNamespaces(this.#client, this.#selection, signal);
+  }
+
+  here(signal: AbortSignal): Promise<Position> {
+    return here(this.#streams, this.#deployment, this.#scope, signal);
+  }
+
+  order(a: Position, b: Position): Order {
+    return order(a, b);
+  }
+
+  describe(position: Position): string {
+    return describe(position);
+  }
+
+  ranges(namespace: SourceNamespace, count: number, signal: AbortSignal): Promise<readonly Range[]> {
+    return cutRanges(this.#client, this.#readPreference, namespace, count, signal);
+  }
+
+  rows(namespace: Namespace, range: Range, options: RowsOptions, signal: AbortSignal): AsyncIterable<RowBatch> {
+    return readRows(this.#client, this.#readPreference, namespace, range, options, signal);
+  }
+
+  stream(from: Position, options: StreamOptions, signal: AbortSignal): AsyncIterable<SourceEvent> {
+    const context = {
+      streams: this.#streams,
+      scope: this.#scope,
+      selection: this.#selection,
+      guard: new GapGuard(this.#deployment),
+      maxAwaitMs: durationMs(this.#config.options.max_await),
+      log: this.#context.log,
+    };
+    return follow(context, from, options, signal);
+  }
+
+  lookup(changes: readonly Change[], signal: AbortSignal): Promise<readonly Change[]> {
+    return lookup({ client: this.#client, readPreference: this.#readPreference }, changes, signal);
+  }
+
+  window(signal: AbortSignal): Promise<HistoryWindow> {
+    return this.#deployment.window(signal);
+  }
+
+  /** The oplog is bounded by its own size: nothing is kept for a stream. */
+  async release(): Promise<void> {
+    // Nothing to give back.
+  }
+
+  async drop(): Promise<void> {
+    // Nothing was created.
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.close();
+  }
+}

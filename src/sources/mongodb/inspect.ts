@@ -1,0 +1,130 @@
+import type { MongoClient } from 'mongodb';
+import type { MongodbSourceConfig } from '../../config/schema';
+import { isReplicationError } from '../../replication/errors';
+import type { Finding } from '../../replication/finding';
+import type { Selection } from '../../replication/pattern';
+import type { SourceNamespace } from '../../replication/source';
+import type { ChangeStreams } from './cursor';
+import { ask, type Deployment } from './deployment';
+
+export interface InspectContext {
+  readonly client: MongoClient;
+  readonly config: MongodbSourceConfig;
+  readonly selection: Selection;
+  readonly deployment: Deployment;
+  readonly streams: ChangeStreams;
+  readonly namespaces: (signal: AbortSignal) => Promise<readonly SourceNamespace[]>;
+}
+
+const OLDEST_VERSION = [4, 2] as const;
+const SPLIT_SINCE = '6.0.9 or 7.0';
+const SHORT_WINDOW_MS = 3_600_000;
+
+/** What stands in the way of following this source, or may later. */
+export async function inspect(context: InspectContext, signal: AbortSignal): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const steps = [server, changeStream, oplog, shapes];
+  for (const step of steps) {
+    try {
+      findings.push(...(await step(context, signal)));
+    } catch (error) {
+      // What one step is refused says enough; the next ones may still tell more.
+      if (!isReplicationError(error) || error.kind === 'retry') throw error;
+      findings.push({ severity: 'error', code: error.code, message: error.message, remedy: error.remedy });
+    }
+  }
+  return findings;
+}
+
+async function server({ client, deployment }: InspectContext, signal: AbortSignal): Promise<Finding[]> {
+  const [hello, build] = await Promise.all([
+    deployment.hello(signal),
+    ask(() => client.db('admin').command({ buildInfo: 1 }, { signal })),
+  ]);
+  const findings: Finding[] = [];
+  const version = String(build['version']);
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major < OLDEST_VERSION[0] || (major === OLDEST_VERSION[0] && minor < OLDEST_VERSION[1])) {
+    findings.push({
+      severity: 'error',
+      code: 'version_too_old',
+      message: `the source runs MongoDB ${version}`,
+      remedy: `Use MongoDB ${OLDEST_VERSION.join('.')} or later.`,
+    });
+  }
+  if (hello.msg === 'isdbgrid' && client.options.hosts.length > 1) {
+    findings.push({
+      severity: 'warning',
+      code: 'several_routers',
+      message: 'the connection string lists several mongos, and a change stream lives on one of them',
+      remedy: 'List exactly one mongos in the connection_string of the source.',
+    });
+  }
+  return findings;
+}
+
+async function changeStream({ streams }: InspectContext, signal: AbortSignal): Promise<Finding[]> {
+  const open = await ask(() => streams.open({}, signal));
+  await open.close();
+  const { expanded, split } = streams.features ?? { expanded: false, split: false };
+  return [
+    ...(expanded
+      ? []
+      : [
+          finding(
+            'note',
+            'no_schema_events',
+            'the source reports no created collections and no index changes, and leaves dotted paths in doubt',
+            'Nothing to do: such updates are read again in full. MongoDB 6.0 or later reports them.',
+          ),
+        ]),
+    ...(split
+      ? []
+      : [
+          finding(
+            'warning',
+            'no_split_events',
+            'the source cannot split large events: one above 16 MB stops the stream',
+            `Use MongoDB ${SPLIT_SINCE} or later, or keep documents well below 16 MB.`,
+          ),
+        ]),
+  ];
+}
+
+async function oplog({ deployment }: InspectContext, signal: AbortSignal): Promise<Finding[]> {
+  const hello = await deployment.hello(signal);
+  if (hello.msg === 'isdbgrid') return [];
+  const oldest = await deployment.oplogTime('oldest', signal);
+  if (oldest === null) {
+    const text = 'the user may not read local.oplog.rs, so nobody is warned before history is lost';
+    return [finding('warning', 'window_unknown', text, 'Grant the user `read` on the database `local`.')];
+  }
+  const { oldestMs, newestMs } = await deployment.window(signal);
+  if (newestMs - oldestMs >= SHORT_WINDOW_MS) return [];
+  const text = `the oplog holds only ${Math.round((newestMs - oldestMs) / 60_000)} minutes just now`;
+  return [finding('note', 'short_window', text, 'Make sure that the oplog is large enough for the longest pause.')];
+}
+
+async function shapes(context: InspectContext, signal: AbortSignal): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { name, follows, wholeOrder } of await context.namespaces(signal)) {
+    if (follows === 'nothing') {
+      const text = `${name} is a view or a time series and is not copied: it has no change stream`;
+      findings.push(
+        finding('warning', 'not_followed', text, 'Exclude it, and create it at the destination by hand.', name),
+      );
+    } else if (wholeOrder) {
+      const text = `${name} is capped or has a collation: it is written by one lane, in order`;
+      findings.push(finding('note', 'whole_order', text, 'Nothing to do; it is slower than others.', name));
+    }
+  }
+  return findings;
+}
+
+const finding = (
+  severity: Finding['severity'],
+  code: string,
+  message: string,
+  remedy: string,
+  namespace?: string,
+): Finding => ({ severity, code, message, remedy, ...(namespace !== undefined && { namespace }) });
