@@ -28,6 +28,8 @@ export interface FixedSessionOptions {
 export class FixedSession {
   readonly #session: ClientSession;
   #left: number;
+  /** Whoever asks while a transaction is open waits for its turn. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** The last transaction's end, where nobody waited for it. */
   #settling: Promise<void> = Promise.resolve();
 
@@ -43,6 +45,12 @@ export class FixedSession {
    * that had succeeded unseen: its first statement has to be the conditional update that notices.
    */
   async run<T>(body: (session: ClientSession) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const mine = this.#turn.then(() => this.#run(body, signal));
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #run<T>(body: (session: ClientSession) => Promise<T>, signal: AbortSignal): Promise<T> {
     const deadline = Date.now() + PATIENCE_MS;
     for (let attempt = 0; ; attempt++) {
       await abortable(this.#settling, signal);
