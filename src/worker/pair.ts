@@ -33,7 +33,7 @@ function stop(worker: Worker): void {
 
 export async function createPair(
   { connection, namespace }: TemporalConnection,
-  { service, taskQueue, identity, graceMs }: WorkerSettings,
+  { service, taskQueue, identity, graceMs, deployment }: WorkerSettings,
   activities: StreamActivities,
   streams: StreamMetrics,
 ): Promise<WorkerPair> {
@@ -46,6 +46,16 @@ export async function createPair(
     // Legs are told at once; they take the time that they need to drain, up to the grace time.
     shutdownGraceTime: 0,
     shutdownForceTime: graceMs,
+    ...(deployment === undefined
+      ? {}
+      : {
+          workerDeploymentOptions: {
+            version: deployment,
+            useWorkerVersioning: true,
+            // A run ends on the code that it began with; each new run moves to the current version.
+            defaultVersioningBehavior: 'PINNED',
+          },
+        }),
   };
   const workers = await Promise.all([
     Worker.create({

@@ -17,6 +17,8 @@ export interface WorkerSettings {
   readonly host: string | undefined;
   readonly connectTimeoutMs: number;
   readonly graceMs: number;
+  /** Only where an operator rolls out versions with Temporal's worker deployments: unset, every version takes every run. */
+  readonly deployment: { readonly deploymentName: string; readonly buildId: string } | undefined;
 }
 
 const NUMERIC = new Set(['metrics_port', 'health_port', 'max_concurrent_streams']);
@@ -39,6 +41,15 @@ function overridden(service: ServiceConfig, env: NodeJS.ProcessEnv): ServiceConf
   throw new SettingsError(problems.join('; '));
 }
 
+function deploymentOf({
+  TRIBUTARY_DEPLOYMENT: deploymentName,
+  TRIBUTARY_BUILD_ID: buildId,
+}: NodeJS.ProcessEnv): WorkerSettings['deployment'] {
+  if (!present(deploymentName) && !present(buildId)) return undefined;
+  if (present(deploymentName) && present(buildId)) return { deploymentName, buildId };
+  throw new SettingsError('TRIBUTARY_DEPLOYMENT and TRIBUTARY_BUILD_ID: set both, or neither');
+}
+
 export function workerSettings(base: ServiceConfig, env: NodeJS.ProcessEnv): WorkerSettings {
   const service = overridden(base, env);
   const timeout = env['TRIBUTARY_CONNECT_TIMEOUT'];
@@ -54,5 +65,6 @@ export function workerSettings(base: ServiceConfig, env: NodeJS.ProcessEnv): Wor
     host: present(env['TRIBUTARY_HTTP_HOST']) ? env['TRIBUTARY_HTTP_HOST'] : undefined,
     connectTimeoutMs: present(timeout) ? durationMs(timeout) : CONNECT_TIMEOUT_MS,
     graceMs: durationMs(service.graceful_shutdown_timeout),
+    deployment: deploymentOf(env),
   };
 }

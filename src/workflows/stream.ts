@@ -1,4 +1,4 @@
-import { allHandlersFinished, CancellationScope, condition, setWorkflowOptions } from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow';
 import { continueRun, mayContinue } from './continue';
 import { finalize } from './finalize';
 import { handle, requestStop } from './handlers';
@@ -69,6 +69,3 @@ export async function replicationStream(input: StreamInput): Promise<StreamView>
   publish(run);
   return CancellationScope.nonCancellable(() => live(run));
 }
-
-// Pinned: a run ends on the code that it began with. Each new run moves to the current version. See docs/decisions.
-setWorkflowOptions({ versioningBehavior: 'PINNED' }, replicationStream);
