@@ -10,7 +10,9 @@ import { CliError } from '../failure';
 import type { Io } from '../io';
 import { count } from '../render/text';
 import type { Resources } from '../resources';
+import { observe } from '../streams/observe';
 import { waitUntil } from '../streams/wait';
+import type { Temporal } from '../temporal';
 import { startWorkerProcess } from '../workers';
 import { type Compared, compare } from './compare';
 import { Display, took } from './display';
@@ -35,8 +37,9 @@ export interface Told {
 }
 
 export const STREAM = 'shop';
-const STEP_TIMEOUT_MS = 120_000;
+const STEP_TIMEOUT_MS = 90_000;
 const PAUSE_MS = 3_000;
+const POLL_MS = 200;
 
 const CONFIG = `version: "1"
 service: { metrics_port: 0, health_port: 0 }
@@ -93,10 +96,10 @@ export async function tell(options: StoryOptions, resources: Resources, signal: 
     delay(Math.max(0, open + seconds * fraction * 1000 - Date.now()), undefined, { signal });
   const handle = temporal.client.workflow.getHandle(workflowId(STREAM));
 
-  await until(0.15);
+  await phase(() => copyBegun(temporal, signal));
   const killed = workers.pid;
   await workers.kill();
-  say(`killed worker ${killed} with SIGKILL, in the middle of its work`);
+  say(`killed worker ${killed} with SIGKILL, in the middle of the copy`);
   await workers.start();
   say(`started worker ${workers.pid}: goes on from the last position once Temporal misses the first one's heartbeat`);
 
@@ -122,6 +125,19 @@ export async function tell(options: StoryOptions, resources: Resources, signal: 
 
   const compared = await compare(servers.source, servers.target);
   return { compared, written: writer.written, servers, file, writer };
+}
+
+/** Some of the rows are copied; where copying takes a moment only, it may be over already. */
+async function copyBegun(temporal: Temporal, signal: AbortSignal): Promise<void> {
+  for (const deadline = Date.now() + STEP_TIMEOUT_MS; ;) {
+    const { status, worker, view } = await observe(temporal, STREAM);
+    if (view !== null && (view.phase === 'replicate' || (view.copy !== null && view.copy.rows > 0))) return;
+    if (status === 'needs_attention') throw new CliError(view?.failure?.message ?? status, view?.failure?.remedy);
+    if (Date.now() > deadline) {
+      throw new CliError(worker === 'silent' ? 'no worker answers' : `the stream is still ${status}`);
+    }
+    await delay(POLL_MS, undefined, { signal });
+  }
 }
 
 /** One worker process at a time. */
