@@ -35,6 +35,18 @@ async function interrupted(
   await previous;
 }
 
+/** A copy whose worker dies and is replaced, again and again. */
+async function interruptedCopy(t: CoreStream, cuts: readonly number[]): Promise<void> {
+  let [afterMs] = cuts;
+  if (afterMs === undefined) {
+    await t.copy();
+    return;
+  }
+  let reason = await t.copy(undefined, AbortSignal.timeout(afterMs));
+  for (afterMs of cuts.slice(1)) if (reason !== 'done') reason = await t.resumeCopy(AbortSignal.timeout(afterMs));
+  if (reason !== 'done') await t.resumeCopy();
+}
+
 describe('a stream between two real servers', () => {
   it('copies what is there and follows what comes, byte for byte', async () => {
     await using t = await CoreStream.open();
@@ -53,25 +65,31 @@ describe('a stream between two real servers', () => {
     await t.expectSame();
   });
 
-  it('is the same at the end whatever is written and whenever legs are interrupted, replaced or run beside each other', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(operation, { maxLength: 25 }),
-        fc.array(operation, { maxLength: 25 }),
-        fc.array(operation, { maxLength: 60 }),
-        fc.array(fc.record({ overlap: fc.boolean(), afterMs: fc.integer({ min: 0, max: 120 }) }), { maxLength: 4 }),
-        async (before, during, after, faults) => {
-          await using t = await CoreStream.open({ batchSize: 7 });
-          await performAll(t, before);
-          await Promise.all([t.copy(), performAll(t, during)]);
-          await Promise.all([interrupted(t, faults), performAll(t, after)]);
-          await t.catchUp();
-          await t.expectSame();
-        },
-      ),
-      { numRuns, endOnFailure: numRuns <= 12 },
-    );
-  }, 300_000);
+  it(
+    'is the same at the end whatever is written and whenever legs are interrupted, replaced or run beside each other',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(operation, { maxLength: 25 }),
+          fc.array(operation, { maxLength: 25 }),
+          fc.array(operation, { maxLength: 60 }),
+          fc.array(fc.record({ overlap: fc.boolean(), afterMs: fc.integer({ min: 0, max: 120 }) }), { maxLength: 4 }),
+          fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 3 }),
+          fc.constantFrom(1, 4),
+          async (before, during, after, faults, cuts, lanes) => {
+            await using t = await CoreStream.open({ batchSize: 7, lanes });
+            await performAll(t, before);
+            await Promise.all([interruptedCopy(t, cuts), performAll(t, during)]);
+            await Promise.all([interrupted(t, faults), performAll(t, after)]);
+            await t.catchUp();
+            await t.expectSame();
+          },
+        ),
+        { numRuns, endOnFailure: numRuns <= 12 },
+      );
+    },
+    300_000 + numRuns * 20_000,
+  );
 
   it('writes nothing twice: what the ledger shows as applied is skipped', async () => {
     await using t = await CoreStream.open({ batchSize: 10 });

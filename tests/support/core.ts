@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { MongoClient, type Db } from 'mongodb';
 import { streamSchema, type StreamConfig } from '../../src/config/schema';
 import { Secret } from '../../src/config/secret';
@@ -15,6 +16,7 @@ import { differences } from './same';
 import { sharedMongo, uniqueName } from './servers';
 
 const forever = new AbortController().signal;
+setMaxListeners(0, forever);
 const log = (): void => undefined;
 
 export interface CoreOptions {
@@ -96,7 +98,7 @@ export class CoreStream implements AsyncDisposable {
   }
 
   /** Start position first, then the copy of everything that matches (or of `only`). */
-  async copy(only?: readonly Namespace[], signal: AbortSignal = forever): Promise<void> {
+  async copy(only?: readonly Namespace[], signal: AbortSignal = forever): ReturnType<CoreStream['resumeCopy']> {
     const planning = await this.claim();
     if (planning.ledger.lowWater === null) await planning.advance(await this.source.here(forever), forever);
     const namespaces = (await this.source.namespaces(forever)).filter(
@@ -107,7 +109,7 @@ export class CoreStream implements AsyncDisposable {
     const ranges = new Map<Namespace, readonly Range[]>();
     for (const each of namespaces) ranges.set(each.name, await this.source.ranges(each, 3, forever));
     await planning.plan(ranges, forever);
-    await this.resumeCopy(signal);
+    return this.resumeCopy(signal);
   }
 
   async resumeCopy(signal: AbortSignal = forever): Promise<'done' | 'slice' | 'stopped'> {

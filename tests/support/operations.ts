@@ -34,7 +34,9 @@ export type Operation =
       readonly keys: readonly number[];
       readonly value: number;
     }
-  | { readonly op: 'drop' | 'create'; readonly collection: string };
+  | { readonly op: 'bulk'; readonly collection: string; readonly shape: number; readonly value: number }
+  | { readonly op: 'rename'; readonly collection: string; readonly to: string; readonly over: boolean }
+  | { readonly op: 'drop' | 'create' | 'drop_database'; readonly collection: string };
 
 /** Keys of every type that an `_id` may have, arrays and regular expressions aside. */
 export const KEYS: readonly unknown[] = [
@@ -99,6 +101,8 @@ export async function perform(db: Db, operation: Operation): Promise<void> {
       await collection.replaceOne(id(operation.key), document(operation.value), { upsert: true });
       return;
     case 'update':
+      // Compatible servers exist that make the collection for it, without a word in the log.
+      if ((await collection.findOne(id(operation.key), { projection: { _id: 1 } })) === null) return;
       // An update that the document does not fit (a `$pop` on what is no array) changes nothing, which is a case too.
       await collection
         .updateOne(id(operation.key), (UPDATES[operation.shape] as (value: number) => Document)(operation.value))
@@ -117,8 +121,24 @@ export async function perform(db: Db, operation: Operation): Promise<void> {
         }),
       );
       return;
+    case 'bulk': {
+      const update = (UPDATES[operation.shape] as (value: number) => Document)(operation.value);
+      const writes = KEYS.flatMap((_, key) => [
+        { replaceOne: { filter: id(key), replacement: document(operation.value + key), upsert: true } },
+        { updateOne: { filter: id(key), update } },
+        ...(key % 3 === 0 ? [{ deleteOne: { filter: id(key) } }] : []),
+      ]);
+      await collection.bulkWrite(writes, { ordered: false }).catch(() => undefined);
+      return;
+    }
+    case 'rename':
+      await collection.rename(operation.to, { dropTarget: operation.over }).catch(() => undefined);
+      return;
     case 'drop':
       await collection.drop().catch(() => undefined);
+      return;
+    case 'drop_database':
+      await db.dropDatabase();
       return;
     case 'create':
       await db.createCollection(operation.collection).catch(() => undefined);
@@ -149,5 +169,19 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof(
       value,
     }),
   },
-  { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('drop' as const, 'create' as const), collection }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ op: fc.constant('bulk' as const), collection, value, shape: fc.nat(SHAPES - 1) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ op: fc.constant('rename' as const), collection, to: collection, over: fc.boolean() }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constantFrom('drop' as const, 'drop' as const, 'create' as const, 'drop_database' as const),
+      collection,
+    }),
+  },
 );

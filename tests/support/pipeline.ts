@@ -3,11 +3,14 @@ import { MongoClient, type Db } from 'mongodb';
 import type { StreamSpecInput } from '../../src/config/schema';
 import { waitFor } from '../../src/services/wait';
 import {
+  finalizeUpdate,
+  reconfigureUpdate,
   restartUpdate,
   resumeUpdate,
   statusQuery,
   stopUpdate,
   type CaughtUp,
+  type FinalizeReport,
   type StreamView,
 } from '../../src/workflows/messages';
 import { WORKFLOW_TYPE, workflowId } from '../../src/workflows/names';
@@ -27,6 +30,8 @@ export interface PipelineOptions {
   /** Written before the stream starts. */
   readonly seed?: (source: Db) => Promise<unknown>;
   readonly workers?: number;
+  /** Without the suffix that makes it this test's own. */
+  readonly database?: string;
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -54,7 +59,8 @@ export class Pipeline implements AsyncDisposable {
     const source = new MongoClient(this.#uris.source);
     const destination = new MongoClient(this.#uris.destination);
     this.#clients = [source, destination];
-    const database = uniqueName('shop');
+    // A name that has to be quoted in many a place.
+    const database = uniqueName(options.database ?? 'shop-eu');
     this.source = source.db(database);
     this.destination = destination.db(database);
   }
@@ -73,7 +79,15 @@ export class Pipeline implements AsyncDisposable {
   }
 
   get spec(): StreamSpecInput {
-    const { source, destination, stream } = this.#options;
+    return this.specWith({});
+  }
+
+  /** The spec with other settings, as for a reconfigure. */
+  specWith(changed: Pick<PipelineOptions, 'source' | 'destination' | 'stream'>): StreamSpecInput {
+    const { options } = this.#options.source ?? {};
+    const source = { ...this.#options.source, ...changed.source, options: { ...options, ...changed.source?.options } };
+    const destination = { ...this.#options.destination, ...changed.destination };
+    const stream = { ...this.#options.stream, ...changed.stream };
     return {
       stream: {
         id: this.id,
@@ -83,11 +97,11 @@ export class Pipeline implements AsyncDisposable {
           connection_string: '${env:PIPELINE_SOURCE}',
           database: this.source.databaseName,
           ...source,
-          options: { max_await: '100ms', ...source?.options },
+          options: { max_await: '100ms', ...source.options },
         },
         destination: { type: 'mongodb', connection_string: '${env:PIPELINE_DESTINATION}', ...destination },
-        retry_policy: { initial_delay: '200ms', max_delay: '1s', ...stream?.retry_policy },
-        advanced: { heartbeat_timeout: '3s', ...stream?.advanced },
+        retry_policy: { initial_delay: '200ms', max_delay: '1s', ...stream.retry_policy },
+        advanced: { heartbeat_timeout: '3s', ...stream.advanced },
       },
     };
   }
@@ -123,12 +137,21 @@ export class Pipeline implements AsyncDisposable {
     await this.startWorker();
   }
 
-  async start(): Promise<void> {
+  /** Answers when the stream has begun; with its phase, so that nothing is asked of it too early. */
+  async start(changed: Pick<PipelineOptions, 'source' | 'destination' | 'stream'> = {}): Promise<void> {
     await this.client.workflow.start(WORKFLOW_TYPE, {
       workflowId: workflowId(this.id),
       taskQueue: this.taskQueue,
-      args: [{ spec: this.spec }],
+      args: [{ spec: this.specWith(changed) }],
     });
+    // Until the spec has been checked, nothing is known of the source.
+    if (this.workers.length > 0) await this.until('a checked spec', ({ source }) => source !== '');
+  }
+
+  /** Starts the stream and waits until it is level with the source. */
+  async run(): Promise<void> {
+    await this.start();
+    await this.caughtUp();
   }
 
   status(): Promise<StreamView> {
@@ -137,13 +160,16 @@ export class Pipeline implements AsyncDisposable {
 
   /** Waits for a condition on the status. */
   async until(what: string, holds: (view: StreamView) => boolean, timeoutMs = 60_000): Promise<StreamView> {
+    let last: StreamView | undefined;
     return waitFor(
       async () => {
-        const view = await this.status().catch(() => undefined);
-        return view && holds(view) ? view : undefined;
+        last = (await this.status().catch(() => undefined)) ?? last;
+        return last && holds(last) ? last : undefined;
       },
       { what, timeoutMs },
-    );
+    ).catch((error: unknown) => {
+      throw new Error(`${what} did not come; the stream is ${JSON.stringify(last, null, 1)}`, { cause: error });
+    });
   }
 
   async caughtUp(timeoutMs = 60_000): Promise<void> {
@@ -164,6 +190,31 @@ export class Pipeline implements AsyncDisposable {
 
   stop(): Promise<StreamView> {
     return this.handle.executeUpdate(stopUpdate);
+  }
+
+  reconfigure(changed: Pick<PipelineOptions, 'source' | 'destination' | 'stream'>): Promise<StreamView> {
+    // The checked spec has defaults that the given one leaves out.
+    return this.handle.executeUpdate<StreamView, [StreamSpecInput]>(reconfigureUpdate.name, {
+      args: [this.specWith(changed)],
+    });
+  }
+
+  finalize(): Promise<FinalizeReport> {
+    return this.handle.executeUpdate(finalizeUpdate);
+  }
+
+  /** How the workflow ended. */
+  result(): Promise<StreamView> {
+    return this.handle.result() as Promise<StreamView>;
+  }
+
+  /** The stream rests until a person acts; answers with why. */
+  async needsAttention(code: string, timeoutMs?: number): Promise<StreamView> {
+    return this.until(
+      `needs attention: ${code}`,
+      ({ status, failure }) => status === 'needs_attention' && failure?.code === code,
+      timeoutMs,
+    );
   }
 
   async expectSame(): Promise<void> {

@@ -41,6 +41,15 @@ export class WorkerProcess implements AsyncDisposable {
     return this.#child.pid ?? 0;
   }
 
+  /** What it logged with this event name. */
+  logged(event: string): LogLine[] {
+    return this.lines.flatMap((line) => {
+      if (!line.startsWith('{')) return [];
+      const parsed = JSON.parse(line) as LogLine;
+      return parsed.event === event ? [parsed] : [];
+    });
+  }
+
   /** The first line, past or to come, that fits. */
   async line(fits: (text: string) => boolean, timeoutMs = 60_000): Promise<string> {
     const found = (): string | undefined => this.lines.find(fits);
