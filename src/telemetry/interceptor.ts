@@ -1,10 +1,11 @@
 import { SpanStatusCode, trace, type Span } from '@opentelemetry/api';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityExecuteInput, ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { StreamSpec } from '../config/schema';
-import { streamOf } from './stream-of';
-import type { LegOutcome, StreamMetrics } from './stream-metrics';
+import type { Log } from '../replication/connector';
+import { failureOf, summaryOf, type LegOutcome, type Level } from './leg-outcome';
 import { inScope, type Scope } from './scope';
+import type { StreamMetrics } from './stream-metrics';
+import { streamOf } from './stream-of';
 
 /** What a worker does for a stream while one of these runs; the others are short control work. */
 const STATUS: Readonly<Record<string, string>> = {
@@ -22,15 +23,8 @@ interface LegLike {
 const legOf = ([first]: ActivityExecuteInput['args']): LegLike =>
   typeof first === 'object' && first !== null ? first : {};
 
-const failureOf = (error: unknown): { readonly kind?: string; readonly code: string } => {
-  if (!(error instanceof ApplicationFailure)) return { code: error instanceof Error ? error.name : 'unknown' };
-  const [info] = error.details ?? [];
-  const kind = (info as { kind?: unknown } | undefined)?.kind;
-  return { code: error.type ?? error.name, ...(typeof kind === 'string' ? { kind } : {}) };
-};
-
 /** Gives every activity its span, its ids for the log, and its place in the metrics. */
-export function telemetryInterceptor(streams: StreamMetrics): ActivityInterceptorsFactory {
+export function telemetryInterceptor(streams: StreamMetrics, log: Log): ActivityInterceptorsFactory {
   const tracer = trace.getTracer('tributary');
   return ({ info }) => ({
     inbound: {
@@ -54,19 +48,24 @@ export function telemetryInterceptor(streams: StreamMetrics): ActivityIntercepto
                   { stream, source: spec.stream.source.type, destination: spec.stream.destination.type },
                   status,
                 );
-          let outcome: LegOutcome = 'done';
+          const began = Date.now();
+          if (leg !== undefined) log('debug', 'leg.started');
+          const ended = (level: Level, outcome: LegOutcome, fields: object): void => {
+            if (leg === undefined) return;
+            leg.ended(info.activityType, outcome);
+            log(level, 'leg.ended', { outcome, durationMs: Date.now() - began, ...fields });
+          };
           try {
-            return await next(input);
+            const result = await next(input);
+            ended('info', 'done', summaryOf(result));
+            return result;
           } catch (error) {
-            const { kind, code } = failureOf(error);
-            if (!(error instanceof CancelledFailure)) {
-              outcome = kind === 'fenced' ? 'fenced' : code === 'interrupted' ? 'interrupted' : 'failed';
-              if (kind === 'poison') leg?.changeFailed(code);
-              if (outcome === 'failed') span.setStatus({ code: SpanStatusCode.ERROR, message: code });
-            }
+            const { kind, code, outcome, level } = failureOf(error);
+            if (kind === 'poison') leg?.changeFailed(code);
+            if (outcome === 'failed') span.setStatus({ code: SpanStatusCode.ERROR, message: code });
+            ended(level, outcome, { code });
             throw error;
           } finally {
-            leg?.ended(info.activityType, outcome);
             span.end();
           }
         };

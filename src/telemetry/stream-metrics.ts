@@ -1,5 +1,6 @@
 import type { Attributes, BatchObservableResult, Counter, Histogram, Meter as OtelMeter } from '@opentelemetry/api';
 import type { CopyProgress, Meter } from '../replication/progress';
+import type { LegOutcome } from './leg-outcome';
 import { METRICS, type MetricSpec, type StreamLabels } from './catalog';
 
 /** The gauges of one leg: they leave the page with it. */
@@ -10,8 +11,6 @@ interface LiveLeg {
   copy: CopyProgress | undefined;
   lastProgressMs: number | undefined;
 }
-
-export type LegOutcome = 'done' | 'interrupted' | 'fenced' | 'failed';
 
 export interface Leg extends Disposable {
   ended(activity: string, outcome: LegOutcome): void;

@@ -1,5 +1,6 @@
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { StreamActivities } from '../activities/contract';
+import type { Log } from '../replication/connector';
 import { telemetryInterceptor } from '../telemetry/interceptor';
 import type { StreamMetrics } from '../telemetry/stream-metrics';
 import { pumpQueue } from '../workflows/names';
@@ -36,12 +37,13 @@ export async function createPair(
   { service, taskQueue, identity, graceMs, deployment }: WorkerSettings,
   activities: StreamActivities,
   streams: StreamMetrics,
+  log: Log,
 ): Promise<WorkerPair> {
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace,
     identity,
-    interceptors: { activity: [telemetryInterceptor(streams)] },
+    interceptors: { activity: [telemetryInterceptor(streams, log)] },
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS,
     // Legs are told at once; they take the time that they need to drain, up to the grace time.
     shutdownGraceTime: 0,

@@ -77,7 +77,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   open.defer(() => watching);
   open.defer(() => watch.abort());
   const [pair] = await Promise.all([
-    createPair(temporal, settings, activitiesOf(logger, telemetry.streams), telemetry.streams),
+    createPair(temporal, settings, activitiesOf(logger, telemetry.streams), telemetry.streams, log),
     ensureSearchAttributes(temporal, log),
   ]);
   const running = pair.run();
