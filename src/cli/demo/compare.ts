@@ -8,7 +8,11 @@ export interface Compared {
   readonly onlyAtSource: number;
   readonly onlyAtDestination: number;
   readonly different: number;
+  /** A few ids of rows that are not the same, as extended JSON. */
+  readonly examples: readonly string[];
 }
+
+const EXAMPLES = 5;
 
 export const identical = (all: readonly Compared[]): boolean =>
   all.every(
@@ -31,15 +35,18 @@ async function collections(db: Db): Promise<string[]> {
 
 async function compareCollection(source: Db, destination: Db, collection: string): Promise<Compared> {
   const [here, there] = await Promise.all([digests(source, collection), digests(destination, collection)]);
-  let onlyAtSource = 0;
-  let different = 0;
-  for (const [id, digest] of here) {
-    const other = there.get(id);
-    if (other === undefined) onlyAtSource += 1;
-    else if (other !== digest) different += 1;
-  }
-  const onlyAtDestination = [...there.keys()].filter((id) => !here.has(id)).length;
-  return { collection, source: here.size, destination: there.size, onlyAtSource, onlyAtDestination, different };
+  const onlyAtSource = [...here.keys()].filter((id) => !there.has(id));
+  const onlyAtDestination = [...there.keys()].filter((id) => !here.has(id));
+  const different = [...here].filter(([id, digest]) => (there.get(id) ?? digest) !== digest).map(([id]) => id);
+  return {
+    collection,
+    source: here.size,
+    destination: there.size,
+    onlyAtSource: onlyAtSource.length,
+    onlyAtDestination: onlyAtDestination.length,
+    different: different.length,
+    examples: [...onlyAtSource, ...onlyAtDestination, ...different].slice(0, EXAMPLES),
+  };
 }
 
 /** Of the raw BSON, so that types, key order and number formats count. */
