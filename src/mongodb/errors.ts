@@ -106,8 +106,12 @@ function driverMeaning(error: unknown): Meaning {
   return error instanceof Error && 'syscall' in error ? NOT_REACHABLE : BUG;
 }
 
+/** By name: what a signal aborts with is no `Error` everywhere. */
 const isAbort = (error: unknown): boolean =>
-  error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
+  typeof error === 'object' &&
+  error !== null &&
+  'name' in error &&
+  (error.name === 'AbortError' || error.name === 'TimeoutError');
 
 /** A reply that failed for its write concern has that code inside. */
 function refusalOf(error: MongoServerError): ServerRefusal {

@@ -1,6 +1,10 @@
+import { setMaxListeners } from 'node:events';
+
 /** Rejects as soon as the signal aborts, for promises that take no signal. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
+  // Every lane and loader listens to the one signal of its leg.
+  setMaxListeners(0, signal);
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(abortReason(signal));
@@ -17,4 +21,4 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Pr
 }
 
 const abortReason = (signal: AbortSignal): Error =>
-  signal.reason instanceof Error ? signal.reason : new DOMException('aborted', 'AbortError');
+  signal.reason instanceof Error ? signal.reason : new DOMException('the operation was aborted', 'AbortError');

@@ -81,36 +81,47 @@ export class Namespaces {
   async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
     this.#refuseConflicts(namespaces.map(({ name }) => name));
     const wanted = namespaces.filter(({ follows }) => follows !== 'nothing');
-    const before = await present(
+    const there = await present(
       this.client,
       wanted.map(({ name }) => this.rename(name)),
       signal,
     );
-    await this.fence.check(signal);
-    for (const { name, options } of wanted) {
-      const target = this.rename(name);
-      const now = before.get(target);
-      if (now !== undefined && now.type !== 'collection') throw notACollection(target, now.type);
-      const wantedOptions = this.#options(options);
-      if (now === undefined) await createCollection(this.client, target, wantedOptions, signal);
-      else if (collationOf(now.options) !== collationOf(wantedOptions) && this.withOptions) throw otherCollation(name);
+    const missing: SourceNamespace[] = [];
+    for (const namespace of wanted) {
+      const target = this.rename(namespace.name);
+      const now = there.get(target);
+      if (now === undefined) missing.push(namespace);
+      else if (now.type !== 'collection') throw notACollection(target, now.type);
+      else if (this.withOptions && collationOf(now.options) !== collationOf(targetOptions(namespace.options)))
+        throw otherCollation(namespace.name);
     }
-    const after = await present(
+    await this.fence.check(signal);
+    for (const { name, options } of missing)
+      await createCollection(this.client, this.rename(name), this.#options(options), signal);
+    const made = await present(
       this.client,
-      wanted.map(({ name }) => this.rename(name)),
+      missing.map(({ name }) => this.rename(name)),
       signal,
     );
-    const records = wanted.map(({ name, options, wholeOrder }) => {
+    for (const [target, now] of made) there.set(target, now);
+    const changed = wanted.flatMap(({ name, options, wholeOrder }) => {
       const known = this.#records.get(name);
-      const identity = known?.identity ?? after.get(this.rename(name))?.identity ?? null;
-      return this.#record(name, {
-        identity,
-        wholeOrder,
-        partial: false,
-        options: new Binary(BSON.serialize(this.#options(options))),
-      });
+      const identity = known?.identity ?? there.get(this.rename(name))?.identity ?? null;
+      const stored = new Binary(BSON.serialize(this.#options(options)));
+      const same =
+        known?.identity === identity &&
+        known.wholeOrder === wholeOrder &&
+        !known.partial &&
+        known.options !== null &&
+        Buffer.compare(known.options.buffer, stored.buffer) === 0;
+      if (same) return [];
+      return [this.#record(name, { identity, wholeOrder, partial: false, options: stored })];
     });
-    await this.save(records, signal);
+    await this.save(changed, signal, there);
+    for (const { name } of wanted) {
+      const record = this.#records.get(name);
+      if (record) this.#keep(record, there.get(record.target));
+    }
   }
 
   #options(options: Buffer | undefined) {
@@ -219,6 +230,8 @@ export class Namespaces {
     if (now !== undefined && now.type !== 'collection') throw notACollection(target, now.type);
     await this.fence.check(signal);
     const recorded = this.#records.get(source)?.options;
+    // Nothing to empty, and nothing is known of how to make it: that is for `prepare`.
+    if (now === undefined && !recorded) return;
     const options = recorded ? BSON.deserialize(recorded.buffer, { promoteValues: false, bsonRegExp: true }) : null;
     await dropCollection(this.client, target, signal);
     await createCollection(this.client, target, options ?? now?.options ?? {}, signal);

@@ -1,5 +1,5 @@
 import type { ClientSession, Document, MongoClient } from 'mongodb';
-import { elements, find, names } from '../../bson/walk';
+import { find, names } from '../../bson/walk';
 import { classifyStatement, classifyWriteConcern } from '../../mongodb/errors';
 import { encodedDocuments } from '../../mongodb/internals';
 import type { Change } from '../../replication/change';
@@ -50,28 +50,26 @@ export async function runCommand(
   };
   // Raw, because the reply lists every upsert, and nobody wants to see them.
   const reply = await client.db(database).command(body, { session, signal, raw: true });
-  const [error] = elements((reply['writeErrors'] as Buffer | undefined) ?? NOTHING);
-  if (error !== undefined) throw refused(command, reply['writeErrors'] as Buffer, error.start);
+  const [error] = (reply['writeErrors'] as readonly Buffer[] | undefined) ?? [];
+  if (error !== undefined) throw refused(command, error);
   const concern = reply['writeConcernError'] as Buffer | undefined;
   if (concern !== undefined)
-    throw classifyWriteConcern({ code: numbers(concern, 0).code }, { role: 'destination', namespace: target.source });
+    throw classifyWriteConcern({ code: numbers(concern).code }, { role: 'destination', namespace: target.source });
   // A delete of an absent key succeeds; anything else has to have met its row or made it.
   if (verb === 'delete' || Number(reply['n']) === documents.length) return;
   throw command.owners.some(({ op }) => op === 'update') ? deltaMissed(target.source) : missing(target.source);
 }
 
-const NOTHING = Buffer.from([5, 0, 0, 0, 0]);
-
 const missing = (namespace: Namespace): ReplicationError =>
   classifyStatement({ code: 0 }, { role: 'destination', namespace });
 
-function numbers(bytes: Buffer, offset: number): { index: number; code: number } {
-  const [index, code] = find(bytes, offset, REFUSAL);
+function numbers(bytes: Buffer): { index: number; code: number } {
+  const [index, code] = find(bytes, 0, REFUSAL);
   return { index: index ? bytes.readInt32LE(index.start) : 0, code: code ? bytes.readInt32LE(code.start) : 0 };
 }
 
-function refused({ owners, target }: Command, errors: Buffer, offset: number): Error {
-  const { index, code } = numbers(errors, offset);
+function refused({ owners, target }: Command, error: Buffer): Error {
+  const { index, code } = numbers(error);
   const owner = owners[index];
   if (owner?.op === 'update' && MISFITS.has(code)) return deltaMissed(target.source);
   const refusal = classifyStatement(

@@ -25,6 +25,7 @@ export async function takeOver(store: Store, request: ClaimRequest, signal: Abor
   if (found === null) await store.create(stream, request.lanes, signal);
   const record = found ?? (await store.stream(stream, signal));
   if (record === null) throw ledgerMissing(stream);
+  if (record.epoch >= epoch) throw taken(stream, record.epoch);
 
   // The stream's record first: from here on nobody of an earlier epoch lets in a loader, changes the layout or plans.
   await raise(store, record, epoch, signal);
@@ -50,10 +51,12 @@ async function raise(store: Store, record: LedgerDocument, epoch: number, signal
       if (await raiseOnce(store, record, epoch, signal)) return;
     } catch (error) {
       const code = codeOf(error);
-      // 112: this server did not abort the predecessor. 225: it remembers higher numbers, from a ledger since lost.
-      if (attempt >= 3 || (code !== 112 && code !== 225)) throw error;
+      if (code === undefined) throw error;
+      // Two claims of one epoch use the same numbers, and the server lets one of them pass.
       const held = await heldEpoch(store, record, signal);
       if (held >= epoch) throw taken(record.stream, held);
+      // 112: this server did not abort the predecessor. 225: it remembers higher numbers, from a ledger since lost.
+      if (attempt >= 3 || (code !== 112 && code !== 225)) throw error;
       await store.kill(record.session, signal);
       if (code === 225) record = await changeSession(store, record, epoch, signal);
       await delay(20, undefined, { signal });

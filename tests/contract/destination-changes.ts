@@ -1,0 +1,71 @@
+import { BSON, Timestamp, type Document } from 'mongodb';
+import { keyOf } from '../../src/bson/key';
+import type { DeltaChange, DeleteChange, RowChange } from '../../src/replication/change';
+import type { LanePart } from '../../src/replication/destination';
+import type { Namespace } from '../../src/replication/namespace';
+import type { Position } from '../../src/replication/position';
+import type { SourceNamespace } from '../../src/replication/source';
+
+export const never = new AbortController().signal;
+
+/** A position in a made-up log. */
+export const at = (token: number): Position => ({ source: 'made-up', history: 'h', token: { at: token } });
+
+const base = (namespace: Namespace, _id: unknown, bytes: number) => ({
+  namespace,
+  key: keyOf(Buffer.from(BSON.serialize({ _id }, { ignoreUndefined: false }))),
+  sourceTimeMs: 1,
+  bytes,
+  position: at(0),
+});
+
+/** A full state from ready-made bytes. */
+export const encoded = (op: 'insert' | 'replace', namespace: Namespace, row: Buffer): RowChange => ({
+  ...base(namespace, BSON.deserialize(row, { promoteValues: false })['_id'], row.length),
+  op,
+  row,
+});
+
+export const insert = (namespace: Namespace, row: Document): RowChange =>
+  encoded('insert', namespace, Buffer.from(BSON.serialize(row)));
+
+export const replace = (namespace: Namespace, row: Document): RowChange =>
+  encoded('replace', namespace, Buffer.from(BSON.serialize(row)));
+
+export const remove = (namespace: Namespace, _id: unknown): DeleteChange => ({
+  ...base(namespace, _id, 30),
+  op: 'delete',
+});
+
+export const update = (namespace: Namespace, _id: unknown, description: Document): DeltaChange => {
+  const delta = Buffer.from(
+    BSON.serialize({ updatedFields: {}, removedFields: [], truncatedArrays: [], ...description }),
+  );
+  return { ...base(namespace, _id, delta.length), op: 'update', delta, needsLookup: false };
+};
+
+export const part = (changes: LanePart['changes'], rest: Partial<LanePart> = {}): LanePart => ({
+  lane: 0,
+  expected: 0,
+  position: at(1),
+  inStep: true,
+  changes,
+  ...rest,
+});
+
+export const sourceNamespace = (
+  name: Namespace,
+  rest: Partial<SourceNamespace> & { readonly with?: Document } = {},
+): SourceNamespace => ({
+  name,
+  identity: 'made-up',
+  follows: 'stream',
+  estimatedRows: 0,
+  estimatedBytes: 0,
+  options: Buffer.from(BSON.serialize(rest.with ?? {})),
+  indexes: [],
+  wholeOrder: false,
+  ...rest,
+});
+
+export const emptyTimestamp = (): Timestamp => new Timestamp({ t: 0, i: 0 });
