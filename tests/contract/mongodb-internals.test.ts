@@ -1,0 +1,70 @@
+import { BSON, Binary, Long, MongoClient, UUID, type Document } from 'mongodb';
+import { decodedDocuments, encodedDocuments, fixSession, sendsEncoded } from '../../src/mongodb/internals';
+import { sharedMongo, uniqueName } from '../support/servers';
+
+describe('what the driver keeps to itself', () => {
+  let client: MongoClient;
+  const database = uniqueName('internals');
+
+  beforeAll(async () => {
+    client = await new MongoClient(sharedMongo('destination')).connect();
+  });
+  afterAll(async () => {
+    await client.db(database).dropDatabase();
+    await client.close();
+  });
+
+  it('sends ready-made documents as they are', async () => {
+    expect(sendsEncoded).toBe(true);
+    const db = client.db(database);
+    // Names in an order, and a type, that decoding would not keep.
+    const row = Buffer.from(
+      BSON.serialize(
+        new Map<string, unknown>([
+          ['_id', 1],
+          ['b', 1],
+          ['10', Long.fromNumber(5)],
+          ['2', 1],
+        ]),
+      ),
+    );
+    const reply = await db.command({ insert: 'rows', documents: encodedDocuments('documents', [row]) });
+    expect(reply['n']).toBe(1);
+    const [stored] = (await db.collection('rows').find({}, { raw: true }).toArray()) as unknown as Buffer[];
+    expect(Buffer.compare(stored!, row)).toBe(0);
+  });
+
+  it('has a way through the public interface', async () => {
+    const db = client.db(database);
+    const row = Buffer.from(BSON.serialize({ _id: 2, long: Long.fromNumber(5), double: new BSON.Double(1) }));
+    await db.command({ insert: 'public', documents: decodedDocuments([row]) });
+    const [stored] = (await db.collection('public').find({}, { raw: true }).toArray()) as unknown as Buffer[];
+    expect(Buffer.compare(stored!, row)).toBe(0);
+  });
+
+  it('lets a session have a given id and number, and never lends it to others', async () => {
+    const id = new Binary(new UUID().buffer, Binary.SUBTYPE_UUID);
+    const seen: Document[] = [];
+    const watched = await new MongoClient(sharedMongo('destination'), { monitorCommands: true }).connect();
+    watched.on('commandStarted', ({ command }) => seen.push(command));
+    try {
+      const session = watched.startSession({ causalConsistency: false });
+      fixSession(session, id, 1_000);
+      await session.withTransaction(() =>
+        watched
+          .db(database)
+          .collection('rows')
+          .updateOne({ _id: 9 as never }, { $set: { a: 1 } }, { session }),
+      );
+      const update = seen.find((command) => command['update'] === 'rows');
+      expect((update?.['lsid'] as { id: Binary }).id.toString('hex')).toBe(id.toString('hex'));
+      expect(String(update?.['txnNumber'])).toBe('1001');
+      await session.endSession();
+      seen.length = 0;
+      await watched.db(database).collection('rows').findOne({});
+      expect((seen[0]?.['lsid'] as { id: Binary }).id.toString('hex')).not.toBe(id.toString('hex'));
+    } finally {
+      await watched.close();
+    }
+  });
+});
