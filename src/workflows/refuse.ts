@@ -13,6 +13,8 @@ const sentence = ({ message, remedy }: FailureInfo): string => (remedy === '' ? 
 
 /** The failure of a call that an update made, for the person who asked. */
 export function refusalOf(error: unknown): ApplicationFailure {
+  // Raised by the workflow itself; what calls raise is wrapped.
+  if (error instanceof ApplicationFailure) return error;
   const { info } = readFailure(error, pumpQueue(workflowInfo().taskQueue));
   return ApplicationFailure.create({ type: info.code, message: sentence(info), nonRetryable: true, details: [info] });
 }

@@ -1,0 +1,227 @@
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import type { StreamSpec } from '../../src/config/schema';
+import {
+  catchUpUpdate,
+  finalizeUpdate,
+  pauseUpdate,
+  reconfigureUpdate,
+  restartUpdate,
+  resumeUpdate,
+  specQuery,
+} from '../../src/workflows/messages';
+import {
+  at,
+  copied,
+  fails,
+  longLeg,
+  prepared,
+  pumped,
+  Script,
+  specOf,
+  Theatre,
+  untilCancelled,
+} from './workflow-context';
+
+let theatre: Theatre;
+beforeAll(async () => {
+  theatre = await Theatre.open();
+});
+afterAll(() => theatre[Symbol.asyncDispose]());
+
+/** What a person reads when an update is refused or fails. */
+async function refused(update: Promise<unknown>): Promise<string> {
+  try {
+    await update;
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) return error.cause?.message ?? '';
+    throw error;
+  }
+  throw new Error('the update was not refused');
+}
+
+const given = (id: string, more: Parameters<typeof specOf>[1] = {}) => specOf(id, more) as StreamSpec;
+
+describe('pause', () => {
+  test('ends a leg, keeps its position, and resume goes on from there', async () => {
+    await using stage = await theatre.stage();
+    const { handle, script } = stage;
+    await stage.begun('pump');
+    const paused = await handle.executeUpdate(pauseUpdate, { args: [{ reason: 'the moon' }] });
+    expect(paused).toMatchObject({ status: 'paused', at: 'position 2', pauseReason: 'the moon' });
+    expect(await handle.executeUpdate(pauseUpdate)).toMatchObject({ status: 'paused' });
+    expect(await refused(handle.executeUpdate(finalizeUpdate))).toContain('resume it to finalize it');
+
+    expect(await handle.executeUpdate(resumeUpdate)).toMatchObject({ status: 'replicating', pauseReason: null });
+    await stage.begun('pump', 2);
+    expect(script.inputs('pump')[1]).toMatchObject({ position: at(2) });
+    expect(await handle.executeUpdate(resumeUpdate)).toMatchObject({ status: 'replicating', legs: 2 });
+  });
+
+  test('interrupts preparing and copying', async () => {
+    const script = new Script()
+      .next('prepare', async () => {
+        await untilCancelled();
+        return fails('retry', { code: 'interrupted' });
+      })
+      .next('copy', async () => {
+        await untilCancelled();
+        return copied({ reason: 'cancelled', inStepAfter: null });
+      });
+    await using stage = await theatre.stage({ script });
+    await stage.begun('prepare');
+    const first = await stage.handle.executeUpdate(pauseUpdate);
+    expect(first).toMatchObject({ status: 'paused', phase: 'prepare', failures: 0, failure: null });
+    await stage.handle.executeUpdate(resumeUpdate);
+    await stage.begun('copy');
+    expect(await stage.handle.executeUpdate(pauseUpdate)).toMatchObject({ status: 'paused', phase: 'snapshot' });
+    await stage.handle.executeUpdate(resumeUpdate);
+    await stage.begun('pump');
+    expect(script.epochs).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('interrupts a back-off', async () => {
+    const script = new Script().next('pump', () => fails('retry'));
+    await using stage = await theatre.stage({
+      script,
+      spec: { retry_policy: { initial_delay: '1h', max_delay: '1h' } },
+    });
+    expect((await stage.is('retrying')).nextTryAt).not.toBeNull();
+    expect(await stage.handle.executeUpdate(pauseUpdate)).toMatchObject({ status: 'paused' });
+    expect(await stage.handle.executeUpdate(resumeUpdate)).toMatchObject({ status: 'replicating', failures: 0 });
+    await stage.begun('pump', 2);
+  });
+});
+
+describe('reconfigure', () => {
+  test('answers when the next leg runs with the new spec', async () => {
+    await using stage = await theatre.stage();
+    await stage.begun('pump');
+    const view = await stage.handle.executeUpdate(reconfigureUpdate, { args: [given(stage.id, { batch_size: 77 })] });
+    expect(view).toMatchObject({ status: 'replicating', revision: 1 });
+    await stage.begun('pump', 2);
+    expect(stage.script.inputs('pump')[1]?.spec.stream.batch_size).toBe(77);
+    expect((await stage.handle.query(specQuery)).stream.batch_size).toBe(77);
+    const again = await stage.handle.executeUpdate(reconfigureUpdate, { args: [given(stage.id, { batch_size: 77 })] });
+    expect(again).toMatchObject({ revision: 1, legs: 2 });
+  });
+
+  test('of a paused stream is in force when it is resumed', async () => {
+    await using stage = await theatre.stage();
+    await stage.begun('pump');
+    await stage.handle.executeUpdate(pauseUpdate);
+    const view = await stage.handle.executeUpdate(reconfigureUpdate, { args: [given(stage.id, { batch_size: 5 })] });
+    expect(view).toMatchObject({ status: 'paused', revision: 1 });
+    await stage.handle.executeUpdate(resumeUpdate);
+    await stage.begun('pump', 2);
+    expect(stage.script.inputs('pump')[1]?.spec.stream.batch_size).toBe(5);
+  });
+
+  test('refuses another stream, a bad spec and what would need a new copy; the stream goes on', async () => {
+    await using stage = await theatre.stage();
+    await stage.begun('pump');
+    const { handle } = stage;
+    const update = (spec: StreamSpec) => handle.executeUpdate(reconfigureUpdate, { args: [spec] });
+    expect(await refused(update(given('other')))).toContain('stream other');
+    expect(await refused(update(given(stage.id, { batch_size: 0 })))).toContain('batch_size');
+    const source = { type: 'mongodb', connection_string: '${env:SOURCE_URI}', database: 'elsewhere' } as const;
+    expect(await refused(update(given(stage.id, { source })))).toContain('source.database');
+    expect(await stage.status()).toMatchObject({ status: 'replicating', revision: 0, legs: 1 });
+  });
+
+  test('mends a spec that was wrong from the start', async () => {
+    const id = 'mended';
+    await using stage = await theatre.stage({ id, raw: { stream: { id, batch_size: 'many' } } });
+    const bad = await stage.is('needs_attention');
+    expect(bad.failure).toMatchObject({ code: 'config_invalid' });
+    expect(bad.failure?.message).toContain('stream.source');
+    expect(await refused(stage.handle.executeUpdate(restartUpdate, { args: [{ from: 'snapshot' }] }))).toContain(
+      'reconfigure',
+    );
+    await stage.handle.executeUpdate(reconfigureUpdate, { args: [given(id)] });
+    await stage.is('replicating');
+  });
+});
+
+describe('restart', () => {
+  test('takes a new start position, replaces the targets, and goes on', async () => {
+    const script = new Script().next(
+      'prepare',
+      () => Promise.resolve(prepared()),
+      () => Promise.resolve(prepared({ position: at(40) })),
+    );
+    await using stage = await theatre.stage({ script });
+    await stage.begun('pump');
+    await stage.handle.executeUpdate(restartUpdate, { args: [{ from: 'snapshot' }] });
+    await stage.begun('pump', 2);
+    expect(script.inputs('prepare')[1]).toMatchObject({
+      restart: true,
+      copy: 'all',
+      copyMode: 'replace',
+      plan: true,
+      ledger: 'any',
+    });
+    expect(script.inputs('pump')[1]).toMatchObject({ position: at(40) });
+    expect(script.inputs('prepare')).toHaveLength(2);
+  });
+
+  test('is asked again of a prepare that failed', async () => {
+    const script = new Script().next(
+      'prepare',
+      () => Promise.resolve(prepared()),
+      () => fails('retry'),
+    );
+    await using stage = await theatre.stage({ script });
+    await stage.begun('pump');
+    await stage.handle.executeUpdate(restartUpdate, { args: [{ from: 'snapshot' }] });
+    await stage.begun('pump', 2);
+    expect(script.inputs('prepare').map(({ restart }) => restart)).toEqual([false, true, true]);
+  });
+});
+
+describe('catchUp', () => {
+  test('answers with what the activity found', async () => {
+    await using stage = await theatre.stage();
+    await stage.begun('pump');
+    const answer = await stage.handle.executeUpdate(catchUpUpdate, { args: [{ timeoutMs: 1000 }] });
+    expect(answer.target).toBe('position 50');
+    expect(stage.script.inputs('catchUp')[0]?.timeoutMs).toBe(1000);
+    expect(await refused(stage.handle.executeUpdate(catchUpUpdate, { args: [{ timeoutMs: -1 }] }))).toContain(
+      'timeoutMs',
+    );
+  });
+
+  test('fails as soon as the stream no longer moves', async () => {
+    const script = new Script().next('catchUp', async () => {
+      await untilCancelled();
+      return { target: '' };
+    });
+    await using stage = await theatre.stage({ script });
+    await stage.begun('pump');
+    const waiting = refused(stage.handle.executeUpdate(catchUpUpdate));
+    await stage.begun('catchUp');
+    await stage.handle.executeUpdate(pauseUpdate);
+    expect(await waiting).toContain('the stream is paused');
+    expect(await refused(stage.handle.executeUpdate(catchUpUpdate))).toContain('the stream is paused');
+  });
+});
+
+test('finalize is refused while copying, and fails when the stream is paused meanwhile', async () => {
+  const script = new Script()
+    .next('copy', async () => {
+      await untilCancelled();
+      return copied({ reason: 'cancelled', inStepAfter: null });
+    })
+    .next('pump', longLeg, longLeg, ({ until }) => Promise.resolve(pumped(until!, { reason: 'reached' })));
+  await using stage = await theatre.stage({ script });
+  await stage.begun('copy');
+  expect(await refused(stage.handle.executeUpdate(finalizeUpdate))).toContain('still copying');
+  await stage.handle.executeUpdate(pauseUpdate);
+  await stage.handle.executeUpdate(resumeUpdate);
+  await stage.begun('pump');
+  const finalized = refused(stage.handle.executeUpdate(finalizeUpdate));
+  await stage.begun('pump', 2);
+  await stage.handle.executeUpdate(pauseUpdate);
+  expect(await finalized).toContain('the stream is paused');
+  await stage.handle.executeUpdate(resumeUpdate);
+  expect(await stage.handle.result()).toMatchObject({ status: 'finalized' });
+});
