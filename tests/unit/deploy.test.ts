@@ -74,8 +74,10 @@ describe('deploy/kubernetes/worker.yaml', () => {
   test('the pod outlives the drain, and its probes ask where the worker listens', () => {
     const { service, graceMs } = workerSettings(serviceSchema.parse({}), environment());
     expect(pod().terminationGracePeriodSeconds! * 1_000).toBeGreaterThanOrEqual(graceMs + durationMs('10s'));
-    const ports = Object.fromEntries(container().ports!.map(({ name, containerPort }) => [name, containerPort]));
-    expect(ports).toEqual({ health: service.health_port, metrics: service.metrics_port });
+    expect(container().ports).toEqual([
+      { name: 'health', containerPort: service.health_port },
+      { name: 'metrics', containerPort: service.metrics_port },
+    ]);
     expect([container().livenessProbe, container().readinessProbe].map((probe) => probe?.httpGet)).toEqual([
       { path: '/healthz', port: 'health' },
       { path: '/readyz', port: 'health' },
