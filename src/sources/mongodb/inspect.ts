@@ -99,9 +99,9 @@ async function oplog({ deployment }: InspectContext, signal: AbortSignal): Promi
     const text = 'the user may not read local.oplog.rs, so nobody is warned before history is lost';
     return [finding('warning', 'window_unknown', text, 'Grant the user `read` on the database `local`.')];
   }
-  const { oldestMs, newestMs } = await deployment.window(signal);
-  if (newestMs - oldestMs >= SHORT_WINDOW_MS) return [];
-  const text = `the oplog holds only ${Math.round((newestMs - oldestMs) / 60_000)} minutes just now`;
+  const windowMs = ((await deployment.now(signal)).t - oldest.t) * 1000;
+  if (windowMs >= SHORT_WINDOW_MS) return [];
+  const text = `the oplog holds only ${Math.round(windowMs / 60_000)} minutes just now`;
   return [finding('note', 'short_window', text, 'Make sure that the oplog is large enough for the longest pause.')];
 }
 

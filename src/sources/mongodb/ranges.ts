@@ -5,7 +5,7 @@ import type { Range, SourceNamespace } from '../../replication/source';
 import { ask } from './deployment';
 
 /** Smaller ranges cost more than they save: each is a query, a loader's record and a restart point. */
-const ROWS_PER_RANGE = 5_000;
+const ROWS_PER_RANGE = 2_000;
 const SAMPLES_PER_RANGE = 20;
 
 /** Cuts by a sample of the keys, in the server's own order over all types. */
