@@ -1,5 +1,5 @@
 import { BSON, Timestamp, type Document } from 'mongodb';
-import { keyOf } from '../../src/bson/key';
+import { idDocument, keyOf } from '../../src/bson/key';
 import type { DeltaChange, DeleteChange, RowChange } from '../../src/replication/change';
 import type { LanePart } from '../../src/replication/destination';
 import type { Namespace } from '../../src/replication/namespace';
@@ -11,9 +11,9 @@ export const never = new AbortController().signal;
 /** A position in a made-up log. */
 export const at = (token: number): Position => ({ source: 'made-up', history: 'h', token: { at: token } });
 
-const base = (namespace: Namespace, _id: unknown, bytes: number) => ({
+const base = (namespace: Namespace, documentKey: Buffer, bytes: number) => ({
   namespace,
-  key: keyOf(Buffer.from(BSON.serialize({ _id }, { ignoreUndefined: false }))),
+  key: keyOf(documentKey),
   sourceTimeMs: 1,
   bytes,
   position: at(0),
@@ -21,7 +21,7 @@ const base = (namespace: Namespace, _id: unknown, bytes: number) => ({
 
 /** A full state from ready-made bytes. */
 export const encoded = (op: 'insert' | 'replace', namespace: Namespace, row: Buffer): RowChange => ({
-  ...base(namespace, BSON.deserialize(row, { promoteValues: false })['_id'], row.length),
+  ...base(namespace, idDocument(row)!, row.length),
   op,
   row,
 });
@@ -33,7 +33,7 @@ export const replace = (namespace: Namespace, row: Document): RowChange =>
   encoded('replace', namespace, Buffer.from(BSON.serialize(row)));
 
 export const remove = (namespace: Namespace, _id: unknown): DeleteChange => ({
-  ...base(namespace, _id, 30),
+  ...base(namespace, Buffer.from(BSON.serialize({ _id })), 30),
   op: 'delete',
 });
 
@@ -41,7 +41,12 @@ export const update = (namespace: Namespace, _id: unknown, description: Document
   const delta = Buffer.from(
     BSON.serialize({ updatedFields: {}, removedFields: [], truncatedArrays: [], ...description }),
   );
-  return { ...base(namespace, _id, delta.length), op: 'update', delta, needsLookup: false };
+  return {
+    ...base(namespace, Buffer.from(BSON.serialize({ _id })), delta.length),
+    op: 'update',
+    delta,
+    needsLookup: false,
+  };
 };
 
 export const part = (changes: LanePart['changes'], rest: Partial<LanePart> = {}): LanePart => ({

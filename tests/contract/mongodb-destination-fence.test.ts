@@ -42,7 +42,7 @@ afterEach(async () => {
 interface Writer {
   readonly child: ChildProcess;
   /** What the process says next. */
-  next(): Promise<string>;
+  readonly next: () => Promise<string>;
 }
 
 /** Another process, in the middle of a lane's transaction: its record and a row are written, and not committed. */
@@ -215,7 +215,7 @@ describe('the fence of the MongoDB destination', () => {
       never,
     );
     const left = await t.client.db(t.database).listCollections().toArray();
-    expect(left.map(({ name }) => name as string)).toEqual(['other']);
+    expect(left.map(({ name }) => name)).toEqual(['other']);
   });
 
   it('refuses two namespaces that would share a target', async () => {
@@ -228,7 +228,7 @@ describe('the fence of the MongoDB destination', () => {
 
   it('keeps rows and keys out of its messages', async () => {
     const made = await prepared();
-    await t.collection().createIndex({ secret: 1 }, { unique: true });
+    await t.collection().createIndexes([{ key: { secret: 1 }, unique: true }]);
     await t.collection().insertOne({ _id: 1, secret: 'canary-4711' });
     const error = await failure(made.apply(part([insert(t.namespace, { _id: 2, secret: 'canary-4711' })]), never));
     expect([error.kind, error.code]).toEqual(['poison', 'duplicate_key']);

@@ -1,0 +1,281 @@
+import { BSON, Binary, Code, Decimal128, Double, Int32, Long, MaxKey, MinKey, ObjectId, type Document } from 'mongodb';
+import { document, element, header } from '../../src/bson/build';
+import { findOne, slice, walk } from '../../src/bson/walk';
+import { encodedDocuments } from '../../src/mongodb/internals';
+import { getMore, runCursor } from '../../src/mongodb/raw';
+import type { Change } from '../../src/replication/change';
+import type { Claim, Destination } from '../../src/replication/destination';
+import { isReplicationError } from '../../src/replication/errors';
+import { sharedMongo } from '../support/servers';
+import { emptyTimestamp, encoded, insert, never, part, replace, sourceNamespace, update } from './destination-changes';
+import { MongodbFixture } from './destination-mongodb';
+import { failure } from './destination-suite';
+
+let t: MongodbFixture;
+let destination: Destination;
+let made: Claim;
+
+beforeEach(async () => {
+  t = await MongodbFixture.on(sharedMongo('destination'));
+  destination = await t.open();
+  made = await destination.claim({ stream: t.stream, epoch: 1, lanes: 1, expect: 'any' }, never);
+  await made.prepare([sourceNamespace(t.namespace)], never);
+});
+
+afterEach(async () => {
+  await destination[Symbol.asyncDispose]();
+  await t[Symbol.asyncDispose]();
+});
+
+const bytes = (row: Document | Map<string, unknown>): Buffer =>
+  Buffer.from(BSON.serialize(row, { ignoreUndefined: false }));
+const utf8 = (type: number, value: Buffer): Buffer =>
+  document([element(0x10, '_id', Buffer.from([1, 0, 0, 0])), element(type, 'x', value)]);
+const int64 = (value: bigint): Buffer => {
+  const out = Buffer.alloc(8);
+  out.writeBigInt64LE(value);
+  return out;
+};
+
+const ODD_ROWS: readonly (readonly [string, Buffer])[] = [
+  ['doubles that look like integers', bytes({ _id: 1, a: new Double(1), b: new Double(-0), c: NaN })],
+  ['int64', bytes({ _id: 1, a: Long.fromNumber(5), b: Long.MAX_VALUE, c: new Int32(5) })],
+  [
+    'order of integer-like names',
+    bytes(
+      new Map<string, unknown>([
+        ['_id', 1],
+        ['b', 1],
+        [
+          '10',
+          new Map([
+            ['9', 1],
+            ['1', 2],
+          ]),
+        ],
+        ['2', 1],
+      ]),
+    ),
+  ],
+  ['Decimal128', bytes({ _id: 1, a: Decimal128.fromString('1.10'), b: Decimal128.fromString('NaN') })],
+  ['a date out of range', utf8(0x09, int64(9_223_372_036_854_775_807n))],
+  ['a regular expression with flags', utf8(0x0b, Buffer.from('a.b\0imsx\0'))],
+  ['MinKey, MaxKey and null', bytes({ _id: 1, a: new MinKey(), b: new MaxKey(), c: null })],
+  ['undefined', document([element(0x10, '_id', Buffer.from([1, 0, 0, 0])), header(0x06, 'u')])],
+  ['binary subtypes', bytes({ _id: 1, a: new Binary(Buffer.from('x'), 0x80), b: new Binary(Buffer.alloc(16), 4) })],
+  ['code', bytes({ _id: 1, a: new Code('f()'), b: new Code('g()', { y: 1 }) })],
+  ['a null _id', bytes({ _id: null, a: 1 })],
+  [
+    'a compound _id',
+    bytes({
+      _id: new Map<string, unknown>([
+        ['b', 1],
+        ['1', Long.fromNumber(2)],
+      ]),
+      a: 1,
+    }),
+  ],
+  ['an empty timestamp at the top', bytes({ _id: 1, a: emptyTimestamp(), z: 1 })],
+  ['names with dots and dollars', bytes({ _id: 1, 'a.b': 1, n: { 'c.d': 1 } })],
+];
+
+const INT_ID = header(0x10, '_id');
+const hex = (rows: readonly Buffer[]): string[] => rows.map((row) => row.toString('hex'));
+
+function withoutId(row: Buffer): Buffer[] {
+  const rest: Buffer[] = [];
+  walk(row, 0, (type, nameStart, nameEnd, start, end) => {
+    const name = row.toString('utf8', nameStart, nameEnd);
+    if (name !== '_id') rest.push(header(type, name), row.subarray(start, end));
+    return false;
+  });
+  return rest;
+}
+
+/** What this server holds after a plain insert of these bytes, which is the bytes on the real one; null where it refuses them. */
+async function kept(row: Buffer): Promise<string | null> {
+  const db = t.client.db(t.database);
+  const reply = await db
+    .command({ insert: 'plain', documents: encodedDocuments('documents', [row]), bypassEmptyTsReplacement: true })
+    .catch(() => ({ n: 0 }));
+  const [held] = await t.encoded(`${t.database}.plain`);
+  await db.collection('plain').deleteMany({});
+  return reply['n'] === 1 ? held!.toString('hex') : null;
+}
+
+describe('rows at the MongoDB destination', () => {
+  it.each(ODD_ROWS)('arrive byte for byte, inserted and replaced: %s', async (_name, row) => {
+    const expected = await kept(row);
+    if (expected === null) {
+      const error = await failure(made.apply(part([encoded('insert', t.namespace, row)]), never));
+      expect(error.kind).toBe('poison');
+      return;
+    }
+    await made.apply(part([encoded('insert', t.namespace, row)]), never);
+    expect(hex(await t.encoded())).toEqual([expected]);
+    await made.apply(part([encoded('replace', t.namespace, row)], { expected: 1, inStep: false }), never);
+    expect(hex(await t.encoded())).toEqual([expected]);
+  });
+
+  it('arrive byte for byte when they are copied', async () => {
+    const rows: Buffer[] = [];
+    const expected: string[] = [];
+    for (const [, row] of ODD_ROWS) {
+      const numbered = document([INT_ID, Buffer.from([rows.length, 0, 0, 0]), ...withoutId(row)]);
+      const held = await kept(numbered);
+      if (held === null) continue;
+      rows.push(numbered);
+      expected.push(held);
+    }
+    const [range] = await made.plan(new Map([[t.namespace, [{ from: null, to: null, estimatedRows: 1 }]]]), never);
+    await made.load({ loader: 0, range: range!, rows, bytes: 1, after: null, done: true }, never);
+    expect(hex(await t.encoded())).toEqual(expected);
+  });
+
+  it('take the type of the new _id when an equal number is inserted after a delete', async () => {
+    await made.apply(part([insert(t.namespace, { _id: new Int32(1), a: 1 })]), never);
+    const row = bytes({ _id: Long.fromNumber(1), a: 2 });
+    await made.apply(part([encoded('insert', t.namespace, row)], { expected: 1 }), never);
+    expect((await t.encoded()).map((each) => each.toString('hex'))).toEqual([row.toString('hex')]);
+  });
+
+  it('of nearly 16 MB go through', async () => {
+    const row = bytes({ _id: 1, a: 'x'.repeat(16 * 1024 * 1024 - 100) });
+    await made.apply(part([encoded('replace', t.namespace, row)]), never);
+    await made.apply(part([encoded('replace', t.namespace, row)], { expected: 1 }), never);
+    const [stored] = await t.encoded();
+    expect(Buffer.compare(stored!, row)).toBe(0);
+  });
+
+  it('pass a validator that the target has', async () => {
+    const strict = `${t.database}.strict`;
+    await made.prepare([sourceNamespace(strict, { with: { validator: { a: { $type: 'string' } } } })], never);
+    await made.apply(part([insert(strict, { _id: 1, a: 1 })]), never);
+    expect(await t.rows(strict)).toEqual([{ _id: 1, a: 1 }]);
+  });
+
+  it('land where the namespace is renamed to', async () => {
+    const renamed = await t.open({ namespaces: { 'shop.*': `${t.database}.*_eu` } });
+    try {
+      const other = await renamed.claim({ stream: `${t.stream}-2`, epoch: 1, lanes: 1, expect: 'any' }, never);
+      await other.apply(part([insert('shop.orders', { _id: 1 })]), never);
+      expect(await t.rows(`${t.database}.orders_eu`)).toEqual([{ _id: 1 }]);
+    } finally {
+      await renamed[Symbol.asyncDispose]();
+    }
+  });
+});
+
+type Step = readonly [name: string, before: Document, update: Document | Document[]];
+
+const STEPS: readonly Step[] = [
+  ['a field', { a: 1 }, { $set: { a: 2 } }],
+  ['types that look alike', { a: 1 }, { $set: { a: new Double(1), b: Long.fromNumber(1) } }],
+  ['new fields in another order than their names', { a: 1 }, [{ $set: { z: 1, b: 2, m: 3 } }]],
+  ['new fields named by numbers', { a: 1 }, { $set: { '9': 1, '10': 2 } }],
+  ['a nested field', { a: { b: { c: 1 } } }, { $set: { 'a.b.c': 2, 'a.b.d': 3 } }],
+  ['a removed field', { a: 1, b: { c: 1, d: 1 } }, { $unset: { a: 1, 'b.c': 1 } }],
+  ['fields set and removed at once', { a: 1, b: 1 }, { $set: { c: 1 }, $unset: { a: 1 } }],
+  ['an element of an array', { a: [1, 2, 3] }, { $set: { 'a.1': 9 } }],
+  ['a longer array', { a: [1] }, { $push: { a: { $each: [2, 3] } } }],
+  ['a shorter array', { a: [1, 2, 3, 4] }, { $pop: { a: 1 } }],
+  ['an emptied array', { a: [1, 2] }, { $set: { a: [] } }],
+  ['a field of a document in an array', { a: [{ b: 1 }, { b: 2 }] }, { $set: { 'a.1.b': 3, 'a.0.c': 4 } }],
+  ['a shorter array with another element changed', { a: [1, 2, 3, 4] }, [{ $set: { a: [9, 2] } }]],
+  ['a field named by a number in a document', { a: { '0': 'x' } }, { $set: { 'a.0': 'y' } }],
+  ['an empty timestamp', { a: 1 }, { $set: { a: emptyTimestamp() } }],
+  ['a whole sub-document', { a: { z: 1 } }, { $set: { a: { z: 2, b: { c: [1, { d: new ObjectId() }] } } } }],
+];
+
+/** The change that the one update which `act` makes is to the source: a pipeline's may be a full state. */
+async function changeOf(source: string, act: () => Promise<unknown>): Promise<Change> {
+  const db = t.client.db(t.database);
+  const session = t.client.startSession();
+  try {
+    const command = { aggregate: source, pipeline: [{ $changeStream: {} }], cursor: { batchSize: 10 } };
+    const first = await runCursor(db, command, { session }, never);
+    await act();
+    let reply = first;
+    while (reply.documents.length === 0)
+      reply = await getMore(
+        db,
+        { id: first.id, collection: source },
+        { session, batchSize: 10, maxTimeMs: 500 },
+        never,
+      );
+    const event = slice(reply.buffer, reply.documents[0]!);
+    const description = findOne(event, 0, 'updateDescription');
+    if (description) return { ...update(t.namespace, 1, {}), delta: slice(event, description) };
+    return encoded('replace', t.namespace, slice(event, findOne(event, 0, 'fullDocument')!));
+  } finally {
+    await session.endSession();
+  }
+}
+
+describe('deltas at the MongoDB destination', () => {
+  it.each(STEPS)('do what the source did, byte for byte: %s', async (_name, before, change) => {
+    const source = t.client.db(t.database).collection<Document & { _id: number }>('source');
+    await source.insertOne({ _id: 1, ...before });
+    const [start] = await t.encoded(`${t.database}.source`);
+    await made.apply(part([encoded('insert', t.namespace, start!)]), never);
+    const event = await changeOf('source', () => source.updateOne({ _id: { $eq: 1 } }, change));
+    await made.apply(part([event], { expected: 1 }), never);
+    const [expected] = await t.encoded(`${t.database}.source`);
+    const [actual] = await t.encoded();
+    expect(actual!.toString('hex')).toBe(expected!.toString('hex'));
+  });
+
+  it('never make a row of their own', async () => {
+    const error = await failure(made.apply(part([update(t.namespace, 7, { updatedFields: { a: 1 } })]), never));
+    expect(isReplicationError(error, 'delta_missed')).toBe(true);
+    expect(await t.rows(t.namespace)).toEqual([]);
+  });
+
+  it.each([
+    ['does not fit its row', { updatedFields: { 'a.b': 1 } }],
+    ['truncates what is no array', { truncatedArrays: [{ field: 'a', newSize: 1 }] }],
+    ['has an ambiguous path', { updatedFields: { 'a.b': 1 }, disambiguatedPaths: { 'a.b': ['a.b'] } }],
+    ['has a name with a dollar', { updatedFields: { $a: 1 } }],
+  ])('are handed back, with the whole part, when one %s', async (_name, description) => {
+    await made.apply(part([insert(t.namespace, { _id: 1, a: 1 })]), never);
+    const changes = [replace(t.namespace, { _id: 2 }), update(t.namespace, 1, description)];
+    const error = await failure(made.apply(part(changes, { expected: 1 }), never));
+    expect([error.code, error.namespace]).toEqual(['delta_missed', t.namespace]);
+    expect(await t.rows(t.namespace)).toEqual([{ _id: 1, a: 1 }]);
+    expect((await made.apply(part([replace(t.namespace, { _id: 2 })], { expected: 1 }), never)).fresh).toBe(true);
+  });
+});
+
+describe('indexes at the MongoDB destination', () => {
+  const index = (key: Document, rest: Document = {}): Buffer =>
+    bytes({ v: 2, key, name: Object.keys(key).join('_'), ...rest });
+  const names = async (): Promise<string[]> =>
+    (await t.collection().listIndexes().toArray()).map(({ name }) => name as string).sort();
+
+  it('are built after the copy, unique and expiring ones only at the end, and what fails is told', async () => {
+    const namespaces = [
+      sourceNamespace(t.namespace, {
+        indexes: [
+          index({ _id: 1 }, { name: '_id_' }),
+          index({ plain: 1 }),
+          index({ one: 1 }, { unique: true }),
+          index({ two: 1 }, { unique: true }),
+          index({ gone: 1 }, { expireAfterSeconds: 3600 }),
+        ],
+      }),
+    ];
+    await made.prepare(namespaces, never);
+    await made.apply(
+      part([insert(t.namespace, { _id: 1, one: 1, two: 1 }), insert(t.namespace, { _id: 2, one: 2, two: 1 })]),
+      never,
+    );
+    const reports: string[] = [];
+    await made.index(namespaces, (done, total) => reports.push(`${done}/${total}`), never);
+    expect(reports).toEqual(['0/1', '1/1']);
+    expect(await names()).toEqual(['_id_', 'plain']);
+    const findings = await made.finalize(namespaces, never);
+    expect(findings.map(({ code, namespace }) => [code, namespace])).toEqual([['unique_violation', t.namespace]]);
+    expect(await names()).toEqual(['_id_', 'gone', 'one', 'plain']);
+    expect(await made.finalize(namespaces, never)).toHaveLength(1);
+  });
+});
