@@ -103,6 +103,25 @@ test("Temporal's lines have the same names, and its noise is quiet", async () =>
   expect(out.text()).not.toContain('taskToken');
 });
 
+test("a workflow's event keeps its name and its fields, and a failure that lasts gets louder", async () => {
+  const out = await lines();
+  const temporal = temporalLogger(out.logger);
+  const meta = {
+    workflowId: 'tributary/orders',
+    runId: 'r1',
+    namespace: 'default',
+    event: 'stream.failed',
+    kind: 'retry',
+  };
+  for (const failures of [1, 3, 10]) temporal.info('stream.failed', { ...meta, code: 'unreachable', failures });
+  temporal.info('stream.failed', { ...meta, kind: 'needs_attention', failures: 1 });
+  temporal.info('stream.paused', { ...meta, event: 'stream.paused', epoch: 4 });
+  expect(out.objects().map(({ level }) => level)).toEqual(['info', 'warn', 'error', 'error', 'info']);
+  expect(out.objects()[0]).toMatchObject({ event: 'stream.failed', stream: 'orders', run: 'r1', code: 'unreachable' });
+  expect(out.objects()[4]).toMatchObject({ event: 'stream.paused', workflow: 'tributary/orders', epoch: 4 });
+  expect(out.text()).not.toContain('namespace');
+});
+
 test.each([
   ['mongodb://u:p@h/db', 'mongodb://***@h/db'],
   ['https://user:p%40ss@h:1/x and mongodb+srv://a:b@c', 'https://***@h:1/x and mongodb+srv://***@c'],
