@@ -7,6 +7,9 @@ import type { CopyProgress, LegProgress, Totals } from '../replication/progress'
 /** Beyond this many namespaces only exceptions are named in results and in state. */
 export const NAMED_NAMESPACES = 300;
 
+/** Copies are asked for in steps of so many namespaces at most: the names travel through workflow state. */
+export const COPIED_AT_ONCE = 100;
+
 /** Common to every activity that writes: the epoch is the fencing token. */
 export interface LegBase {
   readonly spec: StreamSpec;

@@ -2,7 +2,7 @@ import { ReplicationError } from '../replication/errors';
 import { createPump, type Pump, type PumpOutcome } from '../replication/pump';
 import { durationMs } from '../config/duration';
 import { runCall, type Call } from './call';
-import { NAMED_NAMESPACES, type PumpLeg, type PumpResult } from './contract';
+import { COPIED_AT_ONCE, type PumpLeg, type PumpResult } from './contract';
 import type { ActivityDeps } from './deps';
 import { claimRequest, openPipeline, type Pipeline } from './open';
 
@@ -58,6 +58,6 @@ export const pump =
         progress: running.progress,
         totals,
         // What is left out here is found again by the next leg's claim.
-        copy: copy.slice(0, NAMED_NAMESPACES),
+        copy: copy.slice(0, COPIED_AT_ONCE),
       };
     });

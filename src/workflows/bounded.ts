@@ -4,8 +4,10 @@ import type { NamespaceStatus } from './state';
 
 /** As in the contract of the activities; workflow code imports only its types. */
 export const NAMED_NAMESPACES = 300;
-const NAMES_BYTES = 10_000;
-const FINDINGS = 20;
+/** Copies are asked for in steps of so many namespaces at most. */
+export const COPIED_AT_ONCE = 100;
+const NAMES_BYTES = 9_000;
+const FINDINGS = 10;
 const TEXT = 400;
 const FAILURE_TEXT = 1_500;
 
@@ -30,7 +32,7 @@ export function boundedNamespaces(
   statuses: Readonly<Record<Namespace, NamespaceStatus>>,
 ): Record<Namespace, NamespaceStatus> {
   const all = Object.entries(statuses);
-  const size = (names: typeof all) => names.reduce((sum, [name]) => sum + name.length + 24, 0);
+  const size = (names: typeof all) => names.reduce((sum, [name, status]) => sum + name.length + status.length + 6, 0);
   if (all.length <= NAMED_NAMESPACES && size(all) <= NAMES_BYTES) return { ...statuses };
   const kept: typeof all = [];
   for (const entry of all) {

@@ -101,8 +101,8 @@ export function requestStop(run: Run): void {
 export function handle(run: Run): void {
   setHandler(statusQuery, () => viewOf(run));
   setHandler(specQuery, () => run.spec);
-  setHandler(pauseUpdate, (options?: { reason?: string }) => pause(run, options?.reason), {
-    validator: (options?: { reason?: string }) => {
+  setHandler(pauseUpdate, (options?: { readonly reason?: string }) => pause(run, options?.reason), {
+    validator: (options?: { readonly reason?: string }) => {
       assertLives(run);
       if ((options?.reason ?? '').length > REASON_LENGTH)
         throw refusal('invalid_argument', `the reason is longer than ${REASON_LENGTH} characters`);
@@ -122,8 +122,8 @@ export function handle(run: Run): void {
   });
   setHandler(stopUpdate, () => stop(run), { validator: () => assertLivesOrStops(run) });
   setHandler(finalizeUpdate, () => finalize(run), { validator: () => validateFinalize(run) });
-  setHandler(catchUpUpdate, (options?: { timeoutMs?: number }) => catchUp(run, options?.timeoutMs), {
-    validator: (options?: { timeoutMs?: number }) => validateCatchUp(run, options?.timeoutMs),
+  setHandler(catchUpUpdate, (options?: { readonly timeoutMs?: number }) => catchUp(run, options?.timeoutMs), {
+    validator: (options?: { readonly timeoutMs?: number }) => validateCatchUp(run, options?.timeoutMs),
   });
 }
 

@@ -51,7 +51,7 @@ export const statusQuery = defineQuery<StreamView>('status');
 export const specQuery = defineQuery<StreamSpec>('spec');
 
 /** Answers when the leg has returned and nothing is being written. */
-export const pauseUpdate = defineUpdate<StreamView, [{ reason?: string }?]>('pause');
+export const pauseUpdate = defineUpdate<StreamView, [{ readonly reason?: string }]>('pause');
 export const resumeUpdate = defineUpdate<StreamView>('resume');
 /** Answers when the new spec is in force. */
 export const reconfigureUpdate = defineUpdate<StreamView, [StreamSpec]>('reconfigure');
@@ -62,4 +62,4 @@ export const stopUpdate = defineUpdate<StreamView>('stop');
 /** Runs to the source's position as of the call, puts held indexes in force, and ends the workflow. */
 export const finalizeUpdate = defineUpdate<FinalizeReport>('finalize');
 /** Answers when the stream has passed the source's position as of the call. */
-export const catchUpUpdate = defineUpdate<CaughtUp, [{ timeoutMs?: number }?]>('catchUp');
+export const catchUpUpdate = defineUpdate<CaughtUp, [{ readonly timeoutMs?: number }]>('catchUp');

@@ -2,7 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { Revised } from '../activities/contract';
 import type { StreamSpec } from '../config/schema';
 import type { Namespace } from '../replication/namespace';
-import { NAMED_NAMESPACES } from './bounded';
+import { COPIED_AT_ONCE } from './bounded';
 import { controlCalls } from './calls';
 import type { StreamView } from './messages';
 import { record } from './record';
@@ -36,10 +36,10 @@ async function revised(run: Run, next: StreamSpec): Promise<Revised> {
 function owe({ state }: Run, added: readonly Namespace[]): void {
   if (!state.ledgerExists || state.copy === 'all') return;
   if (state.copy !== null) throw refusal('copying', 'other namespaces are about to be copied; try again in a moment');
-  if (added.length > NAMED_NAMESPACES)
+  if (added.length > COPIED_AT_ONCE)
     throw refusal(
       'too_many_namespaces',
-      `the new selection adds ${added.length} namespaces; add them in steps of ${NAMED_NAMESPACES}, or as a stream of their own`,
+      `the new selection adds ${added.length} namespaces; add them in steps of ${COPIED_AT_ONCE}, or as a stream of their own`,
     );
   state.copy = added;
 }

@@ -48,7 +48,7 @@ describe('pause', () => {
     await stage.begun('pump');
     const paused = await handle.executeUpdate(pauseUpdate, { args: [{ reason: 'the moon' }] });
     expect(paused).toMatchObject({ status: 'paused', at: 'position 2', pauseReason: 'the moon' });
-    expect(await handle.executeUpdate(pauseUpdate)).toMatchObject({ status: 'paused' });
+    expect(await handle.executeUpdate(pauseUpdate, { args: [{}] })).toMatchObject({ status: 'paused' });
     expect(await refused(handle.executeUpdate(finalizeUpdate))).toContain('resume it to finalize it');
 
     expect(await handle.executeUpdate(resumeUpdate)).toMatchObject({ status: 'replicating', pauseReason: null });
@@ -69,11 +69,14 @@ describe('pause', () => {
       });
     await using stage = await theatre.stage({ script });
     await stage.begun('prepare');
-    const first = await stage.handle.executeUpdate(pauseUpdate);
+    const first = await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
     expect(first).toMatchObject({ status: 'paused', phase: 'prepare', failures: 0, failure: null });
     await stage.handle.executeUpdate(resumeUpdate);
     await stage.begun('copy');
-    expect(await stage.handle.executeUpdate(pauseUpdate)).toMatchObject({ status: 'paused', phase: 'snapshot' });
+    expect(await stage.handle.executeUpdate(pauseUpdate, { args: [{}] })).toMatchObject({
+      status: 'paused',
+      phase: 'snapshot',
+    });
     await stage.handle.executeUpdate(resumeUpdate);
     await stage.begun('pump');
     expect(script.epochs).toEqual([1, 2, 3, 4, 5]);
@@ -86,7 +89,7 @@ describe('pause', () => {
       spec: { retry_policy: { initial_delay: '1h', max_delay: '1h' } },
     });
     expect((await stage.is('retrying')).nextTryAt).not.toBeNull();
-    expect(await stage.handle.executeUpdate(pauseUpdate)).toMatchObject({ status: 'paused' });
+    expect(await stage.handle.executeUpdate(pauseUpdate, { args: [{}] })).toMatchObject({ status: 'paused' });
     expect(await stage.handle.executeUpdate(resumeUpdate)).toMatchObject({ status: 'replicating', failures: 0 });
     await stage.begun('pump', 2);
   });
@@ -108,7 +111,7 @@ describe('reconfigure', () => {
   test('of a paused stream is in force when it is resumed', async () => {
     await using stage = await theatre.stage();
     await stage.begun('pump');
-    await stage.handle.executeUpdate(pauseUpdate);
+    await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
     const view = await stage.handle.executeUpdate(reconfigureUpdate, { args: [given(stage.id, { batch_size: 5 })] });
     expect(view).toMatchObject({ status: 'paused', revision: 1 });
     await stage.handle.executeUpdate(resumeUpdate);
@@ -197,11 +200,11 @@ describe('catchUp', () => {
     });
     await using stage = await theatre.stage({ script });
     await stage.begun('pump');
-    const waiting = refused(stage.handle.executeUpdate(catchUpUpdate));
+    const waiting = refused(stage.handle.executeUpdate(catchUpUpdate, { args: [{}] }));
     await stage.begun('catchUp');
-    await stage.handle.executeUpdate(pauseUpdate);
+    await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
     expect(await waiting).toContain('the stream is paused');
-    expect(await refused(stage.handle.executeUpdate(catchUpUpdate))).toContain('the stream is paused');
+    expect(await refused(stage.handle.executeUpdate(catchUpUpdate, { args: [{}] }))).toContain('the stream is paused');
   });
 });
 
@@ -215,12 +218,12 @@ test('finalize is refused while copying, and fails when the stream is paused mea
   await using stage = await theatre.stage({ script });
   await stage.begun('copy');
   expect(await refused(stage.handle.executeUpdate(finalizeUpdate))).toContain('still copying');
-  await stage.handle.executeUpdate(pauseUpdate);
+  await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
   await stage.handle.executeUpdate(resumeUpdate);
   await stage.begun('pump');
   const finalized = refused(stage.handle.executeUpdate(finalizeUpdate));
   await stage.begun('pump', 2);
-  await stage.handle.executeUpdate(pauseUpdate);
+  await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
   expect(await finalized).toContain('the stream is paused');
   await stage.handle.executeUpdate(resumeUpdate);
   expect(await stage.handle.result()).toMatchObject({ status: 'finalized' });

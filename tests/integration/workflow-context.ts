@@ -200,8 +200,10 @@ export const specOf = (id: string, more: StreamInputPart = {}): StreamSpecInput 
 });
 
 export async function until(what: string, met: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
-  for (const deadline = Date.now() + timeoutMs; !(await met()); await pause(20)) {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await met())) {
     if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await pause(20);
   }
 }
 

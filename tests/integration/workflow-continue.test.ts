@@ -16,7 +16,7 @@ test('a new run carries everything: position, epoch, totals, spec and the namesp
   await using stage = await theatre.stage({ script });
   const first = await runOf(stage.handle);
   await stage.begun('pump', 12);
-  const view = await stage.handle.executeUpdate(pauseUpdate);
+  const view = await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
 
   expect(await runOf(stage.handle)).not.toBe(first);
   // A leg is one epoch and one position further, in whichever run it was.
@@ -45,7 +45,7 @@ test('an update at work holds a new run back, and legs go on meanwhile', async (
       return { target: 'far' };
     });
   await using stage = await theatre.stage({ script });
-  const waiting = stage.handle.executeUpdate(catchUpUpdate);
+  const waiting = stage.handle.executeUpdate(catchUpUpdate, { args: [{}] });
   await stage.begun('catchUp');
   const during = await runOf(stage.handle);
   const legs = script.inputs('pump').length;

@@ -1,7 +1,13 @@
 import { parseSpec } from '../../src/config/spec';
 import type { Finding } from '../../src/replication/finding';
-import { boundedFindings, boundedNamespaces, clipFailure, NAMED_NAMESPACES } from '../../src/workflows/bounded';
-import { NAMED_NAMESPACES as NAMED_IN_RESULTS } from '../../src/activities/contract';
+import {
+  boundedFindings,
+  boundedNamespaces,
+  clipFailure,
+  COPIED_AT_ONCE,
+  NAMED_NAMESPACES,
+} from '../../src/workflows/bounded';
+import * as contract from '../../src/activities/contract';
 import { initialState } from '../../src/workflows/initial';
 import type { NamespaceStatus, StreamInput, StreamState } from '../../src/workflows/state';
 
@@ -69,6 +75,7 @@ function largest(namespaceStatuses: Record<string, NamespaceStatus>): StreamInpu
     until: position('c'),
     namespaces: boundedNamespaces(namespaceStatuses),
     namespaceCount: 5_000,
+    copy: names(COPIED_AT_ONCE),
     findings: boundedFindings(Array.from({ length: 1_000 }, (_, n) => finding(n))),
     failure: {
       kind: 'retry',
@@ -100,12 +107,12 @@ test('up to 300 namespaces are named, beyond that only those that are not stream
   expect(Object.keys(boundedNamespaces(statuses(NAMED_NAMESPACES, 'streaming', 9)))).toHaveLength(NAMED_NAMESPACES);
   const many = { ...statuses(1_000, 'streaming'), 'shop.late': 'waiting_for_copy' as const };
   expect(boundedNamespaces(many)).toEqual({ 'shop.late': 'waiting_for_copy' });
-  expect(NAMED_NAMESPACES).toBe(NAMED_IN_RESULTS);
+  expect({ NAMED_NAMESPACES, COPIED_AT_ONCE }).toEqual(contract);
 });
 
 test('findings keep the severe ones and say how many are left out', () => {
   const note: Finding = { severity: 'note', code: 'n', message: 'm', remedy: '' };
   const kept = boundedFindings([...Array.from({ length: 40 }, () => note), { ...note, severity: 'error', code: 'e' }]);
   expect(kept[0]).toMatchObject({ severity: 'error' });
-  expect(kept.at(-1)).toMatchObject({ code: 'more_findings', message: 'and 21 more findings' });
+  expect(kept.at(-1)).toMatchObject({ code: 'more_findings', message: 'and 31 more findings' });
 });

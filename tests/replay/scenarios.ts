@@ -1,0 +1,81 @@
+import type { StreamSpec } from '../../src/config/schema';
+import {
+  catchUpUpdate,
+  finalizeUpdate,
+  pauseUpdate,
+  reconfigureUpdate,
+  restartUpdate,
+  resumeUpdate,
+  stopUpdate,
+} from '../../src/workflows/messages';
+import {
+  at,
+  copied,
+  copyProgress,
+  fails,
+  prepared,
+  pumped,
+  Script,
+  specOf,
+  type Stage,
+} from '../integration/workflow-context';
+
+export interface Scenario {
+  readonly script: () => Script;
+  readonly play: (stage: Stage) => Promise<void>;
+}
+
+const copyInTwo = (script: Script): Script =>
+  script.next('copy', () =>
+    Promise.resolve(copied({ reason: 'slice', progress: copyProgress(50), inStepAfter: null })),
+  );
+
+/** The lives whose histories are kept: every phase, every command, every kind of failure. */
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  'copied-paused-finalized': {
+    script: () => copyInTwo(new Script()),
+    play: async (stage) => {
+      await stage.begun('pump');
+      await stage.handle.executeUpdate(catchUpUpdate, { args: [{}] });
+      await stage.handle.executeUpdate(pauseUpdate, { args: [{ reason: 'a look' }] });
+      await stage.handle.executeUpdate(resumeUpdate);
+      await stage.begun('pump', 2);
+      stage.script.usually('pump', ({ until, position }) =>
+        Promise.resolve(pumped(until ?? position ?? at(0), { reason: until === null ? 'slice' : 'reached' })),
+      );
+      await stage.handle.executeUpdate(finalizeUpdate);
+    },
+  },
+  'failed-fenced-attended': {
+    script: () =>
+      new Script()
+        .next('prepare', () => fails('retry'))
+        .next('copy', () => fails('fenced', { epoch: 40 }))
+        .next(
+          'pump',
+          () => fails('retry', { position: at(7) }),
+          () => fails('needs_attention'),
+        ),
+    play: async (stage) => {
+      await stage.is('needs_attention');
+      await stage.handle.executeUpdate(resumeUpdate);
+      await stage.begun('pump', 3);
+      await stage.handle.executeUpdate(stopUpdate);
+    },
+  },
+  'copied-again-reconfigured-restarted': {
+    script: () =>
+      new Script()
+        .next('prepare', () => Promise.resolve(prepared({ copyPending: false, copying: [] })))
+        .next('pump', () => Promise.resolve(pumped(at(3), { reason: 'copy', copy: ['shop.entered'] }))),
+    play: async (stage) => {
+      await stage.begun('pump', 2);
+      const spec = specOf(stage.id, { batch_size: 9 }) as StreamSpec;
+      await stage.handle.executeUpdate(reconfigureUpdate, { args: [spec] });
+      await stage.handle.executeUpdate(restartUpdate, { args: [{ from: 'snapshot' }] });
+      await stage.begun('pump', 4);
+      await stage.handle.cancel();
+      await stage.handle.result();
+    },
+  },
+};
