@@ -1,3 +1,4 @@
+import * as os from 'node:os';
 import { MongoClient, type MongoClientOptions } from 'mongodb';
 import type { Credentials } from '../auth/credentials';
 import type { ConnectorContext } from '../replication/connector';
@@ -21,6 +22,8 @@ const DEFAULTS: MongoClientOptions = {
   maxPoolSize: 50,
   retryReads: true,
   retryWrites: true,
+  // The driver would import it by itself, fail under some test runners, and then tell the server no name.
+  runtimeAdapters: { os },
 };
 
 /** What a connection string sets wins over the defaults: its author knows the network. */

@@ -1,7 +1,9 @@
+import * as os from 'node:os';
 import { BSON, Int32, MongoClient, type Db } from 'mongodb';
 import { mongodbSourceSchema, type MongodbSourceConfig } from '../../src/config/schema';
 import { Secret } from '../../src/config/secret';
 import type { Change } from '../../src/replication/change';
+import type { Log } from '../../src/replication/connector';
 import type { Source } from '../../src/replication/source';
 import { openSource } from '../../src/sources/mongodb';
 import { uniqueName } from '../support/servers';
@@ -14,14 +16,17 @@ export type SourceSettings = Partial<Pick<MongodbSourceConfig, 'database' | 'col
 /** A MongoDB source over a database of its own, and a client that writes to it. */
 export class MongodbFixture implements SourceFixture {
   readonly uri: string;
+  /** What the source has logged. */
+  readonly events: readonly string[];
   readonly client: MongoClient;
   readonly source: Source;
   readonly db: Db;
   readonly other: Db;
   readonly #also: Source[] = [];
 
-  private constructor(uri: string, client: MongoClient, source: Source, database: string) {
+  private constructor(uri: string, client: MongoClient, source: Source, database: string, events: readonly string[]) {
     this.uri = uri;
+    this.events = events;
     this.client = client;
     this.source = source;
     this.db = client.db(database);
@@ -30,8 +35,10 @@ export class MongodbFixture implements SourceFixture {
 
   static async open(uri: string, settings: SourceSettings = {}): Promise<MongodbFixture> {
     const database = settings.database ?? uniqueName('source');
-    const client = await MongoClient.connect(uri);
-    return new MongodbFixture(uri, client, await openMongodbSource(uri, database, settings), database);
+    const client = await MongoClient.connect(uri, { runtimeAdapters: { os } });
+    const events: string[] = [];
+    const source = await openMongodbSource(uri, database, settings, (_level, event) => events.push(event));
+    return new MongodbFixture(uri, client, source, database, events);
   }
 
   /** Another source over the same database. */
@@ -108,7 +115,12 @@ export class MongodbFixture implements SourceFixture {
   }
 }
 
-async function openMongodbSource(uri: string, database: string, settings: SourceSettings): Promise<Source> {
+async function openMongodbSource(
+  uri: string,
+  database: string,
+  settings: SourceSettings,
+  log: Log = () => undefined,
+): Promise<Source> {
   const { wholeDeployment = false, ...rest } = settings;
   const config = mongodbSourceSchema.parse({
     type: 'mongodb',
@@ -117,5 +129,5 @@ async function openMongodbSource(uri: string, database: string, settings: Source
     ...rest,
     options: { max_await: '200ms' },
   });
-  return await openSource(config, { connectionString: new Secret(uri) }, { stream: 'test', log: () => undefined });
+  return await openSource(config, { connectionString: new Secret(uri) }, { stream: 'test', log });
 }

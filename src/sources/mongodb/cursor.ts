@@ -25,12 +25,13 @@ export class ChangeStreams {
     this.#selection = selection;
   }
 
-  async open(start: Document, signal: AbortSignal): Promise<OpenStream> {
-    if (this.#features !== null) return await this.#open(start, this.#features, signal);
+  /** Without a first batch the reply comes at once, however long the server has to look for the first event. */
+  async open(start: Document, signal: AbortSignal, firstBatch = 0): Promise<OpenStream> {
+    if (this.#features !== null) return await this.#open(start, this.#features, signal, firstBatch);
     for (const features of WISHES) {
       try {
         // Tried without a start point: a refusal is then about the features.
-        const probe = await this.#open({}, features, signal);
+        const probe = await this.#open({}, features, signal, 0);
         await probe.close();
         this.#features = features;
         break;
@@ -40,7 +41,7 @@ export class ChangeStreams {
         if (plain || code === undefined || !NOT_KNOWN.has(code)) throw error;
       }
     }
-    return await this.open(start, signal);
+    return await this.open(start, signal, firstBatch);
   }
 
   /** What the server can do; known once a stream was opened. */
@@ -48,13 +49,12 @@ export class ChangeStreams {
     return this.#features;
   }
 
-  async #open(start: Document, features: StreamFeatures, signal: AbortSignal): Promise<OpenStream> {
+  async #open(start: Document, features: StreamFeatures, signal: AbortSignal, batchSize: number): Promise<OpenStream> {
     const db = this.#client.db(this.#selection.database ?? 'admin');
     const session = this.#client.startSession({ causalConsistency: false });
     try {
       const pipeline = streamPipeline(this.#selection, features, start);
-      // No first batch: the reply comes at once, however long the server has to look for the first event.
-      const command = { aggregate: 1, pipeline, cursor: { batchSize: 0 }, readConcern: { level: 'majority' } };
+      const command = { aggregate: 1, pipeline, cursor: { batchSize }, readConcern: { level: 'majority' } };
       const reply = await runCursor(db, command, { session }, signal);
       return new OpenStream(db, session, reply);
     } catch (error) {

@@ -83,7 +83,7 @@ export function order(a: Position, b: Position): Order {
   const leftFacts = typeof left.data === 'string' ? readToken(left.data) : null;
   const rightFacts = typeof right.data === 'string' ? readToken(right.data) : null;
   if (!leftFacts || !rightFacts || (leftFacts.keys === '') !== (rightFacts.keys === '')) {
-    return left.data === right.data && left.time === right.time ? 'same' : 'apart';
+    return JSON.stringify(left.data) === JSON.stringify(right.data) ? 'same' : 'apart';
   }
   if (leftFacts.keys === '') return NAMES[compare(leftFacts.sequence, rightFacts.sequence)];
   const times = compare(parseTime(left.time).toBigInt(), parseTime(right.time).toBigInt());

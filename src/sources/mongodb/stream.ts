@@ -54,6 +54,7 @@ export async function* follow(
     let open: OpenStream | null = null;
     try {
       open = await reader.open();
+      if (open.opened.documents.length > 0) yield* reader.events(open.opened);
       while (open.alive) yield* reader.events(await reader.read(open));
       // Closed by the server: after an invalidate at once, without one not in a hot loop.
       if (!reader.invalidated) await pause(signal, 100);
@@ -80,6 +81,8 @@ class StreamReader {
   #fragments: Buffer[] = [];
   #failingSinceMs: number | null = null;
   #failures = 0;
+  /** Zero, until a cursor was closed before it gave anything: then its events have to come with the opening. */
+  #firstBatch = 0;
   invalidated = false;
 
   constructor(context: StreamContext, from: Position, options: StreamOptions, signal: AbortSignal) {
@@ -106,8 +109,9 @@ class StreamReader {
     this.invalidated = false;
     // Under another filter the server may never see the event that the token names, and would fail late.
     const foreignEvent = facts !== null && !facts.highWater && token.filter !== scope.filter;
-    if (!foreignEvent && !this.#tokenRefused) return await this.#openAfter(resumeToken(token));
-    const open = await streams.open({ startAtOperationTime: parseTime(token.time) }, this.#signal);
+    if (!foreignEvent && !this.#tokenRefused) return this.#opened(await this.#openAfter(resumeToken(token)));
+    const start = { startAtOperationTime: parseTime(token.time) };
+    const open = this.#opened(await streams.open(start, this.#signal, this.#firstBatch));
     this.#dropUntil = this.#at;
     try {
       await guard.check(this.#at, this.#signal);
@@ -118,13 +122,18 @@ class StreamReader {
     return open;
   }
 
+  #opened(open: OpenStream): OpenStream {
+    this.#firstBatch = open.alive ? 0 : this.#options.batchSize;
+    return open;
+  }
+
   async #openAfter(token: Document): Promise<OpenStream> {
     const { streams } = this.#context;
     try {
-      return await streams.open({ startAfter: token }, this.#signal);
+      return await streams.open({ startAfter: token }, this.#signal, this.#firstBatch);
     } catch (error) {
       if (codeOf(error) !== UNKNOWN_OPTION) throw error;
-      return await streams.open({ resumeAfter: token }, this.#signal);
+      return await streams.open({ resumeAfter: token }, this.#signal, this.#firstBatch);
     }
   }
 
