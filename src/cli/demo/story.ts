@@ -38,7 +38,11 @@ export interface Told {
 
 export const STREAM = 'shop';
 const STEP_TIMEOUT_MS = 90_000;
+/** A small machine with other work takes its time. */
+const CATCH_UP_TIMEOUT_MS = 300_000;
 const PAUSE_MS = 3_000;
+/** After the pause, changes are followed for a while, however long the copy took. */
+const FOLLOW_MS = 5_000;
 const POLL_MS = 200;
 
 const CONFIG = `version: "1"
@@ -103,7 +107,7 @@ export async function tell(options: StoryOptions, resources: Resources, signal: 
   await workers.start();
   say(`started worker ${workers.pid}: goes on from the last position once Temporal misses the first one's heartbeat`);
 
-  await phase(() => waitUntil(temporal, STREAM, 'snapshot-done', STEP_TIMEOUT_MS, signal));
+  await phase(() => waitUntil(temporal, STREAM, 'snapshot-done', CATCH_UP_TIMEOUT_MS, signal));
   say('the copy is done; from here on changes are followed as they happen');
 
   await until(0.7);
@@ -115,11 +119,10 @@ export async function tell(options: StoryOptions, resources: Resources, signal: 
   await delay(PAUSE_MS, undefined, { signal });
   await handle.executeUpdate(resumeUpdate);
   say('resumed');
-
-  await until(1);
+  await Promise.all([until(1), delay(FOLLOW_MS, undefined, { signal })]);
   await writer.stop();
   say('the shop closes; waiting for the stream to pass the source as of now');
-  const { target, waitedMs } = await phase(() => waitUntil(temporal, STREAM, 'caught-up', STEP_TIMEOUT_MS, signal));
+  const { target, waitedMs } = await phase(() => waitUntil(temporal, STREAM, 'caught-up', CATCH_UP_TIMEOUT_MS, signal));
   say(`caught up with ${target ?? 'the source'} in ${waitedMs} ms; comparing both sides, byte for byte`);
   await display.release();
 

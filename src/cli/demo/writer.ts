@@ -10,7 +10,7 @@ export interface Written {
 }
 
 const EVERY_MS = 100;
-const PER_ROUND = { inserts: 10, updates: 8, stock: 4, deletes: 3 };
+const PER_ROUND = { inserts: 5, updates: 6, stock: 2, deletes: 2 };
 
 /** A shop that is open: orders come in, move on, and some are taken back. */
 export class Writer {
