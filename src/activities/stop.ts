@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Context } from '@temporalio/activity';
 
 /** Why a call was told to end. */
@@ -9,9 +10,20 @@ export interface Stop {
   reason(): StopReason;
 }
 
+/** A signal without a reason of its own: Temporal's would come out of connectors as an error that nobody there knows. */
+function plain(signal: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  // Every lane and loader of a leg listens to it.
+  setMaxListeners(0, controller.signal);
+  return controller.signal;
+}
+
 export function stopOf(context: Context): Stop {
   return {
-    signal: context.cancellationSignal,
+    signal: plain(context.cancellationSignal),
     reason: () => (context.cancellationDetails?.workerShutdown === true ? 'shutdown' : 'cancelled'),
   };
 }
