@@ -132,20 +132,25 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** The only worker dies without a word; another one starts. */
-  async replaceWorker(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    await this.workers.shift()?.signal(signal);
+  async replaceWorker(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    const status = (await this.workers.shift()?.signal(signal)) ?? null;
     await this.startWorker();
+    return status;
   }
 
-  /** Answers when the stream has begun; with its phase, so that nothing is asked of it too early. */
+  /** The worker that was given an activity and has not returned it yet. */
+  async identityOf(activity: string): Promise<string | undefined> {
+    const { raw } = await this.handle.describe();
+    const pending = raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity);
+    return pending?.lastWorkerIdentity ?? undefined;
+  }
+
   async start(changed: Pick<PipelineOptions, 'source' | 'destination' | 'stream'> = {}): Promise<void> {
     await this.client.workflow.start(WORKFLOW_TYPE, {
       workflowId: workflowId(this.id),
       taskQueue: this.taskQueue,
       args: [{ spec: this.specWith(changed) }],
     });
-    // Until the spec has been checked, nothing is known of the source.
-    if (this.workers.length > 0) await this.until('a checked spec', ({ source }) => source !== '');
   }
 
   /** Starts the stream and waits until it is level with the source. */

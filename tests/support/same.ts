@@ -9,7 +9,7 @@ export async function contents(db: Db): Promise<Map<string, Buffer>> {
     all.set(name, Buffer.from('a collection'));
     for await (const raw of db.collection(name).find({}, { raw: true })) {
       const bytes = raw as unknown as Buffer;
-      const { _id: id } = BSON.deserialize(bytes, { promoteValues: false }) as { _id: unknown };
+      const { _id: id } = BSON.deserialize(bytes, { promoteValues: false, bsonRegExp: true }) as { _id: unknown };
       all.set(`${name} ${BSON.EJSON.stringify({ id }, { relaxed: false })}`, bytes);
     }
   }
@@ -19,7 +19,7 @@ export async function contents(db: Db): Promise<Map<string, Buffer>> {
 const show = (bytes: Buffer | undefined): string => {
   if (bytes === undefined) return 'nothing';
   if (!bytes.subarray(0, 4).equals(lengthOf(bytes))) return bytes.toString();
-  return `${BSON.EJSON.stringify(BSON.deserialize(bytes, { promoteValues: false }), { relaxed: false })} (${bytes.toString('hex')})`;
+  return `${BSON.EJSON.stringify(BSON.deserialize(bytes, { promoteValues: false, bsonRegExp: true }), { relaxed: false })} (${bytes.toString('hex')})`;
 };
 
 const lengthOf = (bytes: Buffer): Buffer => {

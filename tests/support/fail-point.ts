@@ -1,0 +1,24 @@
+import { MongoClient } from 'mongodb';
+
+export interface CommandFault {
+  readonly failCommands: readonly string[];
+  readonly errorCode?: number;
+  readonly closeConnection?: boolean;
+  readonly blockConnection?: boolean;
+  readonly blockTimeMS?: number;
+  readonly errorLabels?: readonly string[];
+}
+
+/** A server that answers one stream's commands wrongly, late or not at all, until it is disposed. One per server at a time. */
+export async function failPoint(uri: string, stream: string, fault: CommandFault): Promise<AsyncDisposable> {
+  const client = new MongoClient(uri);
+  const configure = (mode: 'alwaysOn' | 'off', data?: object): Promise<unknown> =>
+    client.db('admin').command({ configureFailPoint: 'failCommand', mode, ...(data && { data }) });
+  await configure('alwaysOn', { ...fault, appName: `tributary/${stream}` });
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await configure('off');
+      await client.close();
+    },
+  };
+}
