@@ -21,6 +21,7 @@ interface Options {
   readonly lagRate: number;
   readonly variant: 'default' | 'fast';
   readonly write: boolean;
+  readonly profile?: string;
 }
 
 const number = (text: string): number => Number(text);
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
     .option('--lag-seconds <n>', 'seconds of steady writes', number, 10)
     .option('--lag-rate <n>', 'steady writes per second', number, 500)
     .addOption(new Option('--variant <name>', 'which embedded server').choices(['default', 'fast']).default('fast'))
+    .option('--profile <directory>', 'write a CPU profile of the worker there')
     .option('--no-write', 'print only; leave docs/benchmarks.md as it is')
     .parse();
   const options = program.opts<Options>();
@@ -51,7 +53,12 @@ async function main(): Promise<void> {
   mkdirSync('.tributary', { recursive: true });
   const logFile = join('.tributary', 'bench-worker.log');
   try {
-    await using ours = await tributary(from, into, { ...uris, temporal: temporal.address, logFile });
+    await using ours = await tributary(from, into, {
+      ...uris,
+      temporal: temporal.address,
+      logFile,
+      ...(options.profile !== undefined && { profile: options.profile }),
+    });
     await using bare = bareLoop(from, into, uris);
     const figures = await measure([ours, bare], options);
     print(figures);

@@ -14,12 +14,19 @@ const DATABASE = 'bench_tributary';
 export async function tributary(
   source: MongoClient,
   target: MongoClient,
-  options: { readonly source: string; readonly target: string; readonly temporal: string; readonly logFile: string },
+  options: {
+    readonly source: string;
+    readonly target: string;
+    readonly temporal: string;
+    readonly logFile: string;
+    readonly profile?: string;
+  },
 ): Promise<Contender> {
   await source.db(DATABASE).createCollection('orders');
   await source.db(DATABASE).createCollection('lag');
   const log = openSync(options.logFile, 'a');
-  const worker = spawn(process.execPath, [join(__dirname, '..', 'dist', 'worker.js')], {
+  const profiling = options.profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', options.profile];
+  const worker = spawn(process.execPath, [...profiling, join(__dirname, '..', 'dist', 'worker.js')], {
     stdio: ['ignore', log, log],
     env: {
       ...process.env,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Document } from 'mongodb';
+import { BSONRegExp, type Document } from 'mongodb';
 import type { NamePattern, NamespacePattern, Selection } from '../../replication/pattern';
 
 /** What the server can do for a change stream; found out once by trying. */
@@ -8,36 +8,56 @@ export interface StreamFeatures {
   readonly split: boolean;
 }
 
-const matchName = ({ literal, source }: NamePattern): unknown => literal ?? { $regex: source };
+/** A name as `$in` and `$nin` take it. */
+const nameOf = ({ literal, source }: NamePattern): unknown => literal ?? new BSONRegExp(source);
 
-const matchPair = ({ database, collection }: NamespacePattern, field: 'ns' | 'to'): Document => ({
-  ...(database.pattern !== '*' && { [`${field}.db`]: matchName(database) }),
-  ...(collection.pattern !== '*' && { [`${field}.coll`]: matchName(collection) }),
-});
+const isAny = ({ pattern }: NamePattern): boolean => pattern === '*';
 
-function matchField({ include, exclude }: Selection, field: 'ns' | 'to'): Document {
-  return {
-    $and: [
-      { [`${field}.coll`]: { $exists: true } },
-      ...(include.length > 0 ? [{ $or: include.map((pattern) => matchPair(pattern, field)) }] : []),
-      { $nor: exclude.map((pattern) => matchPair(pattern, field)) },
-    ],
+/** Events without a collection; the client looks at them itself. */
+const WITHOUT_COLLECTION = { operationType: { $in: ['dropDatabase', 'invalidate'] } };
+
+/** Inside one database only collections are told apart. */
+function databaseFilter({ include, exclude }: Selection): Document[] {
+  const included = include.map(({ collection }) => collection);
+  const excluded = exclude.map(({ collection }) => collection).filter((pattern) => !isAny(pattern));
+  const all = included.length === 0 || included.some(isAny);
+  if (all && excluded.length === 0) return [];
+  const wanted = {
+    ...(!all && { $in: included.map(nameOf) }),
+    ...(excluded.length > 0 && { $nin: excluded.map(nameOf) }),
   };
+  // `$nin` holds for a field that is not there, too.
+  const renamed = { 'to.coll': { $exists: true, ...wanted } };
+  return [{ $match: { $or: [{ 'ns.coll': wanted }, renamed, WITHOUT_COLLECTION] } }];
 }
 
-/** The stages after `$changeStream`. Events without a collection (a dropped database, an invalidate) always pass. */
-export const streamFilter = (selection: Selection): Document[] => [
-  {
-    $match: {
-      $or: [
-        matchField(selection, 'ns'),
-        matchField(selection, 'to'),
-        { 'ns.coll': { $exists: false } },
-        { operationType: { $in: ['dropDatabase', 'invalidate'] } },
-      ],
-    },
-  },
-];
+const pair = ({ database, collection }: NamespacePattern, field: 'ns' | 'to'): Document => ({
+  ...(!isAny(database) && { [`${field}.db`]: { $in: [nameOf(database)] } }),
+  ...(!isAny(collection) && { [`${field}.coll`]: { $in: [nameOf(collection)] } }),
+});
+
+function deploymentFilter({ include, exclude }: Selection): Document[] {
+  const databases = exclude.filter(({ collection }) => isAny(collection)).map(({ database }) => nameOf(database));
+  const others = exclude.filter(({ collection }) => !isAny(collection));
+  const wanted = (field: 'ns' | 'to'): Document => ({
+    [`${field}.db`]: { $exists: true, $nin: databases },
+    ...(include.length > 0 && { $or: include.map((pattern) => pair(pattern, field)) }),
+    ...(others.length > 0 && { $nor: others.map((pattern) => pair(pattern, field)) }),
+  });
+  if (include.length === 0 && others.length === 0) return [{ $match: { 'ns.db': { $nin: databases } } }];
+  return [{ $match: { $or: [wanted('ns'), wanted('to'), WITHOUT_COLLECTION] } }];
+}
+
+/**
+ * The stages after `$changeStream`. Every event is looked at again when it arrives, so this need not be exact: it leaves
+ * out what would cost to send, and costs nothing itself where there is nothing to leave out.
+ */
+export function streamFilter(selection: Selection): Document[] {
+  const { database, exclude } = selection;
+  // What a server keeps for itself is rare in a change stream, and sorted out on arrival.
+  const asked = { ...selection, exclude: exclude.filter(({ collection }) => collection.pattern !== 'system.*') };
+  return database === null ? deploymentFilter(asked) : databaseFilter(asked);
+}
 
 export function streamPipeline(selection: Selection, features: StreamFeatures, start: Document): Document[] {
   return [
