@@ -27,7 +27,8 @@ async function main(): Promise<void> {
     let event = await stream.tryNext().catch(() => null);
     while (event) {
       events.push(event);
-      if (events.length >= BATCH) break;
+      // What has been read is written before more is waited for.
+      if (events.length >= BATCH || stream.bufferedCount() === 0) break;
       event = await stream.tryNext().catch(() => null);
     }
     const parts = Array.from({ length: LANES }, () => new Map<string, AnyBulkWriteOperation[]>());

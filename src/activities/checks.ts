@@ -1,7 +1,11 @@
+import { sameDeployment } from '../auth/resolve';
+import type { StreamSpec } from '../config/schema';
 import { ReplicationError } from '../replication/errors';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
+import { compileSelection } from '../replication/pattern';
 import type { SourceNamespace } from '../replication/source';
+import type { ActivityDeps } from './deps';
 import type { Pipeline } from './open';
 
 const NAMED = 5;
@@ -18,6 +22,27 @@ export async function inspected({ source, destination }: Pipeline, signal: Abort
     code: 'inspection_failed',
     message: errors.map(({ code, message }) => `${code}: ${message}`).join('; '),
     remedy: [...new Set(errors.map(({ remedy }) => remedy))].filter((remedy) => remedy !== '').join('; '),
+  });
+}
+
+/** References may hide that both sides are one deployment: a target that the source follows would be copied for ever. */
+export function refuseSelfCopy(
+  deps: Pick<ActivityDeps, 'resolveCredentials'>,
+  spec: StreamSpec,
+  { destination }: Pipeline,
+  namespaces: readonly Namespace[],
+): void {
+  if (!sameDeployment(deps.resolveCredentials(spec, 'source'), deps.resolveCredentials(spec, 'destination'))) return;
+  const { database, collections, exclude } = spec.stream.source;
+  const { matches } = compileSelection({ database, collections, exclude });
+  const followed = namespaces.find((name) => matches(destination.target(name)));
+  if (followed === undefined) return;
+  throw new ReplicationError('needs_attention', {
+    code: 'copies_itself',
+    message: `source and destination are one deployment, and the target of ${followed} is followed by the source: the stream would copy its own writes`,
+    remedy:
+      'choose another target with destination.database or destination.namespaces, or keep it out with source.exclude',
+    namespace: followed,
   });
 }
 

@@ -3,7 +3,7 @@ import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { SourceNamespace } from '../replication/source';
 import { runCall, type Call } from './call';
-import { inspected, refuseOccupied, selectionFindings } from './checks';
+import { inspected, refuseOccupied, refuseSelfCopy, selectionFindings } from './checks';
 import { NAMED_NAMESPACES, type Prepared, type PrepareLeg } from './contract';
 import type { ActivityDeps } from './deps';
 import { estimateOf, windowFindings } from './estimate';
@@ -60,6 +60,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   const found = await inspected(pipeline, signal);
   const all = await source.namespaces(signal);
   const selection: Selection = new Map(all.filter(({ follows }) => follows !== 'nothing').map((n) => [n.name, n]));
+  refuseSelfCopy(deps, spec, pipeline, [...selection.keys()]);
   const claim = await destination.claim(claimRequest(spec, epoch, ledger), signal);
   const { lowWater } = claim.ledger;
   const fresh = restart || lowWater === null;

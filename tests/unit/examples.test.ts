@@ -58,7 +58,8 @@ describe.each(files)('examples/%s', (name) => {
 });
 
 it('has an input for the Temporal CLI that says what the smallest file says', () => {
-  const spec = parseSpec(JSON.parse(read('examples', INPUT)));
+  const input = JSON.parse(read('examples', INPUT)) as { spec: unknown };
+  const spec = parseSpec(input.spec);
   expect(spec).toEqual(toSpec(loadConfig(join(root, 'examples', 'smallest.yaml')), 'orders'));
   expectCredentials(spec);
 });
