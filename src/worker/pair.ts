@@ -12,6 +12,8 @@ import type { WorkerSettings } from './settings';
 const HEADROOM = 4;
 const HEARTBEAT_THROTTLE_MS = 2_000;
 const MAX_CONTROL_ACTIVITIES = 50;
+/** A task for a worker that is gone waits this long before another one gets it; replaying the short histories is cheap. */
+const STICKY_MS = 2_000;
 
 /** The two workers of a process: one for workflows and control work, one for legs. */
 export interface WorkerPair {
@@ -45,6 +47,7 @@ export async function createPair(
     identity,
     interceptors: { activity: [telemetryInterceptor(streams, log)] },
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS,
+    stickyQueueScheduleToStartTimeout: STICKY_MS,
     // Legs are told at once; they take the time that they need to drain, up to the grace time.
     shutdownGraceTime: 0,
     shutdownForceTime: graceMs,
