@@ -34,11 +34,13 @@ function infoOf(error: unknown, interrupted: boolean): FailureInfo {
       remedy: 'The log of the worker names the place; please report it. Resuming the stream tries again.',
     };
   }
-  const { kind, code, message, remedy, namespace, epoch, retryAfterMs } = error;
+  const { kind, code, message, remedy, namespace, keyHash, epoch, retryAfterMs } = error;
+  // The hash stands for the key, which is data.
+  const which = keyHash === undefined ? '' : ` (key hash ${keyHash.toString(16).padStart(8, '0')})`;
   return {
     kind,
     code,
-    message: clip(message),
+    message: clip(message + which),
     remedy: clip(remedy),
     ...(namespace !== undefined && { namespace }),
     ...(epoch !== undefined && { ledgerEpoch: epoch }),

@@ -49,7 +49,7 @@ export interface Pump {
 }
 
 /** Read ahead of the slowest lane at most. */
-const MAX_IN_FLIGHT_BYTES = 48 * 1024 * 1024;
+const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 const MAX_IN_FLIGHT_CHANGES = 20_000;
 /** How long a stopping leg lets its queues run empty; what is left then is read again by the next leg. */
 const DRAIN_MS = 2000;

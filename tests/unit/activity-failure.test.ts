@@ -1,0 +1,34 @@
+import { toFailure } from '../../src/activities/failure';
+import { ReplicationError } from '../../src/replication/errors';
+import { at } from '../support/changes';
+
+describe('toFailure', () => {
+  const progress = { position: at(7) };
+
+  it('names the key of a refused change by its hash, and carries the position', () => {
+    const error = new ReplicationError('poison', {
+      code: 'document_validation',
+      message: 'the destination refused a change in shop.orders',
+      remedy: 'Loosen the validator.',
+      namespace: 'shop.orders',
+      keyHash: 0xbeef,
+    });
+    const failure = toFailure(error, { interrupted: false, progress });
+    expect(failure.type).toBe('document_validation');
+    expect(failure.message).toBe('the destination refused a change in shop.orders (key hash 0000beef)');
+    expect(failure.details?.[0]).toMatchObject({ kind: 'poison', namespace: 'shop.orders', position: at(7) });
+  });
+
+  it('tells of an error that nobody classified only its name: its message may hold anything', () => {
+    const failure = toFailure(new TypeError('canary'), { interrupted: false, progress });
+    expect(failure.type).toBe('unexpected');
+    expect(JSON.stringify([failure.message, failure.details])).not.toContain('canary');
+  });
+
+  it('takes no notice of what an interrupted call stumbled over, unless a person is needed', () => {
+    const stumbled = new ReplicationError('retry', { code: 'not_reachable', message: 'gone' });
+    expect(toFailure(stumbled, { interrupted: true, progress }).type).toBe('interrupted');
+    const needed = new ReplicationError('needs_attention', { code: 'history_lost', message: 'gone' });
+    expect(toFailure(needed, { interrupted: true, progress }).type).toBe('history_lost');
+  });
+});
