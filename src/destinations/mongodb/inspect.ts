@@ -63,9 +63,16 @@ function missingPrivileges(
   { ledger, target }: { readonly ledger: string; readonly target: string | undefined },
 ): Finding[] {
   const auth = status['authInfo'] as
-    { authenticatedUsers?: readonly unknown[]; authenticatedUserPrivileges?: readonly Privilege[] } | undefined;
+    | {
+        authenticatedUsers?: readonly unknown[];
+        authenticatedUserRoles?: readonly unknown[];
+        authenticatedUserPrivileges?: readonly Privilege[];
+      }
+    | undefined;
   // Nobody logged in: the server checks nothing.
   if (!auth?.authenticatedUsers?.length || auth.authenticatedUserPrivileges === undefined) return [];
+  // Some compatible servers name the roles and leave the privileges out: the first write tells then.
+  if (auth.authenticatedUserRoles?.length && auth.authenticatedUserPrivileges.length === 0) return [];
   const privileges = auth.authenticatedUserPrivileges;
   const missing = (database: string): string[] => {
     const granted = new Set(
