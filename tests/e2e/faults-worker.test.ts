@@ -7,7 +7,7 @@ import { Traffic } from '../support/traffic';
 import { Witness } from '../support/witness';
 import type { WorkerProcess } from '../support/worker-process';
 
-const BIG = 4000;
+const BIG = 2500;
 
 /** These hold up commands of their servers, which is one fault at a time for each. */
 let servers: { readonly source: RunningMongo; readonly destination: RunningMongo };
@@ -209,7 +209,12 @@ describe('two workers', () => {
   });
 
   it('one frozen in the middle of its work and thawed when the other has taken over: it writes nothing any more', async () => {
-    await using t = await open({ workers: 2, seed: (source) => source.createCollection('traffic') });
+    await using t = await open({
+      workers: 2,
+      // The frozen worker takes workflow tasks too, one for each poll that it had open.
+      workflowTaskTimeoutMs: 2000,
+      seed: (source) => source.createCollection('traffic'),
+    });
     await t.run();
     await using traffic = new Traffic(t.source);
     await t.caughtUp();

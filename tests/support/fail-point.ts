@@ -15,10 +15,12 @@ export async function failPoint(uri: string, stream: string, fault: CommandFault
   const configure = (mode: 'alwaysOn' | 'off', data?: object): Promise<unknown> =>
     client.db('admin').command({ configureFailPoint: 'failCommand', mode, ...(data && { data }) });
   await configure('alwaysOn', { ...fault, appName: `tributary/${stream}` });
+  let over: Promise<unknown> | undefined;
   return {
     [Symbol.asyncDispose]: async () => {
-      await configure('off');
-      await client.close();
+      // A server that was restarted meanwhile has forgotten it.
+      over ??= configure('off').finally(() => client.close());
+      await over;
     },
   };
 }

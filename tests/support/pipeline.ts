@@ -33,7 +33,13 @@ export interface PipelineOptions {
   /** Without the suffix that makes it this test's own. */
   readonly database?: string;
   readonly env?: NodeJS.ProcessEnv;
+  readonly authentication?: NonNullable<StreamSpecInput['authentication']>;
+  /** How long Temporal waits for a worker that took a workflow task and does not answer: 10 s when left out. */
+  readonly workflowTaskTimeoutMs?: number;
 }
+
+/** What a reconfigure may give anew. */
+export type Changed = Pick<PipelineOptions, 'source' | 'destination' | 'stream' | 'authentication'>;
 
 /** A whole pipeline as a user has it: worker processes, Temporal, two databases, one stream. Waits on positions. */
 export class Pipeline implements AsyncDisposable {
@@ -83,12 +89,14 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** The spec with other settings, as for a reconfigure. */
-  specWith(changed: Pick<PipelineOptions, 'source' | 'destination' | 'stream'>): StreamSpecInput {
+  specWith(changed: Changed): StreamSpecInput {
     const { options } = this.#options.source ?? {};
     const source = { ...this.#options.source, ...changed.source, options: { ...options, ...changed.source?.options } };
     const destination = { ...this.#options.destination, ...changed.destination };
     const stream = { ...this.#options.stream, ...changed.stream };
+    const authentication = changed.authentication ?? this.#options.authentication;
     return {
+      ...(authentication && { authentication }),
       stream: {
         id: this.id,
         ...stream,
@@ -145,11 +153,12 @@ export class Pipeline implements AsyncDisposable {
     return pending?.lastWorkerIdentity ?? undefined;
   }
 
-  async start(changed: Pick<PipelineOptions, 'source' | 'destination' | 'stream'> = {}): Promise<void> {
+  async start(changed: Changed = {}): Promise<void> {
     await this.client.workflow.start(WORKFLOW_TYPE, {
       workflowId: workflowId(this.id),
       taskQueue: this.taskQueue,
       args: [{ spec: this.specWith(changed) }],
+      ...(this.#options.workflowTaskTimeoutMs && { workflowTaskTimeout: this.#options.workflowTaskTimeoutMs }),
     });
   }
 
@@ -197,7 +206,7 @@ export class Pipeline implements AsyncDisposable {
     return this.handle.executeUpdate(stopUpdate);
   }
 
-  reconfigure(changed: Pick<PipelineOptions, 'source' | 'destination' | 'stream'>): Promise<StreamView> {
+  reconfigure(changed: Changed): Promise<StreamView> {
     // The checked spec has defaults that the given one leaves out.
     return this.handle.executeUpdate<StreamView, [StreamSpecInput]>(reconfigureUpdate.name, {
       args: [this.specWith(changed)],

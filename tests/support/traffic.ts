@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 
 interface Row {
@@ -8,6 +9,7 @@ interface Row {
 
 const KEYS = 40;
 const STATEMENTS = 10;
+const PACE_MS = 15;
 
 /** Somebody who writes all the time: every row's `n` only ever grows, whatever else happens to it. */
 export class Traffic implements AsyncDisposable {
@@ -33,6 +35,8 @@ export class Traffic implements AsyncDisposable {
       const statements: AnyBulkWriteOperation<Row>[] = [];
       for (let i = 0; i < STATEMENTS; i += 1) statements.push(this.#statement((this.written += 1)));
       await this.#rows.bulkWrite(statements);
+      // Steady, and no more than leaves the machine to what is tested.
+      await delay(PACE_MS);
     }
   }
 
