@@ -1,4 +1,5 @@
 import type { Change } from './change';
+import type { Log } from './connector';
 import type { Claim, LaneRecord } from './destination';
 import { isReplicationError } from './errors';
 import { fold, resolveDeltas } from './fold';
@@ -31,6 +32,7 @@ export interface LaneContext {
   readonly maxChanges: number;
   readonly maxBytes: number;
   readonly meter: Meter;
+  readonly log: Log;
   /** A part became durable. */
   readonly durable: (changes: number, bytes: number) => void;
   readonly failed: (error: unknown) => void;
@@ -150,8 +152,9 @@ export class Lane {
   }
 
   async #write(part: Part, signal: AbortSignal): Promise<void> {
-    const { claim, meter, source } = this.#context;
+    const { claim, log, meter, source } = this.#context;
     const started = performance.now();
+    const about = { batch: `${this.#lane}.${this.#sequence + 1}`, changes: part.changes.length, bytes: part.bytes };
     const folded = fold(part.changes);
     const resolve = (every: boolean): Promise<readonly Change[]> =>
       resolveDeltas(folded, every, (deltas) => source.lookup(deltas, signal));
@@ -168,9 +171,12 @@ export class Lane {
       if (!isReplicationError(error, 'delta_missed')) throw error;
       const deltas = folded.filter((change) => change.op === 'update').length;
       meter.deltaMissed(deltas);
+      log('warn', 'delta_missed', { ...about, deltas });
       await send(await resolve(true), false);
     }
     this.#sequence += 1;
-    meter.applied(part.changes.length, part.bytes, performance.now() - started);
+    const durationMs = performance.now() - started;
+    meter.applied(part.changes.length, part.bytes, durationMs);
+    log('debug', 'batch_applied', { ...about, durationMs: Math.round(durationMs) });
   }
 }

@@ -298,6 +298,7 @@ class Leg implements Pump {
           maxChanges: traits.maxChanges,
           maxBytes: traits.maxBytes,
           meter,
+          log,
           durable: (changes, bytes) => this.#durable(changes, bytes),
           failed: (error) => this.#fail(error),
         }),

@@ -33,6 +33,7 @@ function lane(options: {
     maxChanges: options.maxChanges ?? 1000,
     maxBytes: options.maxBytes ?? 1e6,
     meter: silentMeter,
+    log: () => undefined,
     durable: (changes) => (durable += changes),
     failed: (error) => failures.push(error),
   };
