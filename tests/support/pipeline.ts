@@ -46,6 +46,7 @@ export class Pipeline implements AsyncDisposable {
   readonly id = uniqueName('stream');
   readonly taskQueue = uniqueName('queue');
   readonly workers: WorkerProcess[] = [];
+  readonly #everyWorker: WorkerProcess[] = [];
   readonly source: Db;
   readonly destination: Db;
   readonly #options: PipelineOptions;
@@ -129,7 +130,13 @@ export class Pipeline implements AsyncDisposable {
   async startWorker(): Promise<WorkerProcess> {
     const worker = await WorkerProcess.start(this.workerEnv);
     this.workers.push(worker);
+    this.#everyWorker.push(worker);
     return worker;
+  }
+
+  /** What all workers have logged, those that are gone included. */
+  get everyLine(): string[] {
+    return this.#everyWorker.flatMap(({ lines }) => lines);
   }
 
   /** The worker that was started first and not killed by the test yet. */
