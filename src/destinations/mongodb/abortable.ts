@@ -2,6 +2,8 @@ import { setMaxListeners } from 'node:events';
 
 /** Rejects as soon as the signal aborts, for promises that take no signal. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  // First of all: whoever loses the race, or never runs in it, must not end the process.
+  promise.catch(() => undefined);
   signal.throwIfAborted();
   // Every lane and loader listens to the one signal of its leg.
   setMaxListeners(0, signal);
@@ -14,8 +16,6 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Pr
     return await Promise.race([promise, aborted]);
   } finally {
     if (onAbort) signal.removeEventListener('abort', onAbort);
-    // Whoever lost the race must not end the process.
-    promise.catch(() => undefined);
     aborted.catch(() => undefined);
   }
 }

@@ -71,6 +71,7 @@ export class FixedSession {
 
   async #commit(deadline: number, signal: AbortSignal): Promise<void> {
     for (;;) {
+      signal.throwIfAborted();
       try {
         await abortable(this.#session.commitTransaction(), signal);
         return;
