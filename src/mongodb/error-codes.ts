@@ -130,7 +130,14 @@ const meanings: readonly (readonly [
   ],
   [[225, 206], 'fenced', 'fenced', 'a later writer has taken over', ''],
   [
-    [20, 263, 40573, 51],
+    [20, 263],
+    'needs_attention',
+    'not_allowed',
+    'the server does not allow this here',
+    'Is the target a capped collection, which MongoDB does not write in a transaction? Drop it, so that it is made plain. Is the server no replica set? `config check --connect` tells.',
+  ],
+  [
+    [40573, 76],
     'needs_attention',
     'not_a_replica_set',
     'the server is not part of a replica set',

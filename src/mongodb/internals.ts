@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { Binary} from 'mongodb';
+import type { Binary } from 'mongodb';
 import { BSON, type ClientSession, type Document } from 'mongodb';
 
 /**

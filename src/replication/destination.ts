@@ -55,6 +55,8 @@ export interface Ledger {
   readonly ranges: readonly RangeRecord[];
   /** Source names of namespaces whose identity at the destination is no longer the recorded one: to be copied anew. */
   readonly displaced: readonly Namespace[];
+  /** Source names of every namespace that the stream has ever prepared or planned. */
+  readonly known: readonly Namespace[];
 }
 
 export interface ClaimRequest {
@@ -106,6 +108,8 @@ export interface Destination extends AsyncDisposable {
   target(namespace: Namespace): Namespace;
   /** Which targets of these hold rows already. */
   occupied(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Namespace[]>;
+  /** What the targets of these have that may get in the way of rows, or change them; nothing where there is no target yet. */
+  examine(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Finding[]>;
   /** Fences every older epoch, then reads. Rejects with `fenced` when the ledger is at `epoch` or above already. */
   claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim>;
   /** The ledger's epoch and low water without a claim: null when there is none. */
@@ -126,6 +130,8 @@ export interface Claim {
   plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]>;
   load(part: LoadPart, signal: AbortSignal): Promise<Written>;
   apply(part: LanePart, signal: AbortSignal): Promise<Written>;
+  /** Sets a start position: what lanes and barriers remember from before no longer counts. */
+  begin(position: Position, signal: AbortSignal): Promise<void>;
   /** Moves the low water. The caller vouches that all before it is durable in every lane. */
   advance(position: Position, signal: AbortSignal): Promise<void>;
   /** Applies a schema change behind a barrier: intent, change, identities. Does nothing when the ledger says `done` at this position. */

@@ -128,6 +128,9 @@ export interface RenameOptions {
   readonly namespaces: Readonly<Record<string, string>>;
 }
 
+/** The destination's name of a source namespace. */
+export type Renames = (name: Namespace) => Namespace;
+
 interface Rename {
   readonly from: string;
   readonly weight: number;
@@ -157,7 +160,7 @@ function compileRename(from: string, to: string): Rename {
  * The destination's name of a source namespace. A rename without wildcards wins, then the one with most literal
  * characters; never the order in the file, which JSON tools are free to change.
  */
-export function compileRenames({ database, namespaces }: RenameOptions): (namespace: Namespace) => Namespace {
+export function compileRenames({ database, namespaces }: RenameOptions): Renames {
   const renames = Object.entries(namespaces)
     .map(([from, to]) => compileRename(from, to))
     .sort((a, b) => (a.weight === b.weight ? (a.from < b.from ? -1 : 1) : b.weight > a.weight ? 1 : -1));

@@ -149,6 +149,29 @@ describe('the fence of the MongoDB destination', () => {
     },
   );
 
+  it.each([
+    ['create', (made: Claim) => made.prepare([sourceNamespace(`${t.database}.new`)], never)],
+    ['drop', (made: Claim) => made.discard(t.namespace, never)],
+  ])('fails where a %s is not known to be on a majority', async (command, act) => {
+    const made = await prepared();
+    const admin = t.client.db('admin');
+    await admin.command({
+      configureFailPoint: 'failCommand',
+      mode: 'alwaysOn',
+      data: {
+        failCommands: [command],
+        writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' },
+        appName: `tributary/${t.stream}`,
+      },
+    });
+    try {
+      const error = await failure(act(made));
+      expect([error.kind, error.code]).toEqual(['retry', 'write_concern']);
+    } finally {
+      await admin.command({ configureFailPoint: 'failCommand', mode: 'off' });
+    }
+  });
+
   it('shows an older low water when the destination was restored from an older state', async () => {
     const made = await prepared();
     await made.advance(at(1), never);

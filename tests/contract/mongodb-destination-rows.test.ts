@@ -7,7 +7,17 @@ import type { Change } from '../../src/replication/change';
 import type { Claim, Destination } from '../../src/replication/destination';
 import { isReplicationError } from '../../src/replication/errors';
 import { sharedMongo } from '../support/servers';
-import { emptyTimestamp, encoded, insert, never, part, replace, sourceNamespace, update } from './destination-changes';
+import {
+  emptyTimestamp,
+  encoded,
+  insert,
+  never,
+  part,
+  remove,
+  replace,
+  sourceNamespace,
+  update,
+} from './destination-changes';
 import { MongodbFixture } from './destination-mongodb';
 import { failure } from './destination-suite';
 
@@ -76,7 +86,9 @@ const ODD_ROWS: readonly (readonly [string, Buffer])[] = [
     }),
   ],
   ['an empty timestamp at the top', bytes({ _id: 1, a: emptyTimestamp(), z: 1 })],
-  ['names with dots and dollars', bytes({ _id: 1, 'a.b': 1, n: { 'c.d': 1 } })],
+  ['names with dots and dollars', bytes({ _id: 1, 'a.b': 1, n: { 'c.d': 1, $e: 1 } })],
+  ['a name at the top that begins with a dollar', bytes({ _id: 1, a: 1, $price: 1, 'a.$b': 2, z: 1 })],
+  ['an empty name', bytes({ _id: 1, '': 1 })],
 ];
 
 const INT_ID = header(0x10, '_id');
@@ -139,6 +151,19 @@ describe('rows at the MongoDB destination', () => {
     expect((await t.encoded()).map((each) => each.toString('hex'))).toEqual([row.toString('hex')]);
   });
 
+  it('are replaced beside other changes where a name at the top begins with a dollar', async () => {
+    await made.apply(part([1, 2, 3].map((_id) => insert(t.namespace, { _id, a: 1 }))), never);
+    const row = bytes({ _id: 1, $price: 2 });
+    const changes = [
+      update(t.namespace, 2, { updatedFields: { a: 2 } }),
+      encoded('replace', t.namespace, row),
+      remove(t.namespace, 3),
+      insert(t.namespace, { _id: 4, $new: 1 }),
+    ];
+    await made.apply(part(changes, { expected: 1 }), never);
+    expect(hex(await t.encoded())).toEqual(hex([row, bytes({ _id: 2, a: 2 }), bytes({ _id: 4, $new: 1 })]));
+  });
+
   it('of nearly 16 MB go through', async () => {
     const row = bytes({ _id: 1, a: 'x'.repeat(16 * 1024 * 1024 - 100) });
     await made.apply(part([encoded('replace', t.namespace, row)]), never);
@@ -155,11 +180,11 @@ describe('rows at the MongoDB destination', () => {
   });
 
   it('land where the namespace is renamed to', async () => {
-    const renamed = await t.open({ namespaces: { 'shop.*': `${t.database}.*_eu` } });
+    const renamed = await t.open({ namespaces: { 'sh?p.*': `${t.database}.?_*_eu` } });
     try {
       const other = await renamed.claim({ stream: `${t.stream}-2`, epoch: 1, lanes: 1, expect: 'any' }, never);
       await other.apply(part([insert('shop.orders', { _id: 1 })]), never);
-      expect(await t.rows(`${t.database}.orders_eu`)).toEqual([{ _id: 1 }]);
+      expect(await t.rows(`${t.database}.o_orders_eu`)).toEqual([{ _id: 1 }]);
     } finally {
       await renamed[Symbol.asyncDispose]();
     }

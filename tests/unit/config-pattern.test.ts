@@ -1,4 +1,4 @@
-import { compileName, compileRenames, compileSelection } from '../../src/replication/pattern';
+import { compileName, compileSelection } from '../../src/replication/pattern';
 
 describe('compileName', () => {
   it.each([
@@ -53,30 +53,5 @@ describe('compileSelection', () => {
 
   it('refuses a pattern without a database where none is configured', () => {
     expect(() => compileSelection({ collections: ['orders'], exclude: [] })).toThrow('"database.collection"');
-  });
-});
-
-describe('compileRenames', () => {
-  it('prefers the most exact rename and carries wildcards over', () => {
-    const target = compileRenames({
-      namespaces: {
-        'shop.*': 'archive.*_eu',
-        'shop.orders': 'archive.o',
-        'shop.or*': 'archive.x_*',
-        'c*.*': 'all.*_*',
-      },
-    });
-    expect(['shop.a.b', 'shop.orders', 'shop.orphans', 'crm.p.q', 'other.x'].map(target)).toEqual([
-      'archive.a.b_eu',
-      'archive.o',
-      'archive.x_phans',
-      'all.rm_p.q',
-      'other.x',
-    ]);
-  });
-
-  it('puts what no rename names into the configured database', () => {
-    expect(compileRenames({ database: 'copy', namespaces: { 'shop.a': 'x.$&' } })('shop.b.c')).toBe('copy.b.c');
-    expect(compileRenames({ database: 'copy', namespaces: { 'shop.a': 'x.$&' } })('shop.a')).toBe('x.$&');
   });
 });

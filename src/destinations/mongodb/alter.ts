@@ -1,26 +1,22 @@
-import { randomUUID } from 'node:crypto';
-import { UUID, type MongoClient } from 'mongodb';
+import type { MongoClient, UUID } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
 import type { SchemaChange } from '../../replication/change';
 import type { Log } from '../../replication/connector';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Position } from '../../replication/position';
+import { MISMATCH, runDdl, type Identities } from './ddl';
 import type { Fence } from './fence';
 import type { Namespaces } from './namespaces';
 import { samePosition, storePosition, type NamespaceDocument, type StoredBarrier } from './records';
 import { present } from './targets';
 
-const MISMATCH = 361;
-
 /** Applies schema changes: the intent first, then the change, then the identities. Any of it may be run again after a crash. */
 export class Alterations {
-  #byIdentity: Promise<boolean> | undefined;
-
   constructor(
     private readonly client: MongoClient,
     private readonly fence: Fence,
     private readonly namespaces: Namespaces,
-    private readonly probeDatabase: string,
+    private readonly identities: Identities,
     private readonly log: Log,
   ) {}
 
@@ -94,7 +90,7 @@ export class Alterations {
       if (known?.identity == null) continue;
       const { database, collection } = splitNamespace(known.target);
       await this.#asRecorded(known, signal, (guard) =>
-        this.client.db(database).command({ drop: collection, ...guard }, { signal }),
+        runDdl(this.client, database, { drop: collection, ...guard }, signal),
       );
     }
     const gone = sources.flatMap((source) => {
@@ -112,11 +108,15 @@ export class Alterations {
     if (known.partial && occupied?.identity != null && !occupied.partial) return this.#drop([source], signal);
 
     const target = this.namespaces.nameOf(to);
-    if (target !== known.target && (await this.#present(known.target, signal)) !== undefined)
+    // Another collection under the old name: the rename was done before a crash, and the name is taken anew.
+    if (target !== known.target && (await this.#present(known.target, signal))?.identity === known.identity)
       await this.#asRecorded(known, signal, (guard) =>
-        this.client
-          .db('admin')
-          .command({ renameCollection: known.target, to: target, dropTarget: true, ...guard }, { signal }),
+        runDdl(
+          this.client,
+          'admin',
+          { renameCollection: known.target, to: target, dropTarget: true, ...guard },
+          signal,
+        ),
       );
     const now = await this.#present(target, signal);
     // Gone from both names: somebody else took it away, which the next claim will see.
@@ -134,32 +134,18 @@ export class Alterations {
     return (await present(this.client, [target], signal)).get(target);
   }
 
-  /** Where the server can, only the very collection that was recorded is touched: a successor may have made another since. */
+  /** Another collection than the recorded one, and one that is gone, is left alone. */
   async #asRecorded(
     known: NamespaceDocument,
     signal: AbortSignal,
-    run: (guard: { collectionUUID?: UUID }) => Promise<unknown>,
+    run: (guard: { readonly collectionUUID?: UUID }) => Promise<void>,
   ): Promise<void> {
-    this.#byIdentity ??= this.#probe(signal);
-    const guarded = (await this.#byIdentity) && known.identity !== '' && known.identity !== null;
     try {
-      await run(guarded ? { collectionUUID: new UUID(known.identity) } : {});
+      await run(await this.identities.guard(known.identity, signal));
     } catch (error) {
       const code = codeOf(error);
       if (code !== 26 && code !== MISMATCH) throw error;
       if (code === MISMATCH) this.log('warn', 'schema_change_skipped', { namespace: known.source });
-    }
-  }
-
-  /** Whether a drop that names an identity leaves other collections alone; asked with one that does not exist. */
-  async #probe(signal: AbortSignal): Promise<boolean> {
-    try {
-      await this.client
-        .db(this.probeDatabase)
-        .command({ drop: `probe-${randomUUID()}`, collectionUUID: new UUID() }, { signal });
-      return false;
-    } catch (error) {
-      return codeOf(error) === MISMATCH;
     }
   }
 }

@@ -12,9 +12,11 @@ import type {
 } from '../../replication/destination';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
+import type { Renames } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
 import type { Range, SourceNamespace } from '../../replication/source';
 import { Alterations } from './alter';
+import { Identities } from './ddl';
 import { Fence } from './fence';
 import { Indexes } from './indexes';
 import { Lane, outward, type WriterOptions } from './lane';
@@ -23,7 +25,6 @@ import { Loader } from './loader';
 import { Namespaces } from './namespaces';
 import { newRange, readLane, readPosition, readRange, storePosition, belongsTo } from './records';
 import type { LaneDocument, LoaderDocument } from './records';
-import type { Renames } from './renames';
 import { FixedSession } from './session';
 import type { Store } from './store';
 import type { Holdings } from './takeover';
@@ -64,8 +65,9 @@ export class MongodbClaim implements Claim {
     this.#writer = { store, stream, epoch };
     const session = new FixedSession(client, { id: holdings.stream.session, epoch, phase: 'write' });
     this.#fence = new Fence(store, stream, epoch, session);
-    this.#namespaces = new Namespaces(client, this.#fence, rename, options.createOptions);
-    this.#alterations = new Alterations(client, this.#fence, this.#namespaces, ledgerDatabase, log);
+    const identities = new Identities(client, ledgerDatabase);
+    this.#namespaces = new Namespaces(client, this.#fence, identities, rename, options.createOptions);
+    this.#alterations = new Alterations(client, this.#fence, this.#namespaces, identities, log);
     this.#indexes = new Indexes(client, this.#fence, this.#namespaces, log);
     this.#layout = new Layout(this.#fence);
     this.#loaderRecords = holdings.records.filter((record) => record.kind === 'loader');
@@ -88,6 +90,7 @@ export class MongodbClaim implements Claim {
       barrier: barrier && { position: readPosition(barrier.position) as Position, state: barrier.state },
       ranges: ranges.map(readRange),
       displaced,
+      known: claim.#namespaces.all().map(({ source }) => source),
     };
     return claim;
   }
@@ -182,6 +185,18 @@ export class MongodbClaim implements Claim {
     return targets;
   }
 
+  async begin(position: Position, signal: AbortSignal): Promise<void> {
+    const { store, stream } = this.options;
+    await guarded(() =>
+      this.#fence.transaction(
+        { $set: { lowWater: storePosition(position), barrier: null }, $inc: { sequence: 1 } },
+        (session) =>
+          store.ledger.updateMany({ ...belongsTo(stream), kind: 'lane' }, { $set: { position: null } }, { session }),
+        signal,
+      ),
+    );
+  }
+
   async advance(position: Position, signal: AbortSignal): Promise<void> {
     await guarded(() =>
       this.#fence.update({ $set: { lowWater: storePosition(position) }, $inc: { sequence: 1 } }, signal),
@@ -224,6 +239,7 @@ const emptyLedger = (epoch: number): Ledger => ({
   barrier: null,
   ranges: [],
   displaced: [],
+  known: [],
 });
 
 async function guarded<T>(run: () => Promise<T>, namespace?: Namespace): Promise<T> {

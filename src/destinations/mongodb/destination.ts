@@ -5,11 +5,12 @@ import type { ConnectorContext } from '../../replication/connector';
 import type { Claim, ClaimRequest, Destination, DestinationTraits } from '../../replication/destination';
 import type { Finding } from '../../replication/finding';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
+import { compileRenames, type Renames } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
 import { MongodbClaim } from './claim';
+import { inForce } from './in-force';
 import { inspectDestination } from './inspect';
 import { readPosition } from './records';
-import { badRenames, renames, type Renames } from './renames';
 import { Store } from './store';
 import { takeOver } from './takeover';
 import { present } from './targets';
@@ -35,18 +36,12 @@ export class MongodbDestination implements Destination {
     private readonly context: ConnectorContext,
   ) {
     this.#store = new Store(client, config.options.ledger_database);
-    this.#rename = renames(config.namespaces, config.database);
+    this.#rename = compileRenames(config);
   }
 
   async inspect(signal: AbortSignal): Promise<readonly Finding[]> {
-    return outward(async () => [
-      ...badRenames(this.config.namespaces).map(badRename),
-      ...(await inspectDestination(
-        this.client,
-        { ledger: this.config.options.ledger_database, target: this.config.database },
-        signal,
-      )),
-    ]);
+    const databases = { ledger: this.config.options.ledger_database, target: this.config.database };
+    return outward(() => inspectDestination(this.client, databases, signal));
   }
 
   target(namespace: Namespace): Namespace {
@@ -69,6 +64,10 @@ export class MongodbDestination implements Destination {
       }
       return occupied;
     });
+  }
+
+  async examine(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Finding[]> {
+    return outward(() => inForce(this.client, new Map(namespaces.map((name) => [name, this.#rename(name)])), signal));
   }
 
   async claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim> {
@@ -119,10 +118,3 @@ async function outward<T>(run: () => Promise<T>): Promise<T> {
     throw classify(error, { role: 'destination' });
   }
 }
-
-const badRename = (pattern: string): Finding => ({
-  severity: 'error',
-  code: 'bad_rename',
-  message: `the new name of "${pattern}" in the destination's namespaces has more * than the pattern`,
-  remedy: 'Use at most as many * in the new name as in the pattern.',
-});

@@ -5,6 +5,7 @@ import { isReplicationError } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import type { SourceNamespace } from '../../replication/source';
+import { runDdl } from './ddl';
 import type { Fence } from './fence';
 import type { Namespaces } from './namespaces';
 
@@ -21,8 +22,12 @@ function specification(raw: Uint8Array): Document & { name: string } {
  * Unique indexes would refuse values that move between rows in different lanes, and expiry would delete rows that the
  * source has since extended: both wait for the end.
  */
-const isHeld = (index: Document): boolean =>
-  truthy(index['unique']) || truthy(index['prepareUnique']) || index['expireAfterSeconds'] !== undefined;
+const isHeld = (index: Document): boolean => isUnique(index) || expires(index);
+
+export const isUnique = (index: Document): boolean => truthy(index['unique']) || truthy(index['prepareUnique']);
+
+/** Of an index, or of the options of a clustered collection. */
+export const expires = ({ expireAfterSeconds }: Document): boolean => expireAfterSeconds !== undefined;
 
 const truthy = (value: unknown): boolean => value === true || (value instanceof BSON.Int32 && value.value !== 0);
 
@@ -68,7 +73,7 @@ export class Indexes {
 
   async #create(source: Namespace, index: Document, signal: AbortSignal): Promise<void> {
     const { database, collection } = splitNamespace(this.namespaces.nameOf(source));
-    await this.client.db(database).command({ createIndexes: collection, indexes: [index] }, { signal });
+    await runDdl(this.client, database, { createIndexes: collection, indexes: [index] }, signal);
   }
 
   /** Builds everything that is missing, the held ones included: what an earlier attempt has built is left as it is. */
@@ -99,7 +104,7 @@ const notBuilt = (namespace: Namespace, index: string, code: string, message: st
   message: `index ${index} of ${namespace} could not be built: ${message}`,
   remedy:
     code === 'duplicate_key'
-      ? 'Find the rows that share a value (the source may hold them too), correct them, then finalize again.'
-      : 'Build the index by hand, or finalize again once its cause is gone.',
+      ? 'Find the rows that share a value and correct them at the source. The stream has ended: `apply` starts it again from where it stands, then `streams finalize ID` builds what is missing.'
+      : 'Build the index by hand; or see to its cause, then `apply` (the stream has ended) and `streams finalize ID`.',
   namespace,
 });

@@ -1,12 +1,16 @@
 import { BSON, Binary, type MongoClient } from 'mongodb';
+import { codeOf } from '../../mongodb/errors';
 import { ReplicationError } from '../../replication/errors';
 import type { Namespace } from '../../replication/namespace';
+import type { Renames } from '../../replication/pattern';
 import type { SourceNamespace } from '../../replication/source';
+import { MISMATCH, type Identities } from './ddl';
 import type { Fence } from './fence';
 import { namespaceId, type NamespaceDocument } from './records';
-import type { Renames } from './renames';
 import {
+  cappedTarget,
   collationOf,
+  creatable,
   createCollection,
   dropCollection,
   notACollection,
@@ -25,6 +29,7 @@ export class Namespaces {
   constructor(
     private readonly client: MongoClient,
     private readonly fence: Fence,
+    private readonly identities: Identities,
     private readonly rename: Renames,
     private readonly withOptions: boolean,
   ) {}
@@ -92,7 +97,12 @@ export class Namespaces {
       const now = there.get(target);
       if (now === undefined) missing.push(namespace);
       else if (now.type !== 'collection') throw notACollection(target, now.type);
-      else if (this.withOptions && collationOf(now.options) !== collationOf(targetOptions(namespace.options)))
+      else if (now.options['capped'] === true) throw cappedTarget(namespace.name, target);
+      else if (
+        this.withOptions &&
+        isTold(namespace) &&
+        collationOf(now.options) !== collationOf(targetOptions(namespace.options))
+      )
         throw otherCollation(namespace.name);
     }
     await this.fence.check(signal);
@@ -104,10 +114,13 @@ export class Namespaces {
       signal,
     );
     for (const [target, now] of made) there.set(target, now);
-    const changed = wanted.flatMap(({ name, options, wholeOrder }) => {
+    const changed = wanted.flatMap((namespace) => {
+      const { name, options } = namespace;
       const known = this.#records.get(name);
+      // Gone at the source by now: what was recorded while it was there still holds.
+      const wholeOrder = isTold(namespace) ? namespace.wholeOrder : (known?.wholeOrder ?? false);
       const identity = known?.identity ?? there.get(this.rename(name))?.identity ?? null;
-      const stored = new Binary(BSON.serialize(this.#options(options)));
+      const stored = (!isTold(namespace) && known?.options) || new Binary(BSON.serialize(this.#options(options)));
       const same =
         known?.identity === identity &&
         known.wholeOrder === wholeOrder &&
@@ -161,10 +174,23 @@ export class Namespaces {
     if (known !== undefined) return known;
     let entering = this.#entering.get(source);
     if (entering === undefined) {
-      entering = this.enter(source, { partial: !complete }, signal).finally(() => this.#entering.delete(source));
+      entering = this.#make(source, complete, signal).finally(() => this.#entering.delete(source));
       this.#entering.set(source, entering);
     }
     return entering;
+  }
+
+  /** A recorded collection that was taken away is missed by the next claim, so its identity stays: rows went with it. */
+  async #make(source: Namespace, complete: boolean, signal: AbortSignal): Promise<Target> {
+    const record = this.#records.get(source);
+    if (record?.identity == null) return this.enter(source, { partial: !complete }, signal);
+    await this.fence.check(signal);
+    const options = record.options ? Buffer.from(record.options.buffer) : undefined;
+    await createCollection(this.client, record.target, this.#options(options), signal);
+    this.#keep(record, (await present(this.client, [record.target], signal)).get(record.target));
+    const made = this.#targets.get(source);
+    if (made === undefined) throw gone(source);
+    return made;
   }
 
   known(source: Namespace): Target | undefined {
@@ -233,11 +259,25 @@ export class Namespaces {
     // Nothing to empty, and nothing is known of how to make it: that is for `prepare`.
     if (now === undefined && !recorded) return;
     const options = recorded ? BSON.deserialize(recorded.buffer, { promoteValues: false, bsonRegExp: true }) : null;
-    await dropCollection(this.client, target, signal);
-    await createCollection(this.client, target, options ?? now?.options ?? {}, signal);
+    if (now !== undefined) await this.#drop(source, now, signal);
+    await createCollection(this.client, target, creatable(options ?? now?.options ?? {}), signal);
     await this.adopt([source], { partial: false }, signal);
   }
+
+  async #drop(source: Namespace, { name, identity }: Present, signal: AbortSignal): Promise<void> {
+    try {
+      await dropCollection(this.client, name, await this.identities.guard(identity, signal), signal);
+    } catch (error) {
+      if (codeOf(error) !== MISMATCH) throw error;
+      // Replaced since it was looked at: by a successor, or by somebody who is no stream.
+      await this.fence.check(signal);
+      throw gone(source);
+    }
+  }
 }
+
+/** Whether the source has told how the namespace is made; it cannot of one that is gone. */
+const isTold = ({ options }: SourceNamespace): boolean => options.length > 0;
 
 const targetConflict = (a: Namespace, b: Namespace, target: Namespace): ReplicationError =>
   new ReplicationError('needs_attention', {

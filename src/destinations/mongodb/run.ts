@@ -10,8 +10,11 @@ import type { Target } from './targets';
 
 const FIELD: Readonly<Record<Verb, string>> = { insert: 'documents', update: 'updates', delete: 'deletes' };
 const REFUSAL = names('index', 'code');
-/** The row is there already, or under an `_id` that the server holds for equal and will not replace. */
-const OBSTRUCTED = new Set([11000, 66]);
+/**
+ * The row is there already, or under an `_id` that the server holds for equal and will not replace; or it has names at
+ * the top that may be inserted, but not put in place of another row.
+ */
+const OBSTRUCTED = new Set([11000, 66, 52, 56, 57]);
 /** Codes with which the server says that an update does not fit its row. */
 const MISFITS = new Set([2, 9, 14, 28, 29, 40, 52, 56, 57, 66]);
 

@@ -1,7 +1,8 @@
-import { BSON, Binary, type Document, type MongoClient } from 'mongodb';
+import { BSON, Binary, type Document, type MongoClient, type UUID } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
 import { ReplicationError } from '../../replication/errors';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
+import { runDdl } from './ddl';
 
 /** A namespace as lanes and loaders need it. */
 export interface Target {
@@ -58,8 +59,9 @@ export async function present(
 const identityOf = (uuid: unknown): string => (uuid instanceof Binary ? uuid.toString('hex') : '');
 
 /**
- * Left behind when a collection is made here: what belongs to views, time series and storage engines, and expiry,
- * because the source decides what expires while it is followed.
+ * Left behind when a collection is made here: what belongs to views, time series and storage engines; expiry, because
+ * the source decides what expires while it is followed; and a cap, because the server refuses to write to capped
+ * collections inside a transaction.
  */
 const STRIPPED = [
   'uuid',
@@ -67,6 +69,9 @@ const STRIPPED = [
   'pipeline',
   'timeseries',
   'expireAfterSeconds',
+  'capped',
+  'size',
+  'max',
   'autoIndexId',
   'temp',
   'storageEngine',
@@ -75,9 +80,12 @@ const STRIPPED = [
 /** The options that a target gets, from the source's. */
 export function targetOptions(options: Buffer | undefined): Document {
   if (options === undefined || options.length === 0) return {};
-  const all = BSON.deserialize(options, { promoteValues: false, bsonRegExp: true });
-  return Object.fromEntries(Object.entries(all).filter(([name]) => !STRIPPED.includes(name)));
+  return creatable(BSON.deserialize(options, { promoteValues: false, bsonRegExp: true }));
 }
+
+/** Options that a target may be made with. */
+export const creatable = (options: Document): Document =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => !STRIPPED.includes(name)));
 
 /** Makes a collection; one that is there already stays as it is. */
 export async function createCollection(
@@ -88,17 +96,22 @@ export async function createCollection(
 ): Promise<void> {
   const { database, collection } = splitNamespace(target);
   try {
-    await client.db(database).command({ create: collection, ...options }, { signal });
+    await runDdl(client, database, { create: collection, ...options }, signal);
   } catch (error) {
     if (codeOf(error) !== 48) throw error;
   }
 }
 
-/** Removes a collection; where the server honours it, only the one with this identity. Absent is fine. */
-export async function dropCollection(client: MongoClient, target: Namespace, signal: AbortSignal): Promise<void> {
+/** Removes a collection; with a guard only the one that it names. Absent is fine. */
+export async function dropCollection(
+  client: MongoClient,
+  target: Namespace,
+  guard: { readonly collectionUUID?: UUID },
+  signal: AbortSignal,
+): Promise<void> {
   const { database, collection } = splitNamespace(target);
   try {
-    await client.db(database).command({ drop: collection }, { signal });
+    await runDdl(client, database, { drop: collection, ...guard }, signal);
   } catch (error) {
     if (codeOf(error) !== 26) throw error;
   }
@@ -117,4 +130,13 @@ export const notACollection = (target: Namespace, type: string): ReplicationErro
     message: `the target ${target} is a ${type}`,
     remedy: 'Rename it at the destination, or give the namespace another name with `namespaces`.',
     namespace: target,
+  });
+
+export const cappedTarget = (source: Namespace, target: Namespace): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'target_capped',
+    message: `the target ${target} is capped, and MongoDB refuses to write to capped collections in a transaction`,
+    remedy:
+      'Drop it, so that it is made as a plain collection, or give the namespace another name with `namespaces`; then resume.',
+    namespace: source,
   });

@@ -6,6 +6,7 @@ import type { Selection } from '../../replication/pattern';
 import type { SourceNamespace } from '../../replication/source';
 import type { ChangeStreams } from './cursor';
 import { ask, type Deployment } from './deployment';
+import { isCapped } from './namespaces';
 
 export interface InspectContext {
   readonly client: MongoClient;
@@ -107,14 +108,18 @@ async function oplog({ deployment }: InspectContext, signal: AbortSignal): Promi
 
 async function shapes(context: InspectContext, signal: AbortSignal): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const { name, follows, wholeOrder } of await context.namespaces(signal)) {
+  for (const { name, follows, wholeOrder, options } of await context.namespaces(signal)) {
     if (follows === 'nothing') {
       const text = `${name} is a view or a time series and is not copied: it has no change stream`;
       findings.push(
         finding('warning', 'not_followed', text, 'Exclude it, and create it at the destination by hand.', name),
       );
+    } else if (isCapped(options)) {
+      const text = `${name} is capped: its target is a plain collection, written by one lane in order, and loses only the rows whose deletion the source reports`;
+      const remedy = 'Nothing to do; or exclude it, or delete old rows at the destination from time to time.';
+      findings.push(finding('warning', 'capped', text, remedy, name));
     } else if (wholeOrder) {
-      const text = `${name} is capped or has a collation: it is written by one lane, in order`;
+      const text = `${name} has a collation: it is written by one lane, in order`;
       findings.push(finding('note', 'whole_order', text, 'Nothing to do; it is slower than others.', name));
     }
   }

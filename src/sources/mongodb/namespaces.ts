@@ -104,15 +104,17 @@ const withoutNamespace = (index: Buffer): Buffer =>
       .map((each) => index.subarray(each.start - Buffer.byteLength(each.name) - 2, each.end)),
   );
 
-/** Capped: rows fall out in the order in which they came. A collation makes one key of several texts. */
-function keepsWholeOrder(options: Buffer): boolean {
+/** Its rows fall out in the order in which they came. */
+export function isCapped(options: Buffer): boolean {
   const capped = findOne(options, 0, 'capped');
+  return capped?.type === BsonType.boolean && options[capped.start] === 1;
+}
+
+/** A collation makes one key of several texts. */
+function keepsWholeOrder(options: Buffer): boolean {
   const collation = findOne(options, 0, 'collation');
   const locale = collation && findOne(options, collation.start, 'locale');
-  return (
-    (capped?.type === BsonType.boolean && options[capped.start] === 1) ||
-    (locale !== undefined && text(options, locale) !== 'simple')
-  );
+  return isCapped(options) || (locale !== undefined && text(options, locale) !== 'simple');
 }
 
 async function sizeOf(db: Db, collection: string, signal: AbortSignal) {

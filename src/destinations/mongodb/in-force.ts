@@ -1,0 +1,65 @@
+import type { Document, MongoClient } from 'mongodb';
+import { codeOf } from '../../mongodb/errors';
+import type { Finding } from '../../replication/finding';
+import { splitNamespace, type Namespace } from '../../replication/namespace';
+import { abortable } from './abortable';
+import { expires, isUnique } from './indexes';
+import { present, type Present } from './targets';
+
+/** Questions about targets that are under way at a time. */
+const PARALLEL = 8;
+
+/** Unique and TTL indexes that targets have while the stream writes: made by hand, or by an earlier `finalize`. */
+export async function inForce(
+  client: MongoClient,
+  targets: ReadonlyMap<Namespace, Namespace>,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const there = await present(client, targets.values(), signal);
+  const findings: Finding[] = [];
+  const entries = targets.entries();
+  const work = async (): Promise<void> => {
+    for (const [source, target] of entries) {
+      const now = there.get(target);
+      if (now?.type === 'collection') findings.push(...(await ofTarget(client, source, now, signal)));
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, work));
+  return findings;
+}
+
+async function ofTarget(client: MongoClient, source: Namespace, now: Present, signal: AbortSignal): Promise<Finding[]> {
+  const { database, collection } = splitNamespace(now.name);
+  const listed = client.db(database).collection(collection).listIndexes({ promoteValues: false });
+  const indexes: Document[] = await abortable(listed.toArray(), signal).catch((error: unknown) => {
+    if (codeOf(error) === 26) return [];
+    throw error;
+  });
+  return [
+    ...(expires(now.options) ? [expiring(source, `the target ${now.name} is a clustered collection that`)] : []),
+    ...indexes.flatMap((index) => {
+      const what = `index ${String(index['name'])} of the target ${now.name}`;
+      if (index['name'] === '_id_') return [];
+      if (expires(index)) return [expiring(source, what)];
+      return isUnique(index) ? [unique(source, what)] : [];
+    }),
+  ];
+}
+
+const REMEDY = 'Drop it until the stream is finalized: `finalize` builds what the source has, the rest by hand.';
+
+const unique = (namespace: Namespace, what: string): Finding => ({
+  severity: 'warning',
+  code: 'unique_in_force',
+  message: `${what} is unique: lanes may meet values that move between rows in another order, and stop with duplicate_key`,
+  remedy: REMEDY,
+  namespace,
+});
+
+const expiring = (namespace: Namespace, what: string): Finding => ({
+  severity: 'warning',
+  code: 'expiry_in_force',
+  message: `${what} expires rows: it may delete rows that the source has since extended`,
+  remedy: REMEDY,
+  namespace,
+});

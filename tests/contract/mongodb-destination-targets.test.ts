@@ -1,0 +1,108 @@
+import { BSON, MongoClient, type CollectionInfo, type CommandStartedEvent, type Document } from 'mongodb';
+import type { Claim, Destination } from '../../src/replication/destination';
+import { runDdl } from '../../src/destinations/mongodb/ddl';
+import { sharedMongo } from '../support/servers';
+import { insert, never, part, sourceNamespace } from './destination-changes';
+import { MongodbFixture } from './destination-mongodb';
+import { failure } from './destination-suite';
+
+let t: MongodbFixture;
+let destination: Destination;
+let made: Claim;
+
+beforeEach(async () => {
+  t = await MongodbFixture.on(sharedMongo('destination'));
+  destination = await t.open();
+  made = await destination.claim({ stream: t.stream, epoch: 1, lanes: 1, expect: 'any' }, never);
+});
+
+afterEach(async () => {
+  await destination[Symbol.asyncDispose]();
+  await t[Symbol.asyncDispose]();
+});
+
+const CAPPED = { capped: true, size: 4096, max: 2 };
+
+async function optionsOf(name = 'orders'): Promise<Document> {
+  const [found] = await t.client.db(t.database).listCollections<CollectionInfo>({ name }).toArray();
+  return found?.options ?? {};
+}
+
+describe('the target of a capped collection', () => {
+  const namespace = () => ({ ...sourceNamespace(t.namespace, { with: CAPPED }), wholeOrder: true });
+
+  it('is plain, so that transactions may write to it', async () => {
+    await made.prepare([namespace()], never);
+    expect(await optionsOf()).not.toHaveProperty('capped');
+    await made.apply(part([1, 2, 3].map((_id) => insert(t.namespace, { _id }))), never);
+    expect(await t.rows(t.namespace)).toEqual([{ _id: 1 }, { _id: 2 }, { _id: 3 }]);
+  });
+
+  it('is plain when the change stream reports its creation', async () => {
+    const position = { source: 'test', history: 'h', token: 1 };
+    const options = Buffer.from(BSON.serialize(CAPPED));
+    const change = { op: 'create', kind: 'create', namespace: t.namespace, sourceTimeMs: 0, options } as const;
+    await made.alter(change, position, never);
+    expect(await optionsOf()).not.toHaveProperty('capped');
+  });
+
+  it('is refused where it is there and capped, and made plain where it may be replaced', async () => {
+    await t.client.db(t.database).createCollection('orders', CAPPED);
+    const error = await failure(made.prepare([namespace()], never));
+    expect([error.kind, error.code, error.namespace]).toEqual(['needs_attention', 'target_capped', t.namespace]);
+    await made.discard(t.namespace, never);
+    await made.prepare([namespace()], never);
+    expect(await optionsOf()).not.toHaveProperty('capped');
+  });
+
+  it('that becomes capped stops the stream with a remedy that fits', async () => {
+    await made.prepare([namespace()], never);
+    await t.collection().drop();
+    await t.client.db(t.database).createCollection('orders', CAPPED);
+    const error = await failure(made.apply(part([insert(t.namespace, { _id: 1 })]), never));
+    expect([error.kind, error.code]).toEqual(['needs_attention', 'not_allowed']);
+    expect(error.remedy).toContain('capped');
+  });
+});
+
+describe('unique and TTL indexes that a target has while it is written', () => {
+  it('are told, each by namespace and name; others are not', async () => {
+    const renamed = await t.open({ namespaces: { 'shop.*': `${t.database}.*` } });
+    const orders = t.collection();
+    await orders.createIndexes([
+      { key: { a: 1 }, name: 'plain' },
+      { key: { b: 1 }, name: 'one', unique: true },
+      { key: { c: 1 }, name: 'gone', expireAfterSeconds: 3600 },
+    ]);
+    await t.client.db(t.database).createCollection('clean');
+    try {
+      const findings = await renamed.examine(['shop.orders', 'shop.clean', 'shop.missing'], never);
+      const sorted = [...findings].sort((a, b) => (a.code < b.code ? -1 : 1));
+      expect(sorted.map(({ severity, code, namespace }) => [severity, code, namespace])).toEqual([
+        ['warning', 'expiry_in_force', 'shop.orders'],
+        ['warning', 'unique_in_force', 'shop.orders'],
+      ]);
+      expect(sorted[0]?.message).toContain(`index gone of the target ${t.namespace}`);
+      expect(sorted[1]?.message).toContain(`index one of the target ${t.namespace}`);
+      for (const { remedy } of sorted) expect(remedy).toContain('finalize');
+    } finally {
+      await renamed[Symbol.asyncDispose]();
+    }
+  });
+});
+
+describe('commands that change collections', () => {
+  it('ask for a majority by themselves, whatever the connection string says', async () => {
+    const started: CommandStartedEvent[] = [];
+    const client = new MongoClient(`${t.uri}&w=1`, { monitorCommands: true });
+    client.on('commandStarted', (event) => started.push(event));
+    try {
+      await runDdl(client, t.database, { create: 'made' }, never);
+      expect(started.find(({ commandName }) => commandName === 'create')?.command).toMatchObject({
+        writeConcern: { w: 'majority' },
+      });
+    } finally {
+      await client.close();
+    }
+  });
+});
