@@ -14,11 +14,17 @@ type Selection = ReadonlyMap<Namespace, SourceNamespace>;
 
 const FINDINGS = 100;
 
-/** What this call makes ready, as far as it is known before the claim. */
-function wanted({ copy, plan }: PrepareLeg, fresh: boolean, selection: Selection): readonly Namespace[] {
+/** What is to be copied. A stream that goes on may select more than its ledger has ever heard of. */
+function wanted(
+  { copy, plan }: PrepareLeg,
+  fresh: boolean,
+  selection: Selection,
+  { ledger }: Claim,
+): readonly Namespace[] {
   if (!plan) return [];
   if (copy !== 'all') return copy;
-  return fresh ? [...selection.keys()] : [];
+  const known = new Set(fresh ? [] : ledger.known);
+  return [...selection.keys()].filter((name) => !known.has(name));
 }
 
 /**
@@ -33,11 +39,13 @@ async function layOut(
   claim: Claim,
   { signal, report }: Call,
 ) {
-  const { displaced } = claim.ledger;
+  // What stands at the target of a namespace that is no longer followed is nobody's business here.
+  const displaced = claim.ledger.displaced.filter((name) => selection.has(name));
   const { copy_parallelism: parallelism } = leg.spec.stream.snapshot;
   const copied = [...new Set([...names, ...displaced])];
   report(() => ({ step: 'plan', namespaces: copied.length }));
   const ranges = await cut(source, copied, selection, parallelism, signal);
+  for (const name of claim.ledger.displaced) if (!selection.has(name)) ranges.set(name, []);
   for (const name of abandoned(claim, selection, ranges)) ranges.set(name, []);
   const planned = ranges.size === 0 ? claim.ledger.ranges : await claim.plan(ranges, signal);
   const replaced = leg.copyMode === 'replace' ? names.filter((name) => selection.has(name)) : [];
@@ -58,22 +66,30 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   await using pipeline = await openPipeline(deps, spec);
   const { source, destination } = pipeline;
   const found = await inspected(pipeline, signal);
+  // Captured before anything is listed: what is created from here on comes by the stream.
+  const captured = await source.here(signal);
   const all = await source.namespaces(signal);
   const selection: Selection = new Map(all.filter(({ follows }) => follows !== 'nothing').map((n) => [n.name, n]));
   refuseSelfCopy(deps, spec, pipeline, [...selection.keys()]);
   const claim = await destination.claim(claimRequest(spec, epoch, ledger), signal);
   const { lowWater } = claim.ledger;
   const fresh = restart || lowWater === null;
-  const names = wanted(leg, fresh, selection);
+  const names = wanted(leg, fresh, selection, claim);
   if (leg.copyMode === 'refuse' && names.length > 0) await refuseOccupied(pipeline, names, signal);
 
-  // Captured before the first key is read, recorded as the last step: a start position says that all is laid out.
-  const position = restart || lowWater === null ? await source.here(signal) : lowWater;
+  const position = restart || lowWater === null ? captured : lowWater;
   const ranges = await layOut(leg, names, selection, pipeline, claim, call);
-  if (fresh) await claim.advance(position, signal);
+  // The last step: a start position says that all is laid out.
+  if (fresh) await claim.begin(position, signal);
+  const examined = await destination.examine([...selection.keys()], signal);
   const pending = ranges.filter(({ done }) => !done);
   const estimate = await estimateOf(source, pending, all, signal);
-  const findings: readonly Finding[] = [...found, ...selectionFindings(all, found), ...windowFindings(estimate)];
+  const findings: readonly Finding[] = [
+    ...found,
+    ...selectionFindings(all, found),
+    ...examined,
+    ...windowFindings(estimate),
+  ];
   log('info', 'stream.laid_out', { fresh, namespaces: selection.size, ranges: pending.length, ...estimate });
   return {
     position,

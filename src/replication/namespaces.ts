@@ -72,7 +72,7 @@ function seed(name: Namespace): number {
   return hash;
 }
 
-const EMPTY_DOCUMENT = Buffer.from([5, 0, 0, 0, 0]);
+const UNKNOWN = Buffer.alloc(0);
 
 const gone = (name: Namespace): SourceNamespace => ({
   name,
@@ -80,7 +80,7 @@ const gone = (name: Namespace): SourceNamespace => ({
   follows: 'stream',
   estimatedRows: 0,
   estimatedBytes: 0,
-  options: EMPTY_DOCUMENT,
+  options: UNKNOWN,
   indexes: [],
   wholeOrder: false,
 });

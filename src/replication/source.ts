@@ -23,7 +23,7 @@ export interface SourceNamespace {
   readonly follows: 'stream' | 'copy_only' | 'nothing';
   readonly estimatedRows: number;
   readonly estimatedBytes: number;
-  /** Options in the source's encoding, for a destination that can use them. */
+  /** Options in the source's encoding, for a destination that can use them; no bytes where the source no longer knows them. */
   readonly options: Buffer;
   /** Index specifications in the source's encoding. */
   readonly indexes: readonly Buffer[];

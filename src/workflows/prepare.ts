@@ -1,4 +1,5 @@
 import type { Prepared } from '../activities/contract';
+import type { StreamSpec } from '../config/schema';
 import { afterCopy } from './after-copy';
 import { boundedFindings, boundedNamespaces } from './bounded';
 import { dataCalls, PREPARE_MS } from './calls';
@@ -11,6 +12,7 @@ import type { Phase, StreamState } from './state';
 interface Asked {
   readonly restart: boolean;
   readonly copy: StreamState['copy'];
+  readonly spec: StreamSpec;
 }
 
 function adopt(run: Run, prepared: Prepared, asked: Asked): void {
@@ -21,8 +23,8 @@ function adopt(run: Run, prepared: Prepared, asked: Asked): void {
   if (asked.restart) state.restart = false;
   if (asked.restart || prepared.copyPending) state.inStepAfter = null;
   else state.inStepAfter ??= prepared.inStepAfter;
-  // Somebody may have asked for another copy meanwhile.
-  if (state.copy === asked.copy) {
+  // Somebody may have asked for another copy, or selected more, meanwhile.
+  if (state.copy === asked.copy && run.spec === asked.spec) {
     state.copy = null;
     state.copyMode = null;
   }
@@ -45,6 +47,7 @@ export async function prepare(run: Run): Promise<Phase> {
   }
   const { snapshot } = run.spec.stream;
   const { restart, copy } = state;
+  const asked = { restart, copy, spec: run.spec };
   // A person who asks for a copy gets one, whatever the mode was at first.
   const plan = restart || snapshot.mode !== 'never' || copy !== 'all';
   const prepared = await leg(run, (base) =>
@@ -60,7 +63,7 @@ export async function prepare(run: Run): Promise<Phase> {
   );
   if (prepared === null) return 'prepare';
   succeeded(run);
-  adopt(run, prepared, { restart, copy });
+  adopt(run, prepared, asked);
   const { resumed, copyPending, namespaceCount } = prepared;
   record(run, 'stream.prepared', { resumed, copyPending, namespaces: namespaceCount });
   return copyPending ? 'snapshot' : afterCopy(run);

@@ -19,6 +19,11 @@ const adoptFailed: Adopt = (run, progress) => {
 function done(run: Run, result: CopyResult): Phase {
   const { state } = run;
   state.inStepAfter = result.inStepAfter;
+  if (state.finalizing) {
+    // What was just read is of one moment only from here on.
+    state.until = result.inStepAfter;
+    state.caughtUp = false;
+  }
   for (const name of Object.keys(state.namespaces)) {
     if (state.namespaces[name] === 'copying') state.namespaces[name] = 'streaming';
   }

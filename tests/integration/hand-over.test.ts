@@ -1,0 +1,184 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createActivities } from '../../src/activities';
+import type { Prepared, PrepareLeg } from '../../src/activities/contract';
+import { parseSpec } from '../../src/config/spec';
+import { Secret } from '../../src/config/secret';
+import { openDestination } from '../../src/destinations/registry';
+import type { Source } from '../../src/replication/source';
+import { openSource } from '../../src/sources/registry';
+import { CoreStream } from '../support/core';
+import { silentMeter } from '../support/changes';
+import { sharedMongo } from '../support/servers';
+
+const rows = (count: number, from = 0) => Array.from({ length: count }, (_, i) => ({ _id: (from + i) as never, n: 0 }));
+
+/** The activity `prepare` on the databases of a core stream. */
+class Preparing {
+  constructor(
+    readonly t: CoreStream,
+    /** Done at the source as soon as its namespaces were listed. */
+    readonly meanwhile: () => Promise<unknown> = () => Promise.resolve(),
+  ) {}
+
+  run(leg: Partial<PrepareLeg> & { readonly collections?: readonly string[] } = {}): Promise<Prepared> {
+    const { collections, ...rest } = leg;
+    const uris = { source: sharedMongo('source'), destination: sharedMongo('destination') };
+    const spec = parseSpec({
+      stream: {
+        id: this.t.id,
+        source: {
+          type: 'mongodb',
+          connection_string: '${env:SOURCE}',
+          database: this.t.sourceDb.databaseName,
+          ...(collections && { collections }),
+        },
+        destination: { type: 'mongodb', connection_string: '${env:DESTINATION}' },
+      },
+    });
+    const activities = createActivities({
+      openSource: async (config, credentials, context) => this.#watched(await openSource(config, credentials, context)),
+      openDestination,
+      resolveCredentials: (_spec, side) => ({ connectionString: new Secret(uris[side]) }),
+      log: () => () => undefined,
+      meter: () => silentMeter,
+      now: Date.now,
+    });
+    this.t.epoch += 1;
+    const input: PrepareLeg = {
+      spec,
+      epoch: this.t.epoch,
+      ledger: 'any',
+      copy: 'all',
+      copyMode: 'refuse',
+      restart: false,
+      plan: true,
+      ...rest,
+    };
+    return new MockActivityEnvironment().run((leg: PrepareLeg) => activities.prepare(leg), input);
+  }
+
+  #watched(source: Source): Source {
+    const list = source.namespaces.bind(source);
+    source.namespaces = async (signal) => {
+      const found = await list(signal);
+      await this.meanwhile();
+      return found;
+    };
+    return source;
+  }
+}
+
+/** The worker that copies is told to end after so many loads. */
+async function copyUntil(t: CoreStream, loads: number): Promise<void> {
+  const stop = new AbortController();
+  const claim = t.destination.claim.bind(t.destination);
+  let left = loads;
+  t.destination.claim = async (request, signal) => {
+    const claimed = await claim(request, signal);
+    const load = claimed.load.bind(claimed);
+    claimed.load = async (part, until) => {
+      const written = await load(part, until);
+      if (--left === 0) stop.abort();
+      return written;
+    };
+    return claimed;
+  };
+  expect(await t.copy(undefined, stop.signal)).toBe('stopped');
+}
+
+describe('no row falls between copy and stream', () => {
+  it('when its collection is made while the stream is prepared', async () => {
+    await using t = await CoreStream.open();
+    await t.sourceDb.collection('orders').insertMany(rows(10));
+    // The first listing is for the inspection, the second one for the copy.
+    let listings = 0;
+    const late = async () => {
+      listings += 1;
+      if (listings === 2) await t.sourceDb.collection('late').insertMany(rows(3));
+    };
+    await new Preparing(t, late).run();
+    await t.resumeCopy();
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('when a stream is started again with a wider selection', async () => {
+    await using t = await CoreStream.open();
+    await t.sourceDb.collection('orders').insertMany(rows(10));
+    await t.sourceDb.collection('customers').insertMany(rows(10));
+    const preparing = new Preparing(t);
+    await preparing.run({ collections: ['orders'] });
+    await t.resumeCopy();
+    const again = await preparing.run();
+    expect(again).toMatchObject({
+      resumed: true,
+      copyPending: true,
+      copying: [`${t.sourceDb.databaseName}.customers`],
+    });
+    await t.resumeCopy();
+    await t.catchUp();
+    await t.expectSame();
+    expect(await preparing.run()).toMatchObject({ resumed: true, copyPending: false });
+  });
+
+  it('when a target is taken away between two legs of its copy', async () => {
+    await using t = await CoreStream.open();
+    await t.sourceDb.collection('orders').insertMany(rows(3_000));
+    await copyUntil(t, 3);
+    await t.destinationDb.collection('orders').drop();
+    expect(await t.resumeCopy()).toBe('done');
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('when a collection with a collation is gone at the source before its last changes are read', async () => {
+    await using t = await CoreStream.open();
+    await t.sourceDb.createCollection('names', { collation: { locale: 'en', strength: 2 } });
+    await t.sourceDb.collection('names').insertMany(rows(10));
+    await t.copy();
+    await t.catchUp();
+    await t.sourceDb.collection('names').insertMany(rows(10, 50));
+    await t.sourceDb.collection('names').drop();
+    await t.catchUp();
+    await t.expectSame();
+  });
+});
+
+describe('a stream that is prepared again', () => {
+  it('leaves alone what somebody else has put in place of a namespace that it no longer follows', async () => {
+    await using t = await CoreStream.open();
+    await t.sourceDb.collection('orders').insertMany(rows(10));
+    await t.sourceDb.collection('customers').insertMany(rows(10));
+    const preparing = new Preparing(t);
+    await preparing.run();
+    await t.resumeCopy();
+    await t.destinationDb.collection('customers').drop();
+    await t.destinationDb.collection('customers').insertMany(rows(2, 900));
+    await preparing.run({ collections: ['orders'], copy: [] });
+    expect(await t.destinationDb.collection('customers').countDocuments()).toBe(2);
+    expect((await t.claim()).ledger.displaced).toEqual([]);
+  });
+
+  it('forgets with a new start how far its lanes and its schema changes were', async () => {
+    await using t = await CoreStream.open({ lanes: 4 });
+    await t.sourceDb.collection('orders').insertMany(rows(10));
+    const preparing = new Preparing(t);
+    await preparing.run();
+    await t.resumeCopy();
+    await t.sourceDb.collection('orders').insertMany(rows(50, 100));
+    await t.sourceDb.createCollection('customers');
+    await t.catchUp();
+    const before = (await t.claim()).ledger;
+    expect(before.barrier?.state).toBe('done');
+    expect(before.lanes.some(({ position }) => position !== null)).toBe(true);
+    await preparing.run({ restart: true, copyMode: 'replace' });
+    const { barrier, lanes, lowWater } = (await t.claim()).ledger;
+    expect(barrier).toBeNull();
+    expect(lanes.map(({ position }) => position)).toEqual([null, null, null, null]);
+    expect(t.source.order(lowWater!, before.lowWater!)).not.toBe('before');
+    await t.resumeCopy();
+    t.position = null;
+    await t.catchUp();
+    await t.expectSame();
+  });
+});
