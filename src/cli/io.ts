@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import type { Colors } from 'picocolors/types';
 import { createColors } from 'picocolors';
 
@@ -24,7 +25,8 @@ const wantsColor = (env: NodeJS.ProcessEnv, tty: boolean): boolean =>
   tty && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 
 export function processIo(script: string, force: () => never): Io {
-  const tty = process.stdout.isTTY;
+  // Not `isTTY`: that is undefined for a pipe, and colours would be decided by the environment instead.
+  const tty = isatty(1);
   let signal: AbortSignal | undefined;
   return {
     out: process.stdout,
