@@ -300,6 +300,7 @@ describe('indexes at the MongoDB destination', () => {
     expect(await names()).toEqual(['_id_', 'plain']);
     const findings = await made.finalize(namespaces, never);
     expect(findings.map(({ code, namespace }) => [code, namespace])).toEqual([['unique_violation', t.namespace]]);
+    expect(findings[0]?.remedy).toContain('`apply`');
     expect(await names()).toEqual(['_id_', 'gone', 'one', 'plain']);
     expect(await made.finalize(namespaces, never)).toHaveLength(1);
   });

@@ -1,3 +1,6 @@
+import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
+import * as os from 'node:os';
+import { join } from 'node:path';
 import {
   Binary,
   BSON,
@@ -258,7 +261,7 @@ describe('namespaces of MongoDB', () => {
       expect(BSON.deserialize(byName.get('capped')!.options)).toMatchObject({ capped: true });
       expect(byName.get('view')).toMatchObject({ follows: 'nothing' });
       const codes = (await source.inspect(soon())).map(({ code }) => code);
-      expect(codes).toEqual(expect.arrayContaining(['not_followed', 'whole_order']));
+      expect(codes).toEqual(expect.arrayContaining(['not_followed', 'capped']));
     }));
 });
 
@@ -292,6 +295,45 @@ describe('trouble with a MongoDB source', () => {
       expect(await codeOf(collect(source, lost, () => true))).toBe('needs_attention history_lost');
     });
   });
+
+  it('is seen when the source was restored from an older state', async () => {
+    const storagePath = await mkdtemp(join(os.tmpdir(), 'tributary-restored-'));
+    const server = await privateMongo({ onlyEmbedded: true, storagePath });
+    const fixture = await MongodbFixture.open(server.uri);
+    try {
+      await fixture.create('a');
+      const from = await fixture.source.here(soon());
+      await server.kill('SIGKILL');
+      await cp(storagePath, `${storagePath}.backup`, { recursive: true });
+      await server.restart();
+      await fixture.write({ in: 'a', key: 0, value: 0 });
+      const [change] = changesOf(await untilHere(fixture.source, from));
+      const ahead = await fixture.reopen();
+      expect(await untilHere(ahead, change!.position)).toBeDefined();
+
+      await server.kill('SIGKILL');
+      await rm(storagePath, { recursive: true });
+      await rename(`${storagePath}.backup`, storagePath);
+      await server.restart();
+      const restored = await fixture.reopen();
+      await fixture.write({ in: 'a', key: 1, value: 1 });
+      const stream = collect(restored, change!.position, (events) => changesOf(events).length > 0, DELTAS);
+      expect(await codeOf(stream)).toBe('needs_attention source_behind');
+      expect(changesOf(await untilHere(restored, from))).toHaveLength(1);
+    } finally {
+      await fixture[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+      await rm(storagePath, { recursive: true, force: true });
+      await rm(`${storagePath}.backup`, { recursive: true, force: true });
+    }
+  });
+
+  it('is seen when a position lies ahead of all that the source has', () =>
+    using({}, async ({ source }) => {
+      const here = await source.here(soon());
+      const ahead = { ...here, token: { ...(here.token as { data: string }), time: '4000000000:1' } };
+      expect(await codeOf(collect(source, ahead, () => true))).toBe('needs_attention source_behind');
+    }));
 
   it('is seen when the oplog has rolled over a position', async () => {
     const server = await privateMongo({ onlyEmbedded: true, oplogMaxEntries: 200 });

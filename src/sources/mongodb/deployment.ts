@@ -75,6 +75,21 @@ export class Deployment {
     return entry?.ts ?? null;
   }
 
+  /** Whether the oplog has an entry of exactly this time; null where that cannot be told, or not quickly. */
+  async oplogHas(time: Timestamp, signal: AbortSignal): Promise<boolean | null> {
+    return await this.#client
+      .db('local')
+      .collection('oplog.rs')
+      .find({ ts: time }, { projection: { _id: 0, ts: 1 }, signal })
+      .limit(1)
+      .maxTimeMS(2_000)
+      .toArray()
+      .then(
+        (entries) => entries.length > 0,
+        () => null,
+      );
+  }
+
   async window(signal: AbortSignal): Promise<HistoryWindow> {
     const oldest = await this.oplogTime('oldest', signal);
     if (oldest === null) {

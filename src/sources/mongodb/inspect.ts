@@ -53,16 +53,28 @@ async function server({ client, deployment }: InspectContext, signal: AbortSigna
       remedy: `Use MongoDB ${OLDEST_VERSION.join('.')} or later.`,
     });
   }
-  if (hello.msg === 'isdbgrid' && client.options.hosts.length > 1) {
-    findings.push({
-      severity: 'warning',
-      code: 'several_routers',
-      message: 'the connection string lists several mongos, and a change stream lives on one of them',
-      remedy: 'List exactly one mongos in the connection_string of the source.',
-    });
-  }
-  return findings;
+  return [...findings, ...(hello.msg === 'isdbgrid' ? shardedFindings(client.options.hosts.length) : [])];
 }
+
+/** Of a source behind this many routers. */
+export const shardedFindings = (routers: number): Finding[] => [
+  finding(
+    'warning',
+    'sharded_source',
+    'the source is sharded, and a row is known by its _id alone: rows of two shards that share an _id would become one',
+    'Make sure that no _id of a collection stands on two shards (the server checks that only where _id is the shard key); else exclude the collection.',
+  ),
+  ...(routers > 1
+    ? [
+        finding(
+          'warning',
+          'several_routers',
+          'the connection string lists several mongos, and a change stream lives on one of them',
+          'List exactly one mongos in the connection_string of the source.',
+        ),
+      ]
+    : []),
+];
 
 async function changeStream({ streams }: InspectContext, signal: AbortSignal): Promise<Finding[]> {
   const open = await ask(() => streams.open({}, signal));

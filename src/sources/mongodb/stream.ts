@@ -107,6 +107,7 @@ class StreamReader {
     const facts = typeof token.data === 'string' ? readToken(token.data) : null;
     this.#fragments = [];
     this.invalidated = false;
+    await guard.confirm(this.#at, this.#signal);
     // Under another filter the server may never see the event that the token names, and would fail late.
     const foreignEvent = facts !== null && !facts.highWater && token.filter !== scope.filter;
     if (!foreignEvent && !this.#tokenRefused) return this.#opened(await this.#openAfter(resumeToken(token)));
