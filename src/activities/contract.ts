@@ -90,8 +90,8 @@ export interface Revision {
 
 export interface Revised {
   readonly spec: StreamSpec;
-  /** What the new selection matches and the current one does not: to be copied before the stream goes on. */
-  readonly added: readonly Namespace[];
+  /** Another selection: what it adds is copied before the stream goes on. */
+  readonly reselected: boolean;
 }
 
 export interface CatchUpInput {

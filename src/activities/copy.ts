@@ -8,15 +8,20 @@ import type { CopyLeg, CopyResult } from './contract';
 import type { ActivityDeps } from './deps';
 import { claimRequest, openPipeline } from './open';
 
-/** Where the copy starts from is recorded before it is planned; without it the stream could not go on from the copy. */
-function startOf(claim: Claim) {
-  const { lowWater } = claim.ledger;
-  if (lowWater !== null) return lowWater;
-  throw new ReplicationError('needs_attention', {
-    code: 'ledger_missing',
-    message: 'the ledger holds no start position for the copy',
-    remedy: 'restart the stream from its snapshot',
-  });
+/** Rows are read no earlier than what any lane has written: a lane does not go back to what it has passed. */
+function startOf({ ledger }: Claim, source: Source) {
+  const { lanes, lowWater } = ledger;
+  if (lowWater === null) {
+    throw new ReplicationError('needs_attention', {
+      code: 'ledger_missing',
+      message: 'the ledger holds no start position for the copy',
+      remedy: 'restart the stream from its snapshot',
+    });
+  }
+  return lanes.reduce(
+    (furthest, { position }) => (position && source.order(position, furthest) === 'after' ? position : furthest),
+    lowWater,
+  );
 }
 
 async function buildIndexes(spec: StreamSpec, source: Source, claim: Claim, { signal, log }: Call): Promise<void> {
@@ -40,7 +45,7 @@ export const copy =
         source,
         traits: destination.traits,
         claim,
-        since: startOf(claim),
+        since: startOf(claim, source),
         parallelism: spec.stream.snapshot.copy_parallelism,
         batchSize: spec.stream.batch_size,
         sliceMs,

@@ -10,14 +10,16 @@ export type OpenDestination<C extends DestinationConfig> = (
   context: ConnectorContext,
 ) => Promise<Destination>;
 
-/** Loads only the driver of the configured kind. */
+/** One line for each kind: only the driver of a configured kind is loaded. */
+const KINDS = {
+  mongodb: () => import('./mongodb'),
+};
+
 export async function openDestination(
   config: DestinationConfig,
   credentials: Credentials,
   context: ConnectorContext,
 ): Promise<Destination> {
-  switch (config.type) {
-    case 'mongodb':
-      return (await import('./mongodb')).openDestination(config, credentials, context);
-  }
+  const kind = await KINDS[config.type]();
+  return kind.openDestination(config, credentials, context);
 }

@@ -26,10 +26,13 @@ export interface LaneRecord {
   readonly position: Position | null;
 }
 
-/** A schema change that was begun (`intent`) or ended (`done`) at a position. */
+/**
+ * Where a schema change stands. `held`: the stream stopped here, because namespaces have to be copied before it can go on;
+ * `planned`: that copy was planned after the stop. `intent`: the change was begun; `done`: it has ended.
+ */
 export interface Barrier {
   readonly position: Position;
-  readonly state: 'intent' | 'done';
+  readonly state: 'held' | 'planned' | 'intent' | 'done';
 }
 
 /** Copy progress of one range. `sequence` is raised with every durable load. */
@@ -134,6 +137,8 @@ export interface Claim {
   begin(position: Position, signal: AbortSignal): Promise<void>;
   /** Moves the low water. The caller vouches that all before it is durable in every lane. */
   advance(position: Position, signal: AbortSignal): Promise<void>;
+  /** Stops at a schema change until these namespaces were copied; a plan that has them all makes the barrier `planned`. */
+  hold(namespaces: readonly Namespace[], position: Position, signal: AbortSignal): Promise<void>;
   /** Applies a schema change behind a barrier: intent, change, identities. Does nothing when the ledger says `done` at this position. */
   alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void>;
   /** Another number of lanes. Only when all lanes are level at the low water. */

@@ -254,12 +254,15 @@ class Leg implements Pump {
     });
     switch (decision.action) {
       case 'copy':
-        // The mark stays before the event: until the copy is done, it is met again.
+        // The mark stays before the event, which is met again once the copy is done.
+        await this.#levelRecorded(mark);
+        if (this.#stopping) return;
+        await claim.hold(decision.namespaces, position, this.#writing.signal);
         this.#copy = decision.namespaces;
         this.#end('copy');
         return;
       case 'alter':
-        await this.#moved.until(() => this.#recorded === mark.position || this.#stopping);
+        await this.#levelRecorded(mark);
         if (this.#stopping) return;
         await claim.alter(decision.change, position, this.#writing.signal);
         await this.#namespaces.altered(decision.change, this.#writing.signal);
@@ -270,6 +273,11 @@ class Leg implements Pump {
     mark.idle(position, change.sourceTimeMs);
     this.#advanceInStep(position);
     this.#moved.open();
+  }
+
+  /** What is reported from here on lies at the barrier, not before it. */
+  async #levelRecorded(mark: LowWater): Promise<void> {
+    await this.#moved.until(() => this.#recorded === mark.position || this.#stopping);
   }
 
   #isInStep(position: Position): boolean {

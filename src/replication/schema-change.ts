@@ -1,5 +1,5 @@
 import type { SchemaChange } from './change';
-import type { Claim } from './destination';
+import type { Barrier, Claim } from './destination';
 import { ReplicationError } from './errors';
 import type { Namespace } from './namespace';
 import type { Position } from './position';
@@ -7,6 +7,7 @@ import type { Source } from './source';
 
 export type Decision =
   | { readonly action: 'alter'; readonly change: SchemaChange }
+  /** Stop here until these were copied; met again with the copy done, the change is settled by `alter`. */
   | { readonly action: 'copy'; readonly namespaces: readonly Namespace[] }
   | { readonly action: 'count' };
 
@@ -14,21 +15,25 @@ export interface DecisionContext {
   readonly source: Pick<Source, 'order'>;
   readonly claim: Pick<Claim, 'ledger'>;
   readonly inStepAfter: Position | null;
+  readonly updates: 'delta' | 'row';
   readonly renameOut: 'drop' | 'keep' | 'needs_attention';
 }
 
 /** What a schema change at the source means for the destination. */
 export function decideSchemaChange(change: SchemaChange, position: Position, context: DecisionContext): Decision {
+  // Done before a crash, or under another filter: the lanes may have written beyond it since.
+  if (stands('done', position, context)) return { action: 'count' };
   switch (change.op) {
     case 'create':
     case 'drop':
-    case 'rename':
     case 'drop_database':
       return { action: 'alter', change };
-    case 'enter':
-      return copiedSince(change.to ?? change.namespace, position, context)
-        ? { action: 'count' }
-        : { action: 'copy', namespaces: [change.to ?? change.namespace] };
+    case 'rename':
+      return rename(change, position, context);
+    case 'enter': {
+      const entered = [change.to ?? change.namespace];
+      return copied(entered, position, context) ? { action: 'alter', change } : { action: 'copy', namespaces: entered };
+    }
     case 'leave':
       return leave(change, context.renameOut);
     case 'other':
@@ -36,15 +41,33 @@ export function decideSchemaChange(change: SchemaChange, position: Position, con
   }
 }
 
-/** The namespace was copied after it entered: its rows are there, and the overlap is absorbed. */
-function copiedSince(
-  namespace: Namespace,
-  entered: Position,
-  { claim, inStepAfter, source }: DecisionContext,
-): boolean {
-  const ranges = claim.ledger.ranges.filter((range) => range.namespace === namespace);
-  const copied = ranges.length > 0 && ranges.every((range) => range.done);
-  return copied && inStepAfter !== null && source.order(inStepAfter, entered) === 'after';
+/**
+ * Moves what is at the destination, where that is surely what the source has moved. While a copy may have met the rows
+ * under either name, and where rows are read late (they are no longer found under the old name), they are copied anew
+ * under the new one, and the old one goes.
+ */
+function rename(change: SchemaChange, position: Position, context: DecisionContext): Decision {
+  const { inStepAfter, source, updates } = context;
+  const settled = inStepAfter === null || source.order(position, inStepAfter) === 'after';
+  if ((settled && updates === 'delta') || change.to === undefined) return { action: 'alter', change };
+  if (!copied([change.to], position, context)) return { action: 'copy', namespaces: [change.to] };
+  const { to: _to, ...rest } = change;
+  return { action: 'alter', change: { ...rest, op: 'drop' } };
+}
+
+function stands(state: Barrier['state'], position: Position, { claim, source }: DecisionContext): boolean {
+  const { barrier } = claim.ledger;
+  return barrier?.state === state && source.order(barrier.position, position) === 'same';
+}
+
+/** They were copied since the stream stopped here: all that the change has moved is there, and the overlap is absorbed. */
+function copied(namespaces: readonly Namespace[], position: Position, context: DecisionContext): boolean {
+  if (!stands('planned', position, context)) return false;
+  const { ranges } = context.claim.ledger;
+  return namespaces.every((name) => {
+    const own = ranges.filter(({ namespace }) => namespace === name);
+    return own.length > 0 && own.every(({ done }) => done);
+  });
 }
 
 function leave(change: SchemaChange, policy: DecisionContext['renameOut']): Decision {

@@ -10,14 +10,16 @@ export type OpenSource<C extends SourceConfig> = (
   context: ConnectorContext,
 ) => Promise<Source>;
 
-/** Loads only the driver of the configured kind. */
+/** One line for each kind: only the driver of a configured kind is loaded. */
+const KINDS = {
+  mongodb: () => import('./mongodb'),
+};
+
 export async function openSource(
   config: SourceConfig,
   credentials: Credentials,
   context: ConnectorContext,
 ): Promise<Source> {
-  switch (config.type) {
-    case 'mongodb':
-      return (await import('./mongodb')).openSource(config, credentials, context);
-  }
+  const kind = await KINDS[config.type]();
+  return kind.openSource(config, credentials, context);
 }

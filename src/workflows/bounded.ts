@@ -4,8 +4,6 @@ import type { NamespaceStatus } from './state';
 
 /** As in the contract of the activities; workflow code imports only its types. */
 export const NAMED_NAMESPACES = 300;
-/** Copies are asked for in steps of so many namespaces at most. */
-export const COPIED_AT_ONCE = 100;
 const NAMES_BYTES = 9_000;
 const FINDINGS = 10;
 const TEXT = 400;

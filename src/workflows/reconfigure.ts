@@ -1,8 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import type { Revised } from '../activities/contract';
 import type { StreamSpec } from '../config/schema';
-import type { Namespace } from '../replication/namespace';
-import { COPIED_AT_ONCE } from './bounded';
 import { controlCalls } from './calls';
 import type { StreamView } from './messages';
 import { record } from './record';
@@ -26,22 +24,20 @@ async function revised(run: Run, next: StreamSpec): Promise<Revised> {
   try {
     return run.state.parsed
       ? await calls.revise({ current: run.spec, next })
-      : { spec: await calls.parse(next), added: [] };
+      : { spec: await calls.parse(next), reselected: false };
   } catch (error) {
     throw refusalOf(error);
   }
 }
 
-/** What the new selection adds is copied before the stream goes on. A copy of everything covers it. */
-function owe({ state }: Run, added: readonly Namespace[]): void {
+/**
+ * What the new selection adds is copied before the stream goes on. Only `prepare`, once no leg of the old one runs, can
+ * tell what that is: it compares what is selected with what the ledger has heard of.
+ */
+function owe({ state }: Run): void {
   if (!state.ledgerExists || state.copy === 'all') return;
   if (state.copy !== null) throw refusal('copying', 'other namespaces are about to be copied; try again in a moment');
-  if (added.length > COPIED_AT_ONCE)
-    throw refusal(
-      'too_many_namespaces',
-      `the new selection adds ${added.length} namespaces; add them in steps of ${COPIED_AT_ONCE}, or as a stream of their own`,
-    );
-  state.copy = added;
+  state.copy = 'all';
 }
 
 /** Puts a spec in force; true when it is another one than before. */
@@ -49,12 +45,12 @@ async function replaceSpec(run: Run, next: StreamSpec): Promise<boolean> {
   await condition(() => !run.revising);
   run.revising = true;
   try {
-    const { spec, added } = await revised(run, next);
+    const { spec, reselected } = await revised(run, next);
     assertLives(run);
     const { state } = run;
     const unchanged = state.parsed && JSON.stringify(spec) === JSON.stringify(run.spec);
     if (unchanged && !state.needsAttention) return false;
-    if (added.length > 0) owe(run, added);
+    if (reselected) owe(run);
     run.spec = spec;
     state.parsed = true;
     state.revision += 1;

@@ -107,6 +107,8 @@ export class CoreStream implements AsyncDisposable {
     if (only) for (const name of only) await planning.discard(name, forever);
     await planning.prepare(namespaces, forever);
     const ranges = new Map<Namespace, readonly Range[]>();
+    // What is gone by now is copied as nothing, so that it is not asked for again.
+    for (const name of only ?? []) ranges.set(name, [{ from: null, to: null, estimatedRows: 0 }]);
     for (const each of namespaces) ranges.set(each.name, await this.source.ranges(each, 3, forever));
     await planning.plan(ranges, forever);
     return this.resumeCopy(signal);

@@ -1,12 +1,6 @@
 import { parseSpec } from '../../src/config/spec';
 import type { Finding } from '../../src/replication/finding';
-import {
-  boundedFindings,
-  boundedNamespaces,
-  clipFailure,
-  COPIED_AT_ONCE,
-  NAMED_NAMESPACES,
-} from '../../src/workflows/bounded';
+import { boundedFindings, boundedNamespaces, clipFailure, NAMED_NAMESPACES } from '../../src/workflows/bounded';
 import * as contract from '../../src/activities/contract';
 import { initialState } from '../../src/workflows/initial';
 import type { NamespaceStatus, StreamInput, StreamState } from '../../src/workflows/state';
@@ -75,7 +69,7 @@ function largest(namespaceStatuses: Record<string, NamespaceStatus>): StreamInpu
     until: position('c'),
     namespaces: boundedNamespaces(namespaceStatuses),
     namespaceCount: 5_000,
-    copy: names(COPIED_AT_ONCE),
+    copy: names(contract.COPIED_AT_ONCE),
     findings: boundedFindings(Array.from({ length: 1_000 }, (_, n) => finding(n))),
     failure: {
       kind: 'retry',
@@ -107,7 +101,7 @@ test('up to 300 namespaces are named, beyond that only those that are not stream
   expect(Object.keys(boundedNamespaces(statuses(NAMED_NAMESPACES, 'streaming', 9)))).toHaveLength(NAMED_NAMESPACES);
   const many = { ...statuses(1_000, 'streaming'), 'shop.late': 'waiting_for_copy' as const };
   expect(boundedNamespaces(many)).toEqual({ 'shop.late': 'waiting_for_copy' });
-  expect({ NAMED_NAMESPACES, COPIED_AT_ONCE }).toEqual(contract);
+  expect(NAMED_NAMESPACES).toBe(contract.NAMED_NAMESPACES);
 });
 
 test('findings keep the severe ones and say how many are left out', () => {

@@ -30,6 +30,11 @@ export class Alterations {
     await this.fence.update({ $set: { barrier: { ...intent, state: 'done' } } }, signal);
   }
 
+  async hold(namespaces: readonly Namespace[], position: Position, signal: AbortSignal): Promise<void> {
+    const held: StoredBarrier = { position: storePosition(position), state: 'held', touches: namespaces };
+    await this.fence.update({ $set: { barrier: held } }, signal);
+  }
+
   #touches({ op, namespace, to }: SchemaChange): Namespace[] {
     switch (op) {
       case 'drop_database':

@@ -125,8 +125,10 @@ export class MongodbClaim implements Claim {
       const records = [...ranges].flatMap(([name, list]) =>
         list.map((range) => newRange({ stream, epoch }, number++, name, range)),
       );
+      const { barrier } = await this.#fence.record(signal);
+      const answers = barrier?.state === 'held' && barrier.touches.every((name) => ranges.has(name));
       await this.#fence.transaction(
-        { $set: { planned: new Date() } },
+        { $set: { planned: new Date(), ...(answers && { 'barrier.state': 'planned' }) } },
         async (session) => {
           await store.ranges.updateMany(
             { ...belongsTo(stream), namespace: { $in: sources }, replaced: false },
@@ -205,6 +207,10 @@ export class MongodbClaim implements Claim {
 
   async alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void> {
     await guarded(() => this.#alterations.alter(change, position, signal), change.namespace);
+  }
+
+  async hold(namespaces: readonly Namespace[], position: Position, signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#alterations.hold(namespaces, position, signal));
   }
 
   async layout(lanes: number, signal: AbortSignal): Promise<readonly LaneRecord[]> {

@@ -24,7 +24,7 @@ interface Writing extends Fenced {
 export interface StoredBarrier {
   readonly position: StoredPosition;
   readonly state: Barrier['state'];
-  /** Source names whose identity may differ from the recorded one until the change is done. */
+  /** Source names whose identity may differ from the recorded one until the change is done; while it is held, those to be copied. */
   readonly touches: readonly Namespace[];
 }
 
