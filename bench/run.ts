@@ -62,7 +62,7 @@ async function main(): Promise<void> {
     await using bare = bareLoop(from, into, uris);
     const figures = await measure([ours, bare], options);
     print(figures);
-    const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim();
+    const command = ['npm run bench', ...process.argv.slice(2)].join(' ').replace('bench --', 'bench -- --');
     if (options.write) writePage(join('docs', 'benchmarks.md'), figures, command, conditions(options, source.provider));
   } finally {
     await from.close();
