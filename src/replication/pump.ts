@@ -3,15 +3,18 @@ import type { Log } from './connector';
 import type { Claim, DestinationTraits } from './destination';
 import { ReplicationError } from './errors';
 import { Lane } from './lane';
-import { LowWater } from './low-water';
+import { InFlight } from './in-flight';
+import { LowWater, type Batch } from './low-water';
 import type { Namespace } from './namespace';
 import { Namespaces } from './namespaces';
 import { reached, type Position } from './position';
 import type { LegProgress, Meter, Totals } from './progress';
+import { Recorder } from './recorder';
 import { decideSchemaChange } from './schema-change';
 import type { Source, SourceEvent } from './source';
+import { startOf } from './start';
 import { Tally } from './tally';
-import { Gate, pause } from './gate';
+import { Gate } from './gate';
 
 export interface PumpOptions {
   readonly source: Source;
@@ -48,15 +51,9 @@ export interface Pump {
   run(signal: AbortSignal): Promise<PumpOutcome>;
 }
 
-/** Read ahead of the slowest lane at most. */
-const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
-const MAX_IN_FLIGHT_CHANGES = 20_000;
 /** How long a stopping leg lets its queues run empty; what is left then is read again by the next leg. */
 const DRAIN_MS = 2000;
 const HARD_STOP_MS = 7000;
-/** The mark is recorded this often at most: the lanes' own records make re-reading cheap. */
-const RECORD_EVERY_MS = 250;
-const RECORD_IDLE_EVERY_MS = 1000;
 const WATCH_EVERY_MS = 1000;
 
 export const createPump = (options: PumpOptions): Pump => new Leg(options);
@@ -67,18 +64,20 @@ class Leg implements Pump {
   readonly #namespaces: Namespaces;
   /** Lanes have room again, or the mark moved. */
   readonly #moved = new Gate();
+  readonly #inFlight = new InFlight();
   /** Ends reading. */
   readonly #reading = new AbortController();
   /** Ends writing too. */
   readonly #writing = new AbortController();
   #hard: NodeJS.Timeout | undefined;
   #mark: LowWater | null = null;
+  #recorder: Recorder | null = null;
   #lanes: Lane[] = [];
   #recorded: Position | null = null;
+  /** The batch that is open between `part` events. */
+  #open: Batch | null = null;
   #inStep = false;
   #idle = false;
-  #inFlightBytes = 0;
-  #inFlightChanges = 0;
   #reason: PumpOutcome['reason'] | null = null;
   #copy: readonly Namespace[] = [];
   #failure: { readonly error: unknown } | null = null;
@@ -97,11 +96,10 @@ class Leg implements Pump {
   }
 
   async run(signal: AbortSignal): Promise<PumpOutcome> {
-    const start = this.#start();
-    const displaced = this.#options.claim.ledger.displaced;
+    const { claim, position, source, until } = this.#options;
+    const { displaced } = claim.ledger;
+    const start = (this.#recorded = startOf(claim.ledger, position, source));
     if (displaced.length > 0) return this.#outcome('copy', displaced);
-
-    const { until, source } = this.#options;
     if (until && reached(source.order(start, until))) return this.#outcome('reached', []);
 
     const mark = (this.#mark = new LowWater(start));
@@ -110,7 +108,8 @@ class Leg implements Pump {
     if (signal.aborted) stop();
     const slice = setTimeout(() => this.#end('slice'), this.#options.sliceMs);
     const watch = setInterval(() => this.#watch(), WATCH_EVERY_MS);
-    const recorder = this.#record(mark);
+    const recorder = (this.#recorder = this.#recorderOf(mark));
+    const recording = recorder.run().catch((error: unknown) => this.#fail(error));
     try {
       if (!signal.aborted) await this.#read(start, mark);
       await this.#drain(mark);
@@ -124,33 +123,11 @@ class Leg implements Pump {
       await Promise.all(this.#lanes.map((lane) => lane.close()));
       mark.settle();
       this.#moved.close();
-      await recorder;
+      await recording;
       clearTimeout(this.#hard);
     }
     if (this.#failure) throw this.#failure.error;
     return this.#outcome(this.#reason ?? 'stopped', this.#copy);
-  }
-
-  /** A transactional ledger alone decides where to start; a ledger behind the workflow is damage. */
-  #start(): Position {
-    const { claim, position, source } = this.#options;
-    const { lowWater } = claim.ledger;
-    if (!lowWater) {
-      throw new ReplicationError('needs_attention', {
-        code: 'ledger_missing',
-        message: 'the destination has no resume position for this stream',
-        remedy: 'If the destination was emptied on purpose, run `tributary streams restart ID --from snapshot`.',
-      });
-    }
-    if (position && source.order(position, lowWater) === 'after') {
-      throw new ReplicationError('needs_attention', {
-        code: 'destination_behind',
-        message: `the destination's ledger stands at ${source.describe(lowWater)}, before ${source.describe(position)} that this stream has already recorded there: the destination was restored from an older state`,
-        remedy: 'Run `tributary streams restart ID --from snapshot` to copy again and repair.',
-      });
-    }
-    this.#recorded = lowWater;
-    return lowWater;
   }
 
   async #read(start: Position, mark: LowWater): Promise<void> {
@@ -193,9 +170,6 @@ class Leg implements Pump {
     }
   }
 
-  /** The batch that is open between `part` events. */
-  #open: ReturnType<LowWater['begin']> | null = null;
-
   async #route(event: Extract<SourceEvent, { type: 'part' | 'commit' }>, mark: LowWater): Promise<void> {
     const batch = (this.#open ??= mark.begin());
     this.#idle = false;
@@ -214,8 +188,7 @@ class Leg implements Pump {
         this.#options.meter.skipped(changes.length - unseen.length);
       }
       if (unseen.length === 0) return;
-      for (const change of unseen) this.#inFlightBytes += change.bytes;
-      this.#inFlightChanges += unseen.length;
+      this.#inFlight.add(unseen);
       lane?.push(unseen, batch, this.#inStep, this.#writing.signal);
     });
     if (mark.settle()) this.#moved.open();
@@ -255,14 +228,14 @@ class Leg implements Pump {
     switch (decision.action) {
       case 'copy':
         // The mark stays before the event, which is met again once the copy is done.
-        await this.#levelRecorded(mark);
+        await this.#levelRecorded();
         if (this.#stopping) return;
         await claim.hold(decision.namespaces, position, this.#writing.signal);
         this.#copy = decision.namespaces;
         this.#end('copy');
         return;
       case 'alter':
-        await this.#levelRecorded(mark);
+        await this.#levelRecorded();
         if (this.#stopping) return;
         await claim.alter(decision.change, position, this.#writing.signal);
         await this.#namespaces.altered(decision.change, this.#writing.signal);
@@ -276,8 +249,8 @@ class Leg implements Pump {
   }
 
   /** What is reported from here on lies at the barrier, not before it. */
-  async #levelRecorded(mark: LowWater): Promise<void> {
-    await this.#moved.until(() => this.#recorded === mark.position || this.#stopping);
+  async #levelRecorded(): Promise<void> {
+    await this.#moved.until(() => this.#recorder?.upToDate === true || this.#stopping);
   }
 
   #isInStep(position: Position): boolean {
@@ -314,8 +287,7 @@ class Leg implements Pump {
   }
 
   #durable(changes: number, bytes: number): void {
-    this.#inFlightBytes -= bytes;
-    this.#inFlightChanges -= changes;
+    this.#inFlight.remove(changes, bytes);
     this.#tally.applied(changes, bytes);
     this.#tally.moved();
     const mark = this.#mark;
@@ -329,10 +301,7 @@ class Leg implements Pump {
   }
 
   async #room(): Promise<void> {
-    await this.#moved.until(
-      () =>
-        this.#stopping || (this.#inFlightBytes < MAX_IN_FLIGHT_BYTES && this.#inFlightChanges < MAX_IN_FLIGHT_CHANGES),
-    );
+    await this.#moved.until(() => this.#stopping || this.#inFlight.room);
   }
 
   /** Waits until every lane is level; false when the leg ends first. */
@@ -345,28 +314,20 @@ class Leg implements Pump {
     await this.#moved.until(() => mark.level || this.#failure !== null, DRAIN_MS);
   }
 
-  /** Records the mark at the destination whenever it has moved, never too often, and once more at the end. */
-  async #record(mark: LowWater): Promise<void> {
+  #recorderOf(mark: LowWater): Recorder {
     const { claim, source, until } = this.#options;
-    let last = -Infinity;
-    try {
-      for (;;) {
-        const ended = await this.#moved.until(() => mark.position !== this.#recorded);
-        const every = this.#idle ? RECORD_IDLE_EVERY_MS : RECORD_EVERY_MS;
-        if (!ended) await pause(this.#reading.signal, Math.max(0, last + every - performance.now()));
-        const position = mark.position;
-        if (position !== this.#recorded) {
-          await claim.advance(position, this.#writing.signal);
-          last = performance.now();
-          this.#recorded = position;
-          this.#moved.open();
-          if (until && reached(source.order(position, until))) this.#end('reached');
-        }
-        if (ended && mark.position === this.#recorded) return;
-      }
-    } catch (error) {
-      this.#fail(error);
-    }
+    return new Recorder({
+      claim,
+      mark,
+      moved: this.#moved,
+      ending: this.#reading.signal,
+      writing: this.#writing.signal,
+      idle: () => this.#idle,
+      recorded: (position) => {
+        this.#recorded = position;
+        if (until && reached(source.order(position, until))) this.#end('reached');
+      },
+    });
   }
 
   #watch(): void {
