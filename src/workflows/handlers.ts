@@ -118,6 +118,11 @@ export function handle(run: Run): void {
       if (options?.from !== 'snapshot')
         throw refusal('invalid_argument', 'a stream restarts from its snapshot only: { "from": "snapshot" }');
       if (!run.state.parsed) throw refusal('not_parsed', 'the spec is not in order; reconfigure the stream first');
+      if (run.spec.stream.snapshot.on_existing === 'merge')
+        throw refusal(
+          'merged',
+          'the stream was merged into collections with rows of others, which a restart discards; to have it so, set snapshot.on_existing to "replace", apply, then restart',
+        );
     },
   });
   setHandler(stopUpdate, () => stop(run), { validator: () => assertLivesOrStops(run) });

@@ -181,6 +181,16 @@ describe('restart', () => {
   });
 });
 
+describe('restart of a stream that was merged', () => {
+  test('is refused: it would discard what others wrote', async () => {
+    await using stage = await theatre.stage({ spec: { snapshot: { on_existing: 'merge' } } });
+    await stage.begun('pump');
+    expect(await refused(stage.handle.executeUpdate(restartUpdate, { args: [{ from: 'snapshot' }] }))).toContain(
+      'rows of others',
+    );
+  });
+});
+
 describe('catchUp', () => {
   test('answers with what the activity found', async () => {
     await using stage = await theatre.stage();
