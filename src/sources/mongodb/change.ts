@@ -68,17 +68,34 @@ export class FullRow extends Row implements RowChange {
   }
 }
 
+export interface DeltaParts {
+  readonly delta: Buffer;
+  readonly needsLookup: boolean;
+  /** The UUID of its collection, raw, where the server tells it. */
+  readonly collection: Buffer | null;
+}
+
 export class Delta extends Row implements DeltaChange {
   readonly op = 'update';
   readonly delta: Buffer;
   readonly needsLookup: boolean;
+  readonly #collection: Buffer | null;
 
-  constructor(namespace: Namespace, place: Place, key: Key, delta: Buffer, needsLookup: boolean) {
+  constructor(namespace: Namespace, place: Place, key: Key, { delta, needsLookup, collection }: DeltaParts) {
     super(namespace, place, key, key.bytes.length + delta.length);
     this.delta = delta;
     this.needsLookup = needsLookup;
+    this.#collection = collection;
+  }
+
+  /** What the collection is, whatever its name is by now; empty where the server does not tell. */
+  get identity(): string {
+    return this.#collection === null ? '' : uuidOf(this.#collection);
   }
 }
+
+/** The 16 bytes of a raw binary value, behind its length and its subtype. */
+export const uuidOf = (binary: Buffer): string => binary.toString('hex', 5);
 
 export class Deleted extends Row implements DeleteChange {
   readonly op = 'delete';

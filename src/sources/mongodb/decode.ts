@@ -31,6 +31,7 @@ const FIELDS = names(
   'operationDescription',
   'nsType',
   'splitEvent',
+  'collectionUUID',
 );
 
 /** Schema events that change no namespace as such. Anything else that is unknown needs a person. */
@@ -62,7 +63,7 @@ export class Decoder {
   /** `overlaps` tells whether updates at a place may already be in rows that the snapshot has read. */
   decode(buf: Buffer, offset: number, overlaps: (place: Place) => boolean): DecodedEvent {
     const fields = find(buf, offset, FIELDS);
-    const [token, operation, time, wall, ns, key, row, update, to, description, nsType, split] = fields;
+    const [token, operation, time, wall, ns, key, row, update, to, description, nsType, split, uuid] = fields;
     if (split) return { type: 'fragment', last: isLastFragment(slice(buf, split)) };
     if (token === undefined || operation === undefined) throw unreadable('_id or operationType');
     const place = placeOf(this.#scope, buf, token, time, wall);
@@ -83,7 +84,11 @@ export class Decoder {
         return {
           type: 'change',
           place,
-          change: new Delta(named.name, place, keyOf(part(buf, key)), delta, needsLookup),
+          change: new Delta(named.name, place, keyOf(part(buf, key)), {
+            delta,
+            needsLookup,
+            collection: uuid?.type === BsonType.binary ? slice(buf, uuid) : null,
+          }),
         };
       }
       case 'delete':

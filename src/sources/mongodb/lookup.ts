@@ -1,8 +1,9 @@
 import type { MongoClient, ReadPreference, Timestamp } from 'mongodb';
 import { idDocument, keyOf } from '../../bson/key';
 import type { Change, EncodedRow } from '../../replication/change';
-import { splitNamespace, type Namespace } from '../../replication/namespace';
-import { Deleted, FullRow, Place, Row } from './change';
+import { ReplicationError } from '../../replication/errors';
+import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
+import { Deleted, Delta, FullRow, Place, Row } from './change';
 import { ask } from './deployment';
 import { queryId } from './keys';
 import { parseTime, tokenOf } from './position';
@@ -17,26 +18,79 @@ export interface LookupOptions {
   readonly readPreference: ReadPreference;
 }
 
+/** Changes of one collection, whatever it is called by now. */
+interface Group {
+  readonly namespace: Namespace;
+  readonly identity: string;
+  readonly keys: Map<string, Buffer>;
+}
+
+/** How often a collection that is renamed while it is read is looked for again. */
+const CHASES = 5;
+
 /** Reads the rows of these changes as they are now, and no earlier than any of the changes. */
 export async function lookup(
   options: LookupOptions,
   changes: readonly Change[],
   signal: AbortSignal,
 ): Promise<readonly Change[]> {
-  const keys = new Map<Namespace, Map<string, Buffer>>();
+  const groups = new Map<string, Group>();
   let since: Timestamp | null = null;
   for (const change of changes) {
-    const ofNamespace = keys.get(change.namespace) ?? new Map<string, Buffer>();
-    keys.set(change.namespace, ofNamespace.set(change.key.id, change.key.bytes));
+    const group = groups.get(groupOf(change)) ?? { ...collectionOf(change), keys: new Map<string, Buffer>() };
+    groups.set(groupOf(change), group);
+    group.keys.set(change.key.id, change.key.bytes);
     const time = timeOf(change);
     if (since === null || time.greaterThan(since)) since = time;
   }
   if (since === null) return [];
-  const found = new Map<Namespace, Rows>();
-  for (const [namespace, wanted] of keys) {
-    found.set(namespace, await readRows(options, namespace, [...wanted.values()], since, signal));
+  const found = new Map<string, Rows>();
+  for (const [id, group] of groups) found.set(id, await readGroup(options, group, since, signal));
+  return changes.map((change) => asFound(change, found.get(groupOf(change))?.get(change.key.id)));
+}
+
+const collectionOf = (change: Change): { readonly namespace: Namespace; readonly identity: string } => ({
+  namespace: change.namespace,
+  identity: change instanceof Delta ? change.identity : '',
+});
+
+function groupOf(change: Change): string {
+  const { namespace, identity } = collectionOf(change);
+  return `${identity} ${namespace}`;
+}
+
+/**
+ * Reads by name, and then asks whether that name is still the collection's own: by now it may be called otherwise, and
+ * another one may stand under the old name. Where it is nowhere, it was dropped, and so is what was read for it.
+ */
+async function readGroup(options: LookupOptions, group: Group, since: Timestamp, signal: AbortSignal): Promise<Rows> {
+  const keys = [...group.keys.values()];
+  let name = group.namespace;
+  for (let chase = 0; chase < CHASES; chase += 1) {
+    const rows = await readRows(options, name, keys, since, signal);
+    if (group.identity === '') return rows;
+    const now = await nameOf(options.client, group, signal);
+    if (now === null || now === name) return rows;
+    name = now;
   }
-  return changes.map((change) => asFound(change, found.get(change.namespace)?.get(change.key.id)));
+  throw new ReplicationError('retry', {
+    code: 'renamed_meanwhile',
+    message: `${group.namespace} is renamed faster than its rows can be read`,
+    remedy: 'Nothing to do: the next leg tries again.',
+    namespace: group.namespace,
+  });
+}
+
+/** The present name of a collection; a rename to another database makes it another collection. */
+async function nameOf(
+  client: MongoClient,
+  { namespace, identity }: Group,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const { database } = splitNamespace(namespace);
+  const all = await ask(() => client.db(database).listCollections({}, { nameOnly: false, signal }).toArray());
+  const found = all.find(({ info }) => info?.uuid?.toString('hex') === identity);
+  return found === undefined ? null : joined(database, found.name);
 }
 
 const timeOf = (change: Change): Timestamp =>
