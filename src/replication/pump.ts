@@ -271,18 +271,24 @@ class Leg implements Pump {
       records = await claim.layout(lanes, this.#writing.signal);
       log('info', 'lanes_changed', { from: claim.ledger.lanes.length, to: lanes });
     }
+    // Only a lane that is ahead of the start has anything to leave out: what comes now lies after the start.
+    const ahead = (position: Position | null): Position | null =>
+      position && source.order(position, start) === 'after' ? position : null;
     this.#lanes = records.map(
       (record) =>
-        new Lane(record, {
-          source,
-          claim,
-          maxChanges: traits.maxChanges,
-          maxBytes: traits.maxBytes,
-          meter,
-          log,
-          durable: (changes, bytes) => this.#durable(changes, bytes),
-          failed: (error) => this.#fail(error),
-        }),
+        new Lane(
+          { ...record, position: ahead(record.position) },
+          {
+            source,
+            claim,
+            maxChanges: traits.maxChanges,
+            maxBytes: traits.maxBytes,
+            meter,
+            log,
+            durable: (changes, bytes) => this.#durable(changes, bytes),
+            failed: (error) => this.#fail(error),
+          },
+        ),
     );
   }
 
