@@ -128,7 +128,7 @@ describe('deploy/Dockerfile', () => {
     expect(of(instructions, 'FROM')).toHaveLength(2);
     expect(of(final, 'RUN')).toEqual([]);
     expect(of(final, 'COPY').every((rest) => rest.startsWith('--from=build '))).toBe(true);
-    expect(of(instructions, 'RUN')).toContain('npm ci --ignore-scripts --omit=dev');
+    expect(of(instructions, 'RUN')).toContain('npm prune --ignore-scripts --omit=dev');
   });
 
   test('runs as the user of the deployment, in exec form so that signals arrive, with a health check', () => {
