@@ -14,7 +14,9 @@ async function record(label: string): Promise<void> {
     await using stage = await theatre.stage({ script: script(), id: name });
     await play(stage);
     const file = join(__dirname, 'histories', `${label}-${name}.json`);
-    await writeFile(file, `${JSON.stringify(toJson(await stage.handle.fetchHistory()), null, 1)}\n`);
+    const history = JSON.stringify(toJson(await stage.handle.fetchHistory()), null, 1);
+    // Stack traces tell where a file lies in the project, not where the project lies.
+    await writeFile(file, `${history.replaceAll(`${process.cwd()}/`, '')}\n`);
     process.stdout.write(`${file}\n`);
   }
 }
