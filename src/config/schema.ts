@@ -153,6 +153,14 @@ export const mongodbDestinationSchema = z.strictObject({
         .meta(needsRestart("the database at the destination that holds the streams' ledgers")),
       create_options: z.boolean().default(true).meta(restartLeg("create collections with the source's options")),
       indexes: z.boolean().default(true).meta(restartLeg("build the source's indexes after the copy")),
+      unique_indexes: z
+        .enum(['hold', 'in_force'])
+        .default('hold')
+        .meta(
+          restartLeg(
+            '`hold`: unique indexes wait for `finalize`; `in_force`: they are built with the others, and rows that collide are written together',
+          ),
+        ),
     })
     .prefault({})
     .describe('how the destination is written'),
@@ -195,16 +203,65 @@ export const streamSchema = z.strictObject({
   error_handling: z
     .strictObject({
       on_error: z
-        .enum(['fail_stream'])
+        .enum(['fail_stream', 'skip', 'retry', 'dead_letter'])
         .default('fail_stream')
-        .meta(restartLeg('what a change that the destination refuses does')),
+        .meta(
+          restartLeg(
+            'a change that the destination refuses: `fail_stream` stops before it; `skip` leaves it out and counts it; `retry` tries `max_retries` times, then stops; `dead_letter` keeps it aside',
+          ),
+        ),
+      max_retries: z
+        .int()
+        .min(0)
+        .max(1000)
+        .optional()
+        .meta(restartLeg('tries after the first before `on_error` decides; 3 with `retry`, 0 with the others')),
+      retry_delay: duration('1s').meta(restartLeg('between two tries')),
+      dead_letter_destination: z
+        .string()
+        .regex(/^[^.]+\..+$/, 'expected "database.collection"')
+        .optional()
+        .meta(
+          needsRestart('`database.collection` at the destination; `dead_letters` in the ledger database when left out'),
+        ),
+      isolate_namespaces: z
+        .boolean()
+        .default(true)
+        .meta(restartLeg('a namespace that cannot go on is parked, and the others go on')),
+      unsupported_schema_change: z
+        .enum(['ignore', 'needs_attention'])
+        .default('ignore')
+        .meta(restartLeg('a schema change that the destination cannot express; counted and logged in either case')),
     })
     .prefault({})
     .describe('what follows a change that cannot be applied'),
+  verification: z
+    .strictObject({
+      schedule: z
+        .string()
+        .min(1)
+        .optional()
+        .meta(live('how often both sides are compared by themselves: `24h`, or a cron line such as `0 3 * * *`')),
+      repair: z.boolean().default(false).meta(live('rows that differ are copied again')),
+      rows_per_second: z
+        .int()
+        .min(0)
+        .default(10_000)
+        .meta(live('how fast each side is read at most; 0: as fast as it goes')),
+    })
+    .prefault({})
+    .describe('comparing both sides while the stream runs'),
   advanced: z
     .strictObject({
       slice: duration('10m').meta(live('how long one leg runs at most')),
       heartbeat_timeout: duration('10s').meta(live('a leg that is silent for this long is given up')),
+      failover: z
+        .enum(['standard', 'fast'])
+        .default('standard')
+        .meta(live('`fast`: a lost worker is noticed within 3 s, at the price of more heartbeats')),
+      window_warning: duration('1h').meta(
+        live('how much of the history window may be left before the status warns that it is about to be lost'),
+      ),
       stall_timeout: duration('2m').meta(restartLeg('a leg in which nothing moves for this long ends')),
     })
     .prefault({})
