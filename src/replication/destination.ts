@@ -1,8 +1,8 @@
-import type { Change, EncodedRow, SchemaChange } from './change';
+import type { Change, EncodedRow, Key, SchemaChange } from './change';
 import type { Finding } from './finding';
 import type { Namespace } from './namespace';
 import type { Position } from './position';
-import type { Range, SourceNamespace } from './source';
+import type { Interval, Range, RowBatch, SourceNamespace } from './source';
 
 /** How a destination differs from others. The core asks here and never for a kind. */
 export interface DestinationTraits {
@@ -103,6 +103,24 @@ export interface Written {
 /** How the destination must look before a namespace is copied. */
 export type CopyMode = 'refuse' | 'merge' | 'replace';
 
+/** A row of which somebody wants a fresh copy. */
+export interface RepairAsk {
+  /** As the source names it. */
+  readonly namespace: Namespace;
+  readonly key: Key;
+  readonly reason: 'verify' | 'replay';
+}
+
+/** A row that the stream was asked to copy again. */
+export interface RepairRequest {
+  /** Of this asking: who asks again while it is worked on makes another one of it. */
+  readonly id: string;
+  readonly namespace: Namespace;
+  /** In the source's encoding. */
+  readonly key: Buffer;
+  readonly reason: RepairAsk['reason'];
+}
+
 /** A database that is written. Every method rejects with a `ReplicationError` only. */
 export interface Destination extends AsyncDisposable {
   readonly traits: DestinationTraits;
@@ -120,6 +138,19 @@ export interface Destination extends AsyncDisposable {
     stream: string,
     signal: AbortSignal,
   ): Promise<{ readonly epoch: number; readonly lowWater: Position | null } | null>;
+  /** Rows of the target of a namespace, in key order; none where there is no target. */
+  rows(
+    namespace: Namespace,
+    interval: Interval,
+    options: { readonly batchSize: number },
+    signal: AbortSignal,
+  ): AsyncIterable<RowBatch>;
+  /** The rows of these keys that are at the target, by the `id` of their key. */
+  fetch(namespace: Namespace, keys: readonly Key[], signal: AbortSignal): Promise<ReadonlyMap<string, EncodedRow>>;
+  /** Asks the stream for fresh copies of rows; nobody but the stream writes them. Asking twice is asking once. */
+  askRepairs(stream: string, asks: readonly RepairAsk[], signal: AbortSignal): Promise<void>;
+  /** How many rows the stream has still to copy again. */
+  repairsLeft(stream: string, signal: AbortSignal): Promise<number>;
 }
 
 /** The right to write for one stream at one epoch. Anything fails with `fenced` once a higher epoch was claimed. */
@@ -149,6 +180,10 @@ export interface Claim {
     report: (done: number, total: number) => void,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Rows that somebody wants a fresh copy of, at most `limit`; they stay until they are `repaired`. */
+  repairs(limit: number, signal: AbortSignal): Promise<readonly RepairRequest[]>;
+  /** What these asked for is durable. One that was asked for again meanwhile stays open. */
+  repaired(ids: readonly string[], signal: AbortSignal): Promise<void>;
   /** Puts unique and TTL indexes in force; reports what could not be. */
   finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]>;
 }

@@ -1,4 +1,4 @@
-import type { Change, EncodedRow, SchemaChange } from './change';
+import type { Change, EncodedRow, Key, SchemaChange } from './change';
 import type { Finding } from './finding';
 import type { Namespace } from './namespace';
 import type { Order, Position } from './position';
@@ -36,6 +36,12 @@ export interface Range {
   readonly from: Buffer | null;
   readonly to: Buffer | null;
   readonly estimatedRows: number;
+}
+
+/** A part of a namespace by key: `from` and `upTo` inclusive, `after` and `to` exclusive, null for open. */
+export interface Interval extends Omit<Range, 'estimatedRows'> {
+  readonly after: Buffer | null;
+  readonly upTo: Buffer | null;
 }
 
 export interface RowBatch {
@@ -97,6 +103,13 @@ export interface Source extends AsyncDisposable {
     options: { readonly after: Buffer | null; readonly since: Position; readonly batchSize: number },
     signal: AbortSignal,
   ): AsyncIterable<RowBatch>;
+  /** The rows of these keys that are there, read no earlier than `since`, by the `id` of their key. */
+  fetch(
+    namespace: Namespace,
+    keys: readonly Key[],
+    since: Position,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, EncodedRow>>;
   /** Everything after `from`, in order. Rejects with `history_lost` when `from` can no longer be resumed. */
   stream(from: Position, options: StreamOptions, signal: AbortSignal): AsyncIterable<SourceEvent>;
   /** The same changes as full states read now: a `replace`, or a `delete` where the row is gone. Same order. */

@@ -8,6 +8,7 @@ import type {
   Ledger,
   LoadPart,
   RangeRecord,
+  RepairRequest,
   Written,
 } from '../../replication/destination';
 import type { Finding } from '../../replication/finding';
@@ -25,6 +26,7 @@ import { Loader } from './loader';
 import { Namespaces } from './namespaces';
 import { newRange, readLane, readPosition, readRange, storePosition, belongsTo } from './records';
 import type { LaneDocument, LoaderDocument } from './records';
+import { closeRepairs, openRepairs } from './repairs';
 import { FixedSession } from './session';
 import type { Store } from './store';
 import type { Holdings } from './takeover';
@@ -215,6 +217,18 @@ export class MongodbClaim implements Claim {
 
   async layout(lanes: number, signal: AbortSignal): Promise<readonly LaneRecord[]> {
     return guarded(async () => this.#open(await this.#layout.change(lanes, signal), lanes));
+  }
+
+  async repairs(limit: number, signal: AbortSignal): Promise<readonly RepairRequest[]> {
+    return guarded(() => openRepairs(this.options.store, this.options.stream, limit, signal));
+  }
+
+  async repaired(ids: readonly string[], signal: AbortSignal): Promise<void> {
+    if (ids.length === 0) return;
+    await guarded(async () => {
+      await this.#fence.check(signal);
+      await closeRepairs(this.options.store, ids, signal);
+    });
   }
 
   async index(

@@ -2,7 +2,10 @@ import type { MongoClient } from 'mongodb';
 import type { MongodbDestinationConfig } from '../../config/schema';
 import { classify } from '../../mongodb/errors';
 import type { ConnectorContext } from '../../replication/connector';
-import type { Claim, ClaimRequest, Destination, DestinationTraits } from '../../replication/destination';
+import { fetchRows, readRows } from '../../mongodb/rows';
+import type { EncodedRow, Key } from '../../replication/change';
+import type { Claim, ClaimRequest, Destination, DestinationTraits, RepairAsk } from '../../replication/destination';
+import type { Interval, RowBatch } from '../../replication/source';
 import type { Finding } from '../../replication/finding';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import { compileRenames, type Renames } from '../../replication/pattern';
@@ -10,7 +13,9 @@ import type { Position } from '../../replication/position';
 import { MongodbClaim } from './claim';
 import { inForce } from './in-force';
 import { inspectDestination } from './inspect';
+import { readingOf } from './reading';
 import { readPosition } from './records';
+import { askRepairs, repairsLeft } from './repairs';
 import { Store } from './store';
 import { takeOver } from './takeover';
 import { present } from './targets';
@@ -102,6 +107,32 @@ export class MongodbDestination implements Destination {
       const record = await this.#store.stream(stream, signal);
       return record && { epoch: record.epoch, lowWater: readPosition(record.lowWater) };
     });
+  }
+
+  rows(
+    namespace: Namespace,
+    interval: Interval,
+    { batchSize }: { readonly batchSize: number },
+    signal: AbortSignal,
+  ): AsyncIterable<RowBatch> {
+    return readRows(this.#reading(namespace), interval, batchSize, signal);
+  }
+
+  fetch(namespace: Namespace, keys: readonly Key[], signal: AbortSignal): Promise<ReadonlyMap<string, EncodedRow>> {
+    const bytes = keys.map((key) => key.bytes);
+    return outward(() => fetchRows(this.#reading(namespace), bytes, signal));
+  }
+
+  #reading(namespace: Namespace) {
+    return readingOf(this.client, this.#rename(namespace));
+  }
+
+  askRepairs(stream: string, asks: readonly RepairAsk[], signal: AbortSignal): Promise<void> {
+    return outward(() => askRepairs(this.#store, stream, asks, signal));
+  }
+
+  repairsLeft(stream: string, signal: AbortSignal): Promise<number> {
+    return outward(() => repairsLeft(this.#store, stream, signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import { Binary, UUID } from 'mongodb';
-import type { Barrier, LaneRecord, RangeRecord } from '../../replication/destination';
+import type { Barrier, LaneRecord, RangeRecord, RepairAsk } from '../../replication/destination';
 import type { Namespace } from '../../replication/namespace';
 import type { Json, Position } from '../../replication/position';
 import type { Range } from '../../replication/source';
@@ -39,6 +39,8 @@ export interface StreamDocument extends Writing {
   /** How many loaders have ever been let in. */
   readonly loaders: number;
   readonly barrier: StoredBarrier | null;
+  /** Counts how often somebody asked for repairs. */
+  readonly repairs?: number;
 }
 
 export interface LaneDocument extends Writing {
@@ -88,6 +90,18 @@ export interface NamespaceDocument {
   readonly options: Binary | null;
   /** Unique and TTL indexes that wait for the end. */
   readonly held: readonly Binary[];
+}
+
+/** A row of which somebody wants a fresh copy. */
+export interface RepairDocument {
+  readonly _id: string;
+  readonly stream: string;
+  readonly namespace: Namespace;
+  readonly key: Binary;
+  readonly reason: RepairAsk['reason'];
+  /** How often it was asked for while it was open. */
+  readonly times: number;
+  readonly asked: Date;
 }
 
 /** Stream ids hold no `/`, so no id of one stream begins like one of another. */

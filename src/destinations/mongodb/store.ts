@@ -8,6 +8,7 @@ import {
   type LoaderDocument,
   type NamespaceDocument,
   type RangeDocument,
+  type RepairDocument,
   type StreamDocument,
 } from './records';
 import { abortable } from './abortable';
@@ -30,6 +31,7 @@ export class Store {
   readonly ledger: Collection<LedgerDocument>;
   readonly ranges: Collection<RangeDocument>;
   readonly namespaces: Collection<NamespaceDocument>;
+  readonly repairs: Collection<RepairDocument>;
   readonly #db: Db;
 
   constructor(
@@ -43,6 +45,7 @@ export class Store {
     this.ledger = this.#db.collection('ledger');
     this.ranges = this.#db.collection('ranges');
     this.namespaces = this.#db.collection('namespaces');
+    this.repairs = this.#db.collection('repairs');
   }
 
   async stream(stream: string, signal: AbortSignal): Promise<StreamDocument | null> {

@@ -3,7 +3,7 @@ import type { Credentials } from '../../auth/credentials';
 import { durationMs } from '../../config/duration';
 import type { MongodbSourceConfig } from '../../config/schema';
 import { openClient } from '../../mongodb/client';
-import type { Change } from '../../replication/change';
+import type { Change, EncodedRow, Key } from '../../replication/change';
 import type { ConnectorContext } from '../../replication/connector';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
@@ -29,7 +29,7 @@ import { lookup } from './lookup';
 import { listNamespaces } from './namespaces';
 import { describe, KIND, order, type PositionScope } from './position';
 import { cutRanges } from './ranges';
-import { readRows, type RowsOptions } from './rows';
+import { fetchKeys, readRows, type Members, type RowsOptions } from './rows';
 import { follow } from './stream';
 
 const TRAITS: SourceTraits = { kind: KIND, encoding: 'bson', positions: 'change', deltas: true };
@@ -81,6 +81,10 @@ class MongodbSource implements Source {
     this.#readPreference = ReadPreference.fromString(config.options.read_preference);
   }
 
+  get #members(): Members {
+    return { client: this.#client, readPreference: this.#readPreference };
+  }
+
   inspect(signal: AbortSignal): Promise<readonly Finding[]> {
     return inspect(
       {
@@ -116,7 +120,16 @@ class MongodbSource implements Source {
   }
 
   rows(namespace: Namespace, range: Range, options: RowsOptions, signal: AbortSignal): AsyncIterable<RowBatch> {
-    return readRows(this.#client, this.#readPreference, namespace, range, options, signal);
+    return readRows(this.#members, namespace, range, options, signal);
+  }
+
+  fetch(
+    namespace: Namespace,
+    keys: readonly Key[],
+    since: Position,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, EncodedRow>> {
+    return fetchKeys(this.#members, namespace, keys, since, signal);
   }
 
   stream(from: Position, options: StreamOptions, signal: AbortSignal): AsyncIterable<SourceEvent> {
@@ -132,7 +145,7 @@ class MongodbSource implements Source {
   }
 
   lookup(changes: readonly Change[], signal: AbortSignal): Promise<readonly Change[]> {
-    return lookup({ client: this.#client, readPreference: this.#readPreference }, changes, signal);
+    return lookup(this.#members, changes, signal);
   }
 
   window(signal: AbortSignal): Promise<HistoryWindow> {

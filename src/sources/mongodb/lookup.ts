@@ -1,15 +1,11 @@
 import type { MongoClient, ReadPreference, Timestamp } from 'mongodb';
-import { idDocument, keyOf } from '../../bson/key';
+import { fetchRows } from '../../mongodb/rows';
 import type { Change, EncodedRow } from '../../replication/change';
 import { ReplicationError } from '../../replication/errors';
 import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
 import { Deleted, Delta, FullRow, Place, Row } from './change';
 import { ask } from './deployment';
-import { queryId } from './keys';
 import { parseTime, tokenOf } from './position';
-
-/** Keys per question: their bytes stay far below the limit of a command. */
-const KEYS = 500;
 
 type Rows = ReadonlyMap<string, EncodedRow>;
 
@@ -104,39 +100,10 @@ function asFound(change: Change, row: EncodedRow | undefined): Change {
     : new FullRow('replace', change.namespace, place, change.key, row);
 }
 
-async function readRows(
-  { client, readPreference }: LookupOptions,
+const readRows = (
+  options: LookupOptions,
   namespace: Namespace,
   keys: readonly Buffer[],
   since: Timestamp,
   signal: AbortSignal,
-): Promise<Rows> {
-  const { database, collection } = splitNamespace(namespace);
-  const session = client.startSession({ causalConsistency: true });
-  const rows = new Map<string, EncodedRow>();
-  try {
-    // The session makes the server wait until it has seen `since`.
-    session.advanceOperationTime(since);
-    for (let at = 0; at < keys.length; at += KEYS) {
-      const $in = keys.slice(at, at + KEYS).map((key) => queryId(key, namespace));
-      const cursor = client
-        .db(database)
-        .collection(collection)
-        .find({ _id: { $in } } as object, {
-          raw: true,
-          session,
-          signal,
-          readPreference,
-          readConcern: { level: 'majority' },
-          batchSize: KEYS + 1,
-        });
-      for (const row of (await ask(() => cursor.toArray())) as unknown as Buffer[]) {
-        const key = idDocument(row);
-        if (key) rows.set(keyOf(key).id, row);
-      }
-    }
-    return rows;
-  } finally {
-    await session.endSession();
-  }
-}
+): Promise<Rows> => fetchRows({ ...options, role: 'source', namespace, since }, keys, signal);

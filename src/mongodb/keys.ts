@@ -1,7 +1,7 @@
-import { findOne } from '../../bson/walk';
-import { toDriver } from '../../bson/value';
-import { ReplicationError } from '../../replication/errors';
-import type { Namespace } from '../../replication/namespace';
+import { findOne } from '../bson/walk';
+import { toDriver } from '../bson/value';
+import { ReplicationError } from '../replication/errors';
+import type { Namespace } from '../replication/namespace';
 
 /** The `_id` of a key, as a query can hold it. */
 export function queryId(key: Buffer, namespace: Namespace): unknown {

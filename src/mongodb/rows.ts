@@ -1,0 +1,179 @@
+import type { Document, FindCursor, MongoClient, ReadPreference, Timestamp } from 'mongodb';
+import { idDocument, keyOf } from '../bson/key';
+import { BsonType } from '../bson/types';
+import { findOne } from '../bson/walk';
+import type { EncodedRow } from '../replication/change';
+import { ReplicationError } from '../replication/errors';
+import { splitNamespace, type Namespace } from '../replication/namespace';
+import type { Interval, RowBatch } from '../replication/source';
+import { classify, type Where } from './errors';
+import { queryId } from './keys';
+
+const BATCH_BYTES = 4 * 1024 * 1024;
+/** Keys per question: their bytes stay far below the limit of a command. */
+const KEYS = 500;
+
+/** Whose rows are read, and how. */
+export interface Reading {
+  readonly client: MongoClient;
+  readonly role: Where['role'];
+  /** As the server knows it. */
+  readonly namespace: Namespace;
+  readonly readPreference: ReadPreference;
+  /** No earlier state than this one is read. */
+  readonly since: Timestamp | null;
+}
+
+/** Rows of an interval in key order, in batches bounded by count and bytes; the next one is fetched while one is used. */
+export async function* readRows(
+  reading: Reading,
+  interval: Interval,
+  batchSize: number,
+  signal: AbortSignal,
+): AsyncGenerator<RowBatch> {
+  const { client, namespace, readPreference } = reading;
+  const { database, collection } = splitNamespace(namespace);
+  const session = client.startSession({ causalConsistency: true });
+  if (reading.since !== null) session.advanceOperationTime(reading.since);
+  const cursor = client
+    .db(database)
+    .collection(collection)
+    .find(intervalFilter(namespace, interval), {
+      raw: true,
+      session,
+      signal,
+      readPreference,
+      readConcern: { level: 'majority' },
+      sort: { _id: 1 },
+      batchSize,
+    }) as unknown as FindCursor<Buffer>;
+  try {
+    let next = fetch(reading, cursor);
+    for (;;) {
+      const rows = await next;
+      if (rows.length === 0) return;
+      next = fetch(reading, cursor);
+      // Looked at only in the next round; a failure must not count as unhandled until then.
+      next.catch(() => undefined);
+      yield* bounded(namespace, rows);
+      if (signal.aborted) throw cancelled(namespace);
+    }
+  } finally {
+    await cursor.close().catch(() => undefined);
+    await session.endSession().catch(() => undefined);
+  }
+}
+
+/** The rows of these keys that are there, by the identity of their key. */
+export async function fetchRows(
+  reading: Reading,
+  keys: readonly Buffer[],
+  signal: AbortSignal,
+): Promise<Map<string, EncodedRow>> {
+  const { client, namespace, readPreference } = reading;
+  const { database, collection } = splitNamespace(namespace);
+  const session = client.startSession({ causalConsistency: true });
+  const rows = new Map<string, EncodedRow>();
+  try {
+    if (reading.since !== null) session.advanceOperationTime(reading.since);
+    for (let at = 0; at < keys.length; at += KEYS) {
+      const $in = keys.slice(at, at + KEYS).map((key) => queryId(key, namespace));
+      const cursor = client
+        .db(database)
+        .collection(collection)
+        .find({ _id: { $in } } as object, {
+          raw: true,
+          session,
+          signal,
+          readPreference,
+          readConcern: { level: 'majority' },
+          batchSize: KEYS + 1,
+        });
+      for (const row of (await ask(reading, () => cursor.toArray())) as unknown as Buffer[]) {
+        const key = idDocument(row);
+        if (key) rows.set(keyOf(key).id, row);
+      }
+    }
+    return rows;
+  } finally {
+    await session.endSession();
+  }
+}
+
+async function ask<T>({ role, namespace }: Reading, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw classify(error, { role, namespace });
+  }
+}
+
+const fetch = (reading: Reading, cursor: FindCursor<Buffer>): Promise<Buffer[]> =>
+  ask(reading, async () => {
+    const first = await cursor.next();
+    return first === null ? [] : [first, ...cursor.readBufferedDocuments()];
+  });
+
+function* bounded(namespace: Namespace, rows: readonly Buffer[]): Generator<RowBatch> {
+  let batch: Buffer[] = [];
+  let bytes = 0;
+  for (const [index, row] of rows.entries()) {
+    batch.push(row);
+    bytes += row.length;
+    if (bytes < BATCH_BYTES && index < rows.length - 1) continue;
+    const last = idDocument(row);
+    if (last === null) throw new ReplicationError('poison', { code: 'no_key', message: `a row has no _id`, namespace });
+    yield { rows: batch, bytes, last };
+    batch = [];
+    bytes = 0;
+  }
+}
+
+interface Bound {
+  readonly key: Buffer;
+  readonly operator: '$gte' | '$gt' | '$lte' | '$lt';
+}
+
+/**
+ * `$gt` and its like see only the type of what they are compared with, so they serve where both bounds have one type;
+ * an expression compares over all types, in the order of the index.
+ */
+function intervalFilter(namespace: Namespace, interval: Interval): Document {
+  const low = lowOf(interval);
+  const high = highOf(interval);
+  if (low !== null && high !== null && sameBracket(low.key, high.key)) {
+    return { _id: { [low.operator]: queryId(low.key, namespace), [high.operator]: queryId(high.key, namespace) } };
+  }
+  const bounds = [low, high].flatMap((bound): Document[] =>
+    bound === null ? [] : [{ [bound.operator]: ['$_id', { $literal: queryId(bound.key, namespace) }] }],
+  );
+  return bounds.length === 0 ? {} : { $expr: { $and: bounds } };
+}
+
+/** Where both are given, `after` and `upTo` are the narrower ones. */
+function lowOf({ from, after }: Interval): Bound | null {
+  if (after !== null) return { key: after, operator: '$gt' };
+  return from === null ? null : { key: from, operator: '$gte' };
+}
+
+function highOf({ to, upTo }: Interval): Bound | null {
+  if (upTo !== null) return { key: upTo, operator: '$lte' };
+  return to === null ? null : { key: to, operator: '$lt' };
+}
+
+const NUMBERS: readonly number[] = [BsonType.int32, BsonType.int64, BsonType.double, BsonType.decimal128];
+
+/** Types that the server compares with each other alone; the rare ones are left to the expression. */
+function sameBracket(a: Buffer, b: Buffer): boolean {
+  const left = findOne(a, 0, '_id')?.type ?? 0;
+  const right = findOne(b, 0, '_id')?.type ?? 0;
+  if (left === BsonType.objectId || left === BsonType.string) return left === right;
+  // NaN is below every number for the index, and not comparable for `$gt`.
+  return NUMBERS.includes(left) && NUMBERS.includes(right) && !isNaNKey(a) && !isNaNKey(b);
+}
+
+const NOT_A_NUMBER = 'nNaN';
+const isNaNKey = (key: Buffer): boolean => keyOf(key).id === NOT_A_NUMBER;
+
+const cancelled = (namespace: Namespace): ReplicationError =>
+  new ReplicationError('retry', { code: 'cancelled', message: `reading ${namespace} was cancelled`, namespace });
