@@ -127,8 +127,8 @@ export class Pipeline implements AsyncDisposable {
     };
   }
 
-  async startWorker(): Promise<WorkerProcess> {
-    const worker = await WorkerProcess.start(this.workerEnv);
+  async startWorker(env: NodeJS.ProcessEnv = {}): Promise<WorkerProcess> {
+    const worker = await WorkerProcess.start({ ...this.workerEnv, ...env });
     this.workers.push(worker);
     this.#everyWorker.push(worker);
     return worker;

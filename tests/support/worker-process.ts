@@ -28,7 +28,8 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   static async start(env: NodeJS.ProcessEnv): Promise<WorkerProcess> {
-    const child = spawn(process.execPath, [join(__dirname, '..', '..', 'dist', 'worker.js')], {
+    const dist = process.env['TRIBUTARY_TEST_DIST'] ?? join(__dirname, '..', '..', 'dist');
+    const child = spawn(process.execPath, [join(dist, 'worker.js')], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, TRIBUTARY_HEALTH_PORT: '0', TRIBUTARY_METRICS_PORT: '0', ...env },
     });
@@ -39,6 +40,11 @@ export class WorkerProcess implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** How it ended, however that came; `undefined` while it runs. */
+  get ending(): string | number | undefined {
+    return this.#child.signalCode ?? this.#child.exitCode ?? undefined;
   }
 
   /** What it logged with this event name. */
