@@ -15,13 +15,17 @@ export async function openSource(deps: ActivityDeps, spec: StreamSpec): Promise<
 }
 
 export async function openPipeline(deps: ActivityDeps, spec: StreamSpec): Promise<Pipeline> {
-  const { id } = spec.stream;
+  const { id, error_handling: errors } = spec.stream;
   const source = await openSource(deps, spec);
   try {
     const destination = await deps.openDestination(
       spec.stream.destination,
       deps.resolveCredentials(spec, 'destination'),
-      { stream: id, log: deps.log(id) },
+      {
+        stream: id,
+        log: deps.log(id),
+        ...(errors.dead_letter_destination !== undefined && { deadLetters: errors.dead_letter_destination }),
+      },
     );
     return {
       source,

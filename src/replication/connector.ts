@@ -1,3 +1,5 @@
+import type { Namespace } from './namespace';
+
 /** A structured log line: one event name per thing that happens. Never a row, a key or a secret. */
 export type Log = (
   level: 'debug' | 'info' | 'warn' | 'error',
@@ -9,4 +11,6 @@ export type Log = (
 export interface ConnectorContext {
   readonly stream: string;
   readonly log: Log;
+  /** Where a destination keeps changes that it refused; beside its ledger when left out. */
+  readonly deadLetters?: Namespace;
 }

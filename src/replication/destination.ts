@@ -1,5 +1,6 @@
 import type { Change, EncodedRow, Key, SchemaChange } from './change';
 import type { Finding } from './finding';
+import type { Letter, LetterFilter, LetterKey, LetterSummary } from './letter';
 import type { Namespace } from './namespace';
 import type { Position } from './position';
 import type { Interval, Range, RowBatch, SourceNamespace } from './source';
@@ -24,6 +25,8 @@ export interface LaneRecord {
   readonly sequence: number;
   /** Everything that the lane got up to here is durable; null before its first write. */
   readonly position: Position | null;
+  /** Rows of the lane may be as the source had them here, beyond `position`; null where none is. */
+  readonly aheadUntil: Position | null;
 }
 
 /**
@@ -45,6 +48,22 @@ export interface RangeRecord extends Range {
   readonly done: boolean;
   readonly rows: number;
   readonly bytes: number;
+  /** Copied by the pump, beside the stream: rows that the source does not have go with `repair`, and stay with `merge`. */
+  readonly inline: InlineMode | null;
+  /** Of an inline copy that is complete: updates up to here are looked up. */
+  readonly inStepAfter: Position | null;
+}
+
+export type InlineMode = 'repair' | 'merge';
+
+/** A namespace that cannot go on: its changes are left out until it is resumed by a copy. */
+export interface Parked {
+  readonly namespace: Namespace;
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+  /** ISO time. */
+  readonly at: string;
 }
 
 /** What the destination remembers of a stream, as read after the claim set its epoch on every record. */
@@ -60,6 +79,9 @@ export interface Ledger {
   readonly displaced: readonly Namespace[];
   /** Source names of every namespace that the stream has ever prepared or planned. */
   readonly known: readonly Namespace[];
+  /** Those of them that the stream did not follow for a while: their changes were not read. */
+  readonly left: readonly Namespace[];
+  readonly parked: readonly Parked[];
 }
 
 export interface ClaimRequest {
@@ -69,6 +91,21 @@ export interface ClaimRequest {
   readonly lanes: number;
   /** `existing`: a missing ledger is an error (`ledger_missing`), because the stream has written before. */
   readonly expect: 'any' | 'existing';
+}
+
+/** A change that the destination refuses, and that is passed. */
+export interface Refusal {
+  /** As it was refused last: a full state where the row was looked up. */
+  readonly change: Change;
+  readonly code: string;
+  /** Holds no row and no key. */
+  readonly message: string;
+  /** Tries since the last time that this was written down. */
+  readonly attempts: number;
+  /** The open letter of this row, where it has one. */
+  readonly letter: string | null;
+  /** Keeps the change itself. */
+  readonly kept: boolean;
 }
 
 /** What one lane writes in one atomic step. */
@@ -82,6 +119,12 @@ export interface LanePart {
   readonly position: Position | null;
   /** Beyond the snapshot's overlap: inserts are expected to be new, deltas to match. */
   readonly inStep: boolean;
+  /** Looked-up rows among these are as the source had them here at the latest. */
+  readonly aheadUntil?: Position;
+  /** Changes that are passed by letters. */
+  readonly refusals?: readonly Refusal[];
+  /** Letters of rows of which this has a full state. */
+  readonly settled?: readonly string[];
 }
 
 /** What one loader writes in one atomic step. */
@@ -98,6 +141,8 @@ export interface Written {
   /** False when the ledger shows that this very part was written before (an unknown commit that had succeeded). */
   readonly fresh: boolean;
   readonly bytes: number;
+  /** The letter of each refusal, in order. */
+  readonly letters?: readonly string[];
 }
 
 /** How the destination must look before a namespace is copied. */
@@ -151,6 +196,13 @@ export interface Destination extends AsyncDisposable {
   askRepairs(stream: string, asks: readonly RepairAsk[], signal: AbortSignal): Promise<void>;
   /** How many rows the stream has still to copy again. */
   repairsLeft(stream: string, signal: AbortSignal): Promise<number>;
+  /** Changes that were refused, oldest first, at most `limit`. */
+  letters(filter: LetterFilter, limit: number, signal: AbortSignal): Promise<readonly LetterSummary[]>;
+  letter(stream: string, id: string, signal: AbortSignal): Promise<Letter | null>;
+  /** The rows of these letters, oldest first, to ask for repairs of. A row is there once for each of its letters. */
+  letterKeys(filter: LetterFilter, signal: AbortSignal): AsyncIterable<LetterKey>;
+  /** Closes open letters; answers how many. */
+  dropLetters(filter: LetterFilter, signal: AbortSignal): Promise<number>;
 }
 
 /** The right to write for one stream at one epoch. Anything fails with `fenced` once a higher epoch was claimed. */
@@ -162,14 +214,40 @@ export interface Claim {
   discard(namespace: Namespace, signal: AbortSignal): Promise<void>;
   /** Replaces the ranges of these namespaces in the ledger; returns all ranges of the stream. */
   plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]>;
+  /** Plans copies inside the stream, each as one range, in place of what was planned for these namespaces before. */
+  planInline(
+    namespaces: ReadonlyMap<Namespace, { readonly estimatedRows: number }>,
+    mode: InlineMode,
+    signal: AbortSignal,
+  ): Promise<readonly RangeRecord[]>;
+  /** Records how far the copy of a range inside the stream is; what lies before is durable. */
+  progressed(
+    range: RangeRecord,
+    next: Pick<RangeRecord, 'after' | 'done' | 'rows' | 'bytes'>,
+    signal: AbortSignal,
+  ): Promise<RangeRecord>;
+  /** The copy of a namespace inside the stream is complete; updates up to `inStepAfter` are still looked up. */
+  copied(namespace: Namespace, inStepAfter: Position, signal: AbortSignal): Promise<void>;
+  /** Remembers why these cannot go on. */
+  park(parked: readonly Parked[], signal: AbortSignal): Promise<void>;
+  /** These go on; the copy that they need has been planned. */
+  unpark(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void>;
+  /** The stream does not follow these any more. */
+  leave(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void>;
+  /** Drops the targets of namespaces that the source no longer has. */
+  remove(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void>;
   load(part: LoadPart, signal: AbortSignal): Promise<Written>;
   apply(part: LanePart, signal: AbortSignal): Promise<Written>;
+  /** Rows that a refusal has left behind the source, at most `limit`. */
+  behind(limit: number, signal: AbortSignal): Promise<readonly LetterKey[]>;
   /** Sets a start position: what lanes and barriers remember from before no longer counts. */
   begin(position: Position, signal: AbortSignal): Promise<void>;
-  /** Moves the low water. The caller vouches that all before it is durable in every lane. */
-  advance(position: Position, signal: AbortSignal): Promise<void>;
+  /** Moves the low water. The caller vouches that all before it is durable in every lane. Answers how often repairs were asked for. */
+  advance(position: Position, signal: AbortSignal): Promise<number>;
   /** Stops at a schema change until these namespaces were copied; a plan that has them all makes the barrier `planned`. */
   hold(namespaces: readonly Namespace[], position: Position, signal: AbortSignal): Promise<void>;
+  /** What of a schema change the destination cannot express, in words; null where it can express all of it. */
+  inexpressible(change: SchemaChange): string | null;
   /** Applies a schema change behind a barrier: intent, change, identities. Does nothing when the ledger says `done` at this position. */
   alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void>;
   /** Another number of lanes. Only when all lanes are level at the low water. */
@@ -184,6 +262,10 @@ export interface Claim {
   repairs(limit: number, signal: AbortSignal): Promise<readonly RepairRequest[]>;
   /** What these asked for is durable. One that was asked for again meanwhile stays open. */
   repaired(ids: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Builds indexes that schema changes have asked for, beside the lanes, until the signal aborts. Never rejects. */
+  build(signal: AbortSignal): Promise<void>;
+  /** As recorded: the order of the whole namespace counts. For those that the source cannot tell of any more. */
+  wholeOrder(namespace: Namespace): boolean;
   /** Puts unique and TTL indexes in force; reports what could not be. */
   finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]>;
 }

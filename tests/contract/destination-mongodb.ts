@@ -23,7 +23,7 @@ export class MongodbFixture implements DestinationFixture {
     return new MongodbFixture(uri, await new MongoClient(uri).connect());
   }
 
-  open(config: Document = {}): Promise<Destination> {
+  open(config: Document = {}, context: { readonly deadLetters?: Namespace } = {}): Promise<Destination> {
     const { options, ...rest } = config as { options?: Document };
     return openDestination(
       mongodbDestinationSchema.parse({
@@ -33,7 +33,7 @@ export class MongodbFixture implements DestinationFixture {
         ...rest,
       }),
       { connectionString: new Secret(this.uri) },
-      { stream: this.stream, log: () => undefined },
+      { stream: this.stream, log: () => undefined, ...context },
     );
   }
 

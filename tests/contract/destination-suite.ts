@@ -59,7 +59,7 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       expect(await destination.peek(t.stream, never)).toBeNull();
       const { ledger } = await claim(3, { lanes: 4 });
       expect(ledger).toMatchObject({ epoch: 3, lowWater: null, barrier: null, ranges: [], displaced: [] });
-      expect(ledger.lanes).toEqual([0, 1, 2, 3].map((lane) => ({ lane, sequence: 0, position: null })));
+      expect(ledger.lanes).toEqual([0, 1, 2, 3].map((lane) => ({ lane, sequence: 0, position: null, aheadUntil: null })));
       expect(await destination.peek(t.stream, never)).toEqual({ epoch: 3, lowWater: null });
     });
 

@@ -37,7 +37,7 @@ function lane(options: {
     durable: (changes) => (durable += changes),
     failed: (error) => failures.push(error),
   };
-  const it = new Lane({ lane: 3, sequence: 10, position: options.position ?? null }, context);
+  const it = new Lane({ lane: 3, sequence: 10, position: options.position ?? null, aheadUntil: null }, context);
   return { lane: it, parts, failures, durable: () => durable };
 }
 

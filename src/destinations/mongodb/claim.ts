@@ -12,21 +12,25 @@ import type {
   Written,
 } from '../../replication/destination';
 import type { Finding } from '../../replication/finding';
+import type { LetterKey } from '../../replication/letter';
 import type { Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
 import type { Range, SourceNamespace } from '../../replication/source';
 import { Alterations } from './alter';
+import { Builds } from './builds';
 import { Identities } from './ddl';
 import { Fence } from './fence';
-import { Indexes } from './indexes';
+import { heldBack, Indexes } from './indexes';
 import { Lane, outward, type WriterOptions } from './lane';
 import { Layout } from './layout';
+import type { Letters } from './letters';
 import { Loader } from './loader';
 import { Namespaces } from './namespaces';
 import { newRange, readLane, readPosition, readRange, storePosition, belongsTo } from './records';
 import type { LaneDocument, LoaderDocument } from './records';
 import { closeRepairs, openRepairs } from './repairs';
+import { inexpressible, Reshaping } from './reshape';
 import { FixedSession } from './session';
 import type { Store } from './store';
 import type { Holdings } from './takeover';
@@ -41,6 +45,9 @@ export interface ClaimOptions {
   readonly ledgerDatabase: string;
   readonly createOptions: boolean;
   readonly buildIndexes: boolean;
+  /** Unique indexes are built with the others. */
+  readonly uniqueInForce: boolean;
+  readonly letters: Letters;
   readonly log: Log;
 }
 
@@ -50,6 +57,7 @@ export class MongodbClaim implements Claim {
   readonly #fence: Fence;
   readonly #namespaces: Namespaces;
   readonly #alterations: Alterations;
+  readonly #builds: Builds;
   readonly #indexes: Indexes;
   readonly #layout: Layout;
   readonly #lanes = new Map<number, Lane>();
@@ -63,14 +71,26 @@ export class MongodbClaim implements Claim {
     private readonly options: ClaimOptions,
     holdings: Holdings,
   ) {
-    const { client, store, stream, epoch, rename, ledgerDatabase, log } = options;
-    this.#writer = { store, stream, epoch };
+    const { client, store, stream, epoch, rename, ledgerDatabase, letters, log } = options;
+    this.#writer = { store, stream, epoch, letters };
     const session = new FixedSession(client, { id: holdings.stream.session, epoch, phase: 'write' });
     this.#fence = new Fence(store, stream, epoch, session);
     const identities = new Identities(client, ledgerDatabase);
     this.#namespaces = new Namespaces(client, this.#fence, identities, rename, options.createOptions);
-    this.#alterations = new Alterations(client, this.#fence, this.#namespaces, identities, log);
-    this.#indexes = new Indexes(client, this.#fence, this.#namespaces, log);
+    this.#builds = new Builds(client, this.#fence, this.#namespaces, identities, log);
+    const isHeld = heldBack(options);
+    const shapes = { withOptions: options.createOptions, withIndexes: options.buildIndexes, isHeld };
+    const reshaping = new Reshaping(client, this.#fence, this.#namespaces, shapes, log);
+    this.#alterations = new Alterations(
+      client,
+      this.#fence,
+      this.#namespaces,
+      identities,
+      reshaping,
+      this.#builds,
+      log,
+    );
+    this.#indexes = new Indexes(client, this.#fence, this.#namespaces, isHeld, log);
     this.#layout = new Layout(this.#fence);
     this.#loaderRecords = holdings.records.filter((record) => record.kind === 'loader');
     this.#ledger = emptyLedger(epoch);
@@ -110,7 +130,10 @@ export class MongodbClaim implements Claim {
   }
 
   async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
-    await guarded(() => this.#namespaces.prepare(namespaces, signal));
+    await guarded(async () => {
+      await this.#namespaces.prepare(namespaces, signal);
+      await this.#indexes.holdExpiring(signal);
+    });
   }
 
   async discard(namespace: Namespace, signal: AbortSignal): Promise<void> {
@@ -178,9 +201,14 @@ export class MongodbClaim implements Claim {
     });
   }
 
+  async behind(limit: number, signal: AbortSignal): Promise<readonly LetterKey[]> {
+    return guarded(() => this.options.letters.behind(this.options.stream, limit, signal));
+  }
+
   async #targets(part: LanePart, signal: AbortSignal): Promise<ReadonlyMap<Namespace, Target>> {
     const targets = new Map<Namespace, Target>();
-    for (const { namespace } of part.changes)
+    const refused = part.refusals?.map(({ change }) => change) ?? [];
+    for (const { namespace } of [...part.changes, ...refused])
       if (!targets.has(namespace))
         targets.set(
           namespace,
@@ -209,6 +237,18 @@ export class MongodbClaim implements Claim {
 
   async alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void> {
     await guarded(() => this.#alterations.alter(change, position, signal), change.namespace);
+  }
+
+  inexpressible(change: SchemaChange): string | null {
+    return inexpressible(change);
+  }
+
+  async build(signal: AbortSignal): Promise<void> {
+    if (this.options.buildIndexes) await this.#builds.run(signal);
+  }
+
+  wholeOrder(namespace: Namespace): boolean {
+    return this.#namespaces.get(namespace)?.wholeOrder === true;
   }
 
   async hold(namespaces: readonly Namespace[], position: Position, signal: AbortSignal): Promise<void> {
@@ -242,7 +282,7 @@ export class MongodbClaim implements Claim {
 
   async finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]> {
     if (!this.options.buildIndexes) return [];
-    return guarded(() => this.#indexes.finalize(namespaces, signal));
+    return guarded(() => this.#indexes.finalize(namespaces, this.#ledger.displaced, signal));
   }
 
   close(): void {

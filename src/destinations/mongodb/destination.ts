@@ -7,7 +7,8 @@ import type { EncodedRow, Key } from '../../replication/change';
 import type { Claim, ClaimRequest, Destination, DestinationTraits, RepairAsk } from '../../replication/destination';
 import type { Interval, RowBatch } from '../../replication/source';
 import type { Finding } from '../../replication/finding';
-import { splitNamespace, type Namespace } from '../../replication/namespace';
+import type { Letter, LetterFilter, LetterKey, LetterSummary } from '../../replication/letter';
+import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
 import { compileRenames, type Renames } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
 import { MongodbClaim } from './claim';
@@ -16,6 +17,7 @@ import { inspectDestination } from './inspect';
 import { readingOf } from './reading';
 import { readPosition } from './records';
 import { askRepairs, repairsLeft } from './repairs';
+import { DEFAULT_LETTERS, Letters } from './letters';
 import { Store } from './store';
 import { takeOver } from './takeover';
 import { present } from './targets';
@@ -33,6 +35,7 @@ export class MongodbDestination implements Destination {
   readonly traits = traits;
   readonly #store: Store;
   readonly #rename: Renames;
+  readonly #letters: Letters;
   readonly #claims = new Set<MongodbClaim>();
 
   constructor(
@@ -42,6 +45,8 @@ export class MongodbDestination implements Destination {
   ) {
     this.#store = new Store(client, config.options.ledger_database);
     this.#rename = compileRenames(config);
+    const { ledger_database: ledgerDatabase } = config.options;
+    this.#letters = new Letters(this.#store, context.deadLetters ?? joined(ledgerDatabase, DEFAULT_LETTERS));
   }
 
   async inspect(signal: AbortSignal): Promise<readonly Finding[]> {
@@ -89,6 +94,8 @@ export class MongodbDestination implements Destination {
           ledgerDatabase,
           createOptions,
           buildIndexes: indexes,
+          uniqueInForce: this.config.options.unique_indexes === 'in_force',
+          letters: this.#letters,
           log: this.context.log,
         },
         holdings,
@@ -133,6 +140,27 @@ export class MongodbDestination implements Destination {
 
   repairsLeft(stream: string, signal: AbortSignal): Promise<number> {
     return outward(() => repairsLeft(this.#store, stream, signal));
+  }
+
+  letters(filter: LetterFilter, limit: number, signal: AbortSignal): Promise<readonly LetterSummary[]> {
+    return outward(() => this.#letters.list(filter, limit, signal));
+  }
+
+  letter(stream: string, id: string, signal: AbortSignal): Promise<Letter | null> {
+    return outward(() => this.#letters.one(stream, id, signal));
+  }
+
+  async *letterKeys(filter: LetterFilter, signal: AbortSignal): AsyncGenerator<LetterKey> {
+    const keys = this.#letters.keys(filter, signal);
+    for (;;) {
+      const next = await outward(() => keys.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
+  }
+
+  dropLetters(filter: LetterFilter, signal: AbortSignal): Promise<number> {
+    return outward(() => this.#letters.drop(filter, signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,6 +3,7 @@ import type { LanePart, Written } from '../../replication/destination';
 import { ReplicationError } from '../../replication/errors';
 import type { Namespace } from '../../replication/namespace';
 import { compose, type Mode } from './compose';
+import { letterId, type Letters } from './letters';
 import { laneId, storePosition, type LaneDocument } from './records';
 import { Obstructed, runCommand, type Command } from './run';
 import { FixedSession } from './session';
@@ -17,6 +18,7 @@ export interface WriterOptions {
   readonly store: Store;
   readonly stream: string;
   readonly epoch: number;
+  readonly letters: Letters;
 }
 
 /** One lane: its part of a batch and its record, in one transaction on its own session. */
@@ -36,25 +38,31 @@ export class Lane {
     });
   }
 
-  async apply(part: LanePart, targets: ReadonlyMap<Namespace, Target>, signal: AbortSignal): Promise<Written> {
+  async apply(part: LanePart, targets: Targets, signal: AbortSignal): Promise<Written> {
+    const { refusals = [] } = part;
+    if (refusals.length > 0) await this.options.letters.ready(signal);
     let bytes = 0;
     for (const change of part.changes) bytes += change.bytes;
-    const write = (mode: Mode) => this.#write(part, commandsOf(part, mode, targets), signal);
+    const write = (mode: Mode) => this.#write(part, targets, commandsOf(part, mode, targets), signal);
     const fresh = await write(part.inStep ? 'optimistic' : 'upsert').catch((error: unknown) => {
       if (error instanceof Obstructed) return write('exact');
       throw error;
     });
-    return { fresh, bytes };
+    const letters = refusals.map(
+      ({ letter, change }) => letter ?? letterId(this.options.stream, change, change.position),
+    );
+    return { fresh, bytes, ...(letters.length > 0 && { letters }) };
   }
 
-  async #write(part: LanePart, commands: readonly Command[], signal: AbortSignal): Promise<boolean> {
-    const { store, epoch } = this.options;
+  async #write(part: LanePart, targets: Targets, commands: readonly Command[], signal: AbortSignal): Promise<boolean> {
+    const { store, stream, epoch, letters } = this.options;
     const record = {
       filter: { _id: this.#id, epoch, sequence: part.expected },
       update: {
         $set: {
           sequence: part.expected + 1,
           ...(part.position !== null && { position: storePosition(part.position) }),
+          ...(part.aheadUntil && { aheadUntil: storePosition(part.aheadUntil) }),
         },
       },
     };
@@ -62,6 +70,9 @@ export class Lane {
       await this.#session.run(async (session) => {
         if (!(await store.update('ledger', record, signal, session))) throw new NotMatched();
         for (const command of commands) await runCommand(store.client, command, session, signal);
+        if (part.settled?.length) await letters.supersede(part.settled, session);
+        if (part.refusals?.length)
+          await letters.write(stream, part.refusals, (name) => targetOf(targets, name).name, session);
       }, signal);
       return true;
     } catch (error) {
@@ -106,12 +117,16 @@ export function judge(
   });
 }
 
-function commandsOf(part: LanePart, mode: Mode, targets: ReadonlyMap<Namespace, Target>): Command[] {
-  const target = (name: Namespace): Target => {
-    const found = targets.get(name);
-    if (found === undefined) throw new Error('a lane was given a namespace without its target');
-    return found;
-  };
+type Targets = ReadonlyMap<Namespace, Target>;
+
+function targetOf(targets: Targets, name: Namespace): Target {
+  const found = targets.get(name);
+  if (found === undefined) throw new Error('a lane was given a namespace without its target');
+  return found;
+}
+
+function commandsOf(part: LanePart, mode: Mode, targets: Targets): Command[] {
+  const target = (name: Namespace): Target => targetOf(targets, name);
   return compose(part.changes, mode, (name) => target(name).wholeOrder).map(
     ({ verb, namespace, documents, owners }) => ({ verb, target: target(namespace), documents, owners }),
   );

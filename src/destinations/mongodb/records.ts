@@ -49,6 +49,8 @@ export interface LaneDocument extends Writing {
   readonly lane: number;
   readonly sequence: number;
   readonly position: StoredPosition | null;
+  /** Rows of the lane may be as the source had them here, beyond `position`. */
+  readonly aheadUntil?: StoredPosition | null;
   /** Whether the layout in force has this lane. */
   readonly inForce: boolean;
 }
@@ -90,6 +92,18 @@ export interface NamespaceDocument {
   readonly options: Binary | null;
   /** Unique and TTL indexes that wait for the end. */
   readonly held: readonly Binary[];
+  /** Plain indexes that a schema change has asked for and that are not built yet. */
+  readonly pending?: readonly PendingIndex[];
+  /** TTL indexes that `finalize` has put in force. */
+  readonly expiring?: readonly Binary[];
+  /** UUID of a collection that was left behind (`rename_out: keep`): nothing more is written into it. */
+  readonly kept?: string;
+}
+
+export interface PendingIndex {
+  readonly index: Binary;
+  /** Legs that have begun to build it. */
+  readonly tries: number;
 }
 
 /** A row of which somebody wants a fresh copy. */
@@ -129,10 +143,11 @@ export const readPosition = (stored: StoredPosition | null): Position | null =>
 export const samePosition = (a: StoredPosition, b: StoredPosition): boolean =>
   a.source === b.source && a.history === b.history && a.token === b.token;
 
-export const readLane = ({ lane, sequence, position }: LaneDocument): LaneRecord => ({
+export const readLane = ({ lane, sequence, position, aheadUntil = null }: LaneDocument): LaneRecord => ({
   lane,
   sequence,
   position: readPosition(position),
+  aheadUntil: readPosition(aheadUntil),
 });
 
 const bytesOf = (binary: Binary | null): Buffer | null => (binary === null ? null : Buffer.from(binary.buffer));

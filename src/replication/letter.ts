@@ -1,0 +1,57 @@
+import type { Change, Key } from './change';
+import type { Namespace } from './namespace';
+import type { Position } from './position';
+
+/**
+ * `open`: the row at the destination is older than at the source. `superseded`: a full state of it was written since.
+ * `dropped`: nobody wants to hear of it any more; the stream still writes the row anew as soon as it changes.
+ */
+export type LetterState = 'open' | 'superseded' | 'dropped';
+
+/** What may be shown of a change that was refused: no row and no key. */
+export interface LetterSummary {
+  readonly id: string;
+  readonly stream: string;
+  /** As the source names it. */
+  readonly namespace: Namespace;
+  readonly target: Namespace;
+  readonly keyHash: number;
+  readonly op: Change['op'];
+  /** Of the error, as in `docs/errors.md`. */
+  readonly code: string;
+  readonly message: string;
+  readonly attempts: number;
+  /** Of the change that was refused first. */
+  readonly position: Position;
+  /** When the change that is kept happened at the source. */
+  readonly sourceTime: Date;
+  readonly firstAt: Date;
+  readonly lastAt: Date;
+  readonly state: LetterState;
+  /** Whether the change itself is kept. */
+  readonly kept: boolean;
+}
+
+/** The whole of it, in the source's encoding. These are data. */
+export interface Letter extends LetterSummary {
+  readonly key: Buffer;
+  /** The full state that was refused last; null for deltas, deletes, and where nothing is kept. */
+  readonly row: Buffer | null;
+  readonly delta: Buffer | null;
+}
+
+/** Letters of one stream; all that is given has to hold. */
+export interface LetterFilter {
+  readonly stream: string;
+  readonly namespace?: Namespace;
+  readonly code?: string;
+  readonly state?: LetterState;
+  readonly ids?: readonly string[];
+}
+
+/** A row whose last change was refused. */
+export interface LetterKey {
+  readonly letter: string;
+  readonly namespace: Namespace;
+  readonly key: Key;
+}

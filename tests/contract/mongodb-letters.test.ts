@@ -1,0 +1,144 @@
+import { BSON } from 'mongodb';
+import type { Claim, Destination, LanePart } from '../../src/replication/destination';
+import { sharedMongo } from '../support/servers';
+import { at, insert, never, part, remove, replace, sourceNamespace, update } from './destination-changes';
+import { MongodbFixture } from './destination-mongodb';
+import { failure } from './destination-suite';
+
+let t: MongodbFixture;
+let destination: Destination;
+let made: Claim;
+
+beforeEach(async () => {
+  t = await MongodbFixture.on(sharedMongo('destination'));
+  destination = await t.open();
+  made = await destination.claim({ stream: t.stream, epoch: 1, lanes: 1, expect: 'any' }, never);
+  await made.prepare([sourceNamespace(t.namespace)], never);
+});
+
+afterEach(async () => {
+  await destination[Symbol.asyncDispose]();
+  await t[Symbol.asyncDispose]();
+});
+
+type RefusalOf = NonNullable<LanePart['refusals']>[number];
+
+const refusal = (rest: Partial<RefusalOf> = {}): RefusalOf => ({
+  change: replace(t.namespace, { _id: 1, a: 'secret' }),
+  code: 'duplicate_key',
+  message: 'a unique index refuses the row',
+  attempts: 1,
+  letter: null,
+  kept: true,
+  ...rest,
+});
+
+const list = () => destination.letters({ stream: t.stream }, 100, never);
+const keys = async () => {
+  const ids: string[] = [];
+  for await (const { letter } of destination.letterKeys({ stream: t.stream }, never)) ids.push(letter);
+  return ids;
+};
+
+describe('letters at the MongoDB destination', () => {
+  it('pass a change in the step that records the lane, and keep it', async () => {
+    const sent = part([insert(t.namespace, { _id: 2 })], { refusals: [refusal()] });
+    const { letters } = await made.apply(sent, never);
+    const [summary, ...others] = await list();
+    expect(others).toEqual([]);
+    expect(summary).toMatchObject({
+      id: letters?.[0],
+      stream: t.stream,
+      namespace: t.namespace,
+      target: t.namespace,
+      op: 'replace',
+      code: 'duplicate_key',
+      attempts: 1,
+      position: at(0),
+      state: 'open',
+      kept: true,
+    });
+    expect(JSON.stringify(summary)).not.toContain('secret');
+    const letter = await destination.letter(t.stream, summary!.id, never);
+    expect(BSON.deserialize(letter!.row!)).toEqual({ _id: 1, a: 'secret' });
+    expect(BSON.deserialize(letter!.key)).toEqual({ _id: 1 });
+    expect(await destination.letter('another', summary!.id, never)).toBeNull();
+    expect(await t.rows(t.namespace)).toEqual([{ _id: 2 }]);
+  });
+
+  it('are written once, however often the step is sent', async () => {
+    const sent = part([], { refusals: [refusal()] });
+    expect((await made.apply(sent, never)).fresh).toBe(true);
+    const again = await made.apply(sent, never);
+    expect([again.fresh, again.letters]).toEqual([false, await keys()]);
+    expect((await list()).map(({ attempts }) => attempts)).toEqual([1]);
+  });
+
+  it('are not there when the step that they are part of is refused or fenced', async () => {
+    await made.apply(part([insert(t.namespace, { _id: 9, a: { b: 1 } })]), never);
+    const misfit = update(t.namespace, 7, { updatedFields: { a: 1 } });
+    await failure(made.apply(part([misfit], { expected: 1, refusals: [refusal()] }), never));
+    expect(await list()).toEqual([]);
+    await destination.claim({ stream: t.stream, epoch: 2, lanes: 1, expect: 'existing' }, never);
+    const error = await failure(made.apply(part([], { expected: 1, refusals: [refusal()] }), never));
+    expect(error.kind).toBe('fenced');
+    expect(await list()).toEqual([]);
+  });
+
+  it('count another refusal of the row, and hold its newest state', async () => {
+    const { letters } = await made.apply(part([], { refusals: [refusal()] }), never);
+    const change = replace(t.namespace, { _id: 1, a: 'newer' });
+    const next = refusal({ change, letter: letters![0]!, attempts: 3, code: 'document_validation' });
+    expect((await made.apply(part([], { expected: 1, refusals: [next] }), never)).letters).toEqual(letters);
+    const [summary, ...others] = await list();
+    expect(others).toEqual([]);
+    expect(summary).toMatchObject({ attempts: 4, code: 'document_validation', state: 'open' });
+    const { row } = (await destination.letter(t.stream, summary!.id, never))!;
+    expect(BSON.deserialize(row!)).toEqual({ _id: 1, a: 'newer' });
+  });
+
+  it('are superseded in the step that writes a full state of their row', async () => {
+    const { letters } = await made.apply(part([], { refusals: [refusal()] }), never);
+    const sent = part([remove(t.namespace, 1)], { expected: 1, settled: letters! });
+    await failure(
+      made.apply({ ...sent, changes: [...sent.changes, update(t.namespace, 7, { updatedFields: { a: 1 } })] }, never),
+    );
+    expect((await list()).map(({ state }) => state)).toEqual(['open']);
+    await made.apply(sent, never);
+    expect((await list()).map(({ state }) => state)).toEqual(['superseded']);
+    expect(await made.behind(10, never)).toEqual([]);
+  });
+
+  it('say without the change that it was left out', async () => {
+    const change = update(t.namespace, 1, { updatedFields: { a: 'secret' } });
+    await made.apply(part([], { refusals: [refusal({ change, kept: false })] }), never);
+    const [summary] = await list();
+    expect(summary).toMatchObject({ op: 'update', kept: false });
+    expect(await destination.letter(t.stream, summary!.id, never)).toMatchObject({ row: null, delta: null });
+  });
+
+  it('are remembered by the next claim, dropped ones too: their rows are behind all the same', async () => {
+    const other = refusal({ change: update(t.namespace, 2, { updatedFields: { a: 1 } }), code: 'too_large' });
+    await made.apply(part([], { refusals: [refusal(), other] }), never);
+    const dropped = { stream: t.stream, code: 'too_large' };
+    expect(await destination.dropLetters(dropped, never)).toBe(1);
+    expect(await destination.dropLetters(dropped, never)).toBe(0);
+    expect((await destination.letters({ stream: t.stream, state: 'open' }, 9, never)).map(({ code }) => code)).toEqual([
+      'duplicate_key',
+    ]);
+    const next = await destination.claim({ stream: t.stream, epoch: 2, lanes: 1, expect: 'existing' }, never);
+    const behind = await next.behind(10, never);
+    expect(behind.map(({ namespace, key }) => [namespace, key.id])).toEqual(
+      expect.arrayContaining([refusal(), other].map(({ change }) => [t.namespace, change.key.id])),
+    );
+    expect(behind).toHaveLength(2);
+  });
+
+  it('go where the stream says', async () => {
+    await using elsewhere = await t.open({}, { deadLetters: `${t.database}.refused` });
+    const claim = await elsewhere.claim({ stream: t.stream, epoch: 2, lanes: 1, expect: 'existing' }, never);
+    await claim.apply(part([], { refusals: [refusal()] }), never);
+    expect(await t.collection(`${t.database}.refused`).countDocuments()).toBe(1);
+    expect(await list()).toEqual([]);
+  });
+});
