@@ -24,6 +24,7 @@ async function pumpOf(
     batchSize: stream.batch_size,
     updates: stream.source.options.updates,
     renameOut: stream.source.options.rename_out,
+    unsupported: stream.error_handling.unsupported_schema_change,
     sliceMs,
     stallMs: durationMs(stream.advanced.stall_timeout),
     log,

@@ -1,5 +1,6 @@
 import type { Namespace } from './namespace';
 import type { Position } from './position';
+import type { SourceNamespace } from './source';
 
 /** A row in its source's own encoding (`SourceTraits.encoding`); nothing decodes it unless it has to look inside. */
 export type EncodedRow = Buffer;
@@ -46,11 +47,22 @@ export interface DeleteChange extends ChangeBase {
 export type Change = RowChange | DeltaChange | DeleteChange;
 
 /**
- * A change of shape at the source: a barrier for all lanes. `other` (an index, an option) is counted and shown.
- * `enter` and `leave`: a rename moved a namespace into, or out of, what the stream follows.
+ * A change of shape at the source: a barrier for all lanes. `modify`: options of a namespace, or of its indexes, were
+ * changed. `other`: what no destination can express is counted and shown. `enter` and `leave`: a rename moved a
+ * namespace into, or out of, what the stream follows.
  */
 export interface SchemaChange {
-  readonly op: 'create' | 'drop' | 'rename' | 'drop_database' | 'enter' | 'leave' | 'other';
+  readonly op:
+    | 'create'
+    | 'drop'
+    | 'rename'
+    | 'drop_database'
+    | 'enter'
+    | 'leave'
+    | 'create_indexes'
+    | 'drop_indexes'
+    | 'modify'
+    | 'other';
   readonly namespace: Namespace;
   /** The new name, for `rename`, `enter` (its name now) and `leave`. */
   readonly to?: Namespace;
@@ -59,4 +71,10 @@ export interface SchemaChange {
   readonly sourceTimeMs: number;
   /** Options of a new namespace in the source's encoding (MongoDB: collection options), for `create`. */
   readonly options?: Buffer;
+  /** What was made, dropped or changed, in the source's encoding, for `create_indexes`, `drop_indexes` and `modify`. */
+  readonly description?: Buffer;
+  /** Which namespace it was, whatever has its name by now, as in `SourceNamespace.identity`; empty where it is not told. */
+  readonly identity?: string;
+  /** The namespace as the source has it now, under whatever name; null when it is gone. Found out once it is needed. */
+  readonly shape?: SourceNamespace | null;
 }

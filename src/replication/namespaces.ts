@@ -6,10 +6,10 @@ import type { Source, SourceNamespace } from './source';
 /** Which namespaces are known to exist at the destination; lanes never create one by accident. */
 export class Namespaces {
   readonly #source: Pick<Source, 'namespaces'>;
-  readonly #claim: Pick<Claim, 'prepare'>;
+  readonly #claim: Pick<Claim, 'prepare' | 'wholeOrder'>;
   readonly #known = new Map<Namespace, number | null>();
 
-  constructor(source: Pick<Source, 'namespaces'>, claim: Pick<Claim, 'prepare'>) {
+  constructor(source: Pick<Source, 'namespaces'>, claim: Pick<Claim, 'prepare' | 'wholeOrder'>) {
     this.#source = source;
     this.#claim = claim;
   }
@@ -53,6 +53,9 @@ export class Namespaces {
         for (const name of this.#known.keys()) if (splitNamespace(name).database === database) this.#known.delete(name);
         return;
       }
+      case 'create_indexes':
+      case 'drop_indexes':
+      case 'modify':
       case 'other':
         return;
     }
@@ -61,7 +64,11 @@ export class Namespaces {
   async #prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
     const followed = namespaces.filter(({ follows }) => follows === 'stream');
     await this.#claim.prepare(followed, signal);
-    for (const { name, wholeOrder } of followed) this.#known.set(name, wholeOrder ? seed(name) : null);
+    for (const { name, options, wholeOrder } of followed) {
+      // The source does not know the options of what is gone by now; the destination has them on record.
+      const whole = options.length > 0 ? wholeOrder : this.#claim.wholeOrder(name);
+      this.#known.set(name, whole ? seed(name) : null);
+    }
   }
 }
 

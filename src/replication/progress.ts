@@ -19,8 +19,19 @@ export interface LegProgress {
   /** Age of the newest change when it became durable at the destination; 0 when level with a silent source. */
   readonly lagMs: number | null;
   readonly changesPerSecond: number;
+  /** For how long the source will still have what comes after the position, should it forget at once all that is older; null: unknown. */
+  readonly windowSeconds: number | null;
+  /** Copies inside the stream; null when there are none. */
+  readonly copies: CopiesProgress | null;
   /** Of this leg alone. */
   readonly totals: Totals;
+}
+
+/** How far the copies inside the stream are. */
+export interface CopiesProgress {
+  readonly namespaces: number;
+  readonly rows: number;
+  readonly estimatedRows: number;
 }
 
 export interface CopyProgress {
@@ -33,6 +44,8 @@ export interface CopyProgress {
   readonly rowsPerSecond: number;
   /** Null until a rate is known. */
   readonly secondsLeft: number | null;
+  /** As with a leg, of the position that the stream will start from. */
+  readonly windowSeconds: number | null;
 }
 
 /** Where the core counts; the telemetry of a worker implements it. */
@@ -40,9 +53,12 @@ export interface Meter {
   read(changes: number, bytes: number): void;
   applied(changes: number, bytes: number, durationMs: number): void;
   skipped(changes: number): void;
+  /** Changes of parked namespaces. */
+  leftOut(changes: number): void;
   /** A delta met a row that it did not fit, and was looked up. */
   deltaMissed(changes: number): void;
-  schemaChange(kind: string): void;
+  /** `outcome`: `applied`, `copied`, `ignored` (the destination cannot express it) or `repeated` (met again after a crash). */
+  schemaChange(kind: string, outcome: 'applied' | 'copied' | 'ignored' | 'repeated'): void;
   lag(ms: number): void;
   copied(rows: number, bytes: number, durationMs: number): void;
   copyProgress(progress: CopyProgress): void;

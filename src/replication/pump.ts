@@ -10,7 +10,7 @@ import { Namespaces } from './namespaces';
 import { reached, type Position } from './position';
 import type { LegProgress, Meter, Totals } from './progress';
 import { Recorder } from './recorder';
-import { decideSchemaChange } from './schema-change';
+import { decideSchemaChange, outcomeOf, shaped } from './schema-change';
 import type { Source, SourceEvent } from './source';
 import { startOf } from './start';
 import { Tally } from './tally';
@@ -30,6 +30,8 @@ export interface PumpOptions {
   readonly updates: 'delta' | 'row';
   /** What a rename out of the selection does. */
   readonly renameOut: 'drop' | 'keep' | 'needs_attention';
+  /** What a schema change does that the destination cannot express. */
+  readonly unsupported: 'ignore' | 'needs_attention';
   readonly sliceMs: number;
   /** The leg ends with an error when nothing, not even an idle position, has moved for this long. */
   readonly stallMs: number;
@@ -110,6 +112,7 @@ class Leg implements Pump {
     const watch = setInterval(() => this.#watch(), WATCH_EVERY_MS);
     const recorder = (this.#recorder = this.#recorderOf(mark));
     const recording = recorder.run().catch((error: unknown) => this.#fail(error));
+    const building = claim.build(this.#reading.signal);
     try {
       if (!signal.aborted) await this.#read(start, mark);
       await this.#drain(mark);
@@ -123,7 +126,7 @@ class Leg implements Pump {
       await Promise.all(this.#lanes.map((lane) => lane.close()));
       mark.settle();
       this.#moved.close();
-      await recording;
+      await Promise.all([recording, building]);
       clearTimeout(this.#hard);
     }
     if (this.#failure) throw this.#failure.error;
@@ -217,14 +220,12 @@ class Leg implements Pump {
     const { claim, log, meter, source } = this.#options;
     if (!(await this.#level(mark))) return;
     const decision = decideSchemaChange(change, position, this.#options);
-    meter.schemaChange(change.kind);
+    const outcome = outcomeOf(decision);
+    meter.schemaChange(change.kind, outcome);
     this.#tally.schemaChange();
-    log('info', 'schema_change', {
-      kind: change.kind,
-      namespace: change.namespace,
-      decision: decision.action,
-      at: source.describe(position),
-    });
+    const about = { kind: change.kind, namespace: change.namespace, outcome, at: source.describe(position) };
+    log('info', 'schema_change', about);
+    if ('ignored' in decision) log('warn', 'schema_change_ignored', { ...about, reason: decision.ignored });
     switch (decision.action) {
       case 'copy':
         // The mark stays before the event, which is met again once the copy is done.
@@ -237,7 +238,7 @@ class Leg implements Pump {
       case 'alter':
         await this.#levelRecorded();
         if (this.#stopping) return;
-        await claim.alter(decision.change, position, this.#writing.signal);
+        await claim.alter(await shaped(decision.change, source, this.#writing.signal), position, this.#writing.signal);
         await this.#namespaces.altered(decision.change, this.#writing.signal);
         break;
       case 'count':

@@ -6,25 +6,36 @@ import type { Position } from './position';
 import type { Source } from './source';
 
 export type Decision =
-  | { readonly action: 'alter'; readonly change: SchemaChange }
+  /** `ignored`: what of it the destination cannot express, in words. */
+  | { readonly action: 'alter'; readonly change: SchemaChange; readonly ignored?: string }
   /** Stop here until these were copied; met again with the copy done, the change is settled by `alter`. */
   | { readonly action: 'copy'; readonly namespaces: readonly Namespace[] }
-  | { readonly action: 'count' };
+  /** Nothing is done: it was before, or the destination cannot. */
+  | { readonly action: 'count'; readonly ignored?: string };
 
 export interface DecisionContext {
   readonly source: Pick<Source, 'order'>;
-  readonly claim: Pick<Claim, 'ledger'>;
+  readonly claim: Pick<Claim, 'ledger' | 'inexpressible'>;
   readonly inStepAfter: Position | null;
   readonly updates: 'delta' | 'row';
   readonly renameOut: 'drop' | 'keep' | 'needs_attention';
+  /** What becomes of a change that the destination cannot express. */
+  readonly unsupported: 'ignore' | 'needs_attention';
 }
 
 /** What a schema change at the source means for the destination. */
 export function decideSchemaChange(change: SchemaChange, position: Position, context: DecisionContext): Decision {
   // Done before a crash, or under another filter: the lanes may have written beyond it since.
   if (stands('done', position, context)) return { action: 'count' };
+  const missing = context.claim.inexpressible(change);
+  if (missing !== null && context.unsupported === 'needs_attention') throw unsupported(change, missing);
+  const ignored = missing === null ? {} : { ignored: missing };
   switch (change.op) {
     case 'create':
+    case 'create_indexes':
+    case 'drop_indexes':
+    case 'modify':
+      return { action: 'alter', change, ...ignored };
     case 'drop':
     case 'drop_database':
       return { action: 'alter', change };
@@ -37,9 +48,25 @@ export function decideSchemaChange(change: SchemaChange, position: Position, con
     case 'leave':
       return leave(change, context.renameOut);
     case 'other':
-      return { action: 'count' };
+      return { action: 'count', ...ignored };
   }
 }
+
+/** What a decision is counted as. */
+export function outcomeOf(decision: Decision): 'applied' | 'copied' | 'ignored' | 'repeated' {
+  if (decision.action === 'copy') return 'copied';
+  if (decision.ignored !== undefined) return 'ignored';
+  return decision.action === 'alter' ? 'applied' : 'repeated';
+}
+
+const unsupported = ({ kind, namespace }: SchemaChange, missing: string): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'schema_change_unsupported',
+    message: `${kind} of ${namespace} cannot be expressed at the destination: ${missing}`,
+    remedy:
+      'Do at the destination by hand what is wanted there, set error_handling.unsupported_schema_change to "ignore" and apply, then resume.',
+    namespace,
+  });
 
 /**
  * Moves what is at the destination, where that is surely what the source has moved. While a copy may have met the rows
@@ -75,7 +102,7 @@ function leave(change: SchemaChange, policy: DecisionContext['renameOut']): Deci
     case 'drop':
       return { action: 'alter', change: { ...change, op: 'drop' } };
     case 'keep':
-      return { action: 'count' };
+      return { action: 'alter', change };
     case 'needs_attention':
       throw new ReplicationError('needs_attention', {
         code: 'renamed_out',
@@ -84,5 +111,24 @@ function leave(change: SchemaChange, policy: DecisionContext['renameOut']): Deci
           'Set source.options.rename_out to "drop" (drop it at the destination) or "keep" (leave it there), or widen source.collections; then apply and resume.',
         namespace: change.namespace,
       });
+  }
+}
+
+/**
+ * What has become of indexes and options is asked for where they are needed: not every server tells them whole in its
+ * event, and what is newer is met again. Converging to the newest shape is safe, as rows do not depend on it.
+ */
+export async function shaped(
+  change: SchemaChange,
+  source: Pick<Source, 'shape'>,
+  signal: AbortSignal,
+): Promise<SchemaChange> {
+  switch (change.op) {
+    case 'create_indexes':
+    case 'drop_indexes':
+    case 'modify':
+      return { ...change, shape: await source.shape(change, signal) };
+    default:
+      return change;
   }
 }

@@ -74,6 +74,8 @@ export interface StreamOptions {
   readonly updates: 'delta' | 'row';
   /** Changes per batch at most. */
   readonly batchSize: number;
+  /** Updates of these namespaces are marked `needsLookup` too: they are in overlap. */
+  readonly looksUp?: (namespace: Namespace) => boolean;
 }
 
 export interface HistoryWindow {
@@ -89,11 +91,21 @@ export interface Source extends AsyncDisposable {
   inspect(signal: AbortSignal): Promise<readonly Finding[]>;
   /** What the configured selection matches now. */
   namespaces(signal: AbortSignal): Promise<readonly SourceNamespace[]>;
+  /** One of them; null where there is none of this name. */
+  namespace(name: Namespace, signal: AbortSignal): Promise<SourceNamespace | null>;
+  /** Whether the configured selection matches this name, be there such a namespace or not. */
+  selects(name: Namespace): boolean;
+  /** The namespace that a schema change speaks of as it is now, under whatever name; null when it is gone. */
+  shape(change: SchemaChange, signal: AbortSignal): Promise<SourceNamespace | null>;
   /** A position that the stream is bound to pass soon, even when idle; also a valid start position. */
   here(signal: AbortSignal): Promise<Position>;
   order(a: Position, b: Position): Order;
   /** A few words for people, such as the source time of the position. */
   describe(position: Position): string;
+  /** Source time of a position, ms since the epoch; null where it has none. */
+  timeOf(position: Position): number | null;
+  /** The key of a row in this source's encoding. */
+  keyOf(row: EncodedRow): Key;
   /** Cuts a namespace into about `count` ranges that cover every key of every type. */
   ranges(namespace: SourceNamespace, count: number, signal: AbortSignal): Promise<readonly Range[]>;
   /** Rows in key order after `after`, read no earlier than `since`. */
@@ -114,6 +126,8 @@ export interface Source extends AsyncDisposable {
   stream(from: Position, options: StreamOptions, signal: AbortSignal): AsyncIterable<SourceEvent>;
   /** The same changes as full states read now: a `replace`, or a `delete` where the row is gone. Same order. */
   lookup(changes: readonly Change[], signal: AbortSignal): Promise<readonly Change[]>;
+  /** Rejects with `history_lost` when what comes after `position` can no longer be had. */
+  check(position: Position, signal: AbortSignal): Promise<void>;
   /** How far back the source remembers. */
   window(signal: AbortSignal): Promise<HistoryWindow>;
   /** The source may forget what lies before `position`. */

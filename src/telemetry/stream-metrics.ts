@@ -106,8 +106,9 @@ export class StreamMetrics {
         touch();
       },
       skipped: (changes) => this.#add(METRICS.skipped, changes, labels),
+      leftOut: (changes) => this.#add(METRICS.leftOut, changes, labels),
       deltaMissed: (changes) => this.#add(METRICS.deltaMissed, changes, labels),
-      schemaChange: (kind) => this.#add(METRICS.schemaChanges, 1, { ...labels, kind }),
+      schemaChange: (kind, outcome) => this.#add(METRICS.schemaChanges, 1, { ...labels, kind, outcome }),
       lag: (ms) => touch((leg) => (leg.lagMs = ms)),
       copied: (rows, bytes) => {
         this.#add(METRICS.snapshotRows, rows, labels);

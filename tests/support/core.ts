@@ -28,6 +28,7 @@ export interface CoreOptions {
   readonly batchSize?: number;
   readonly updates?: 'delta' | 'row';
   readonly renameOut?: 'drop' | 'keep' | 'needs_attention';
+  readonly unsupported?: 'ignore' | 'needs_attention';
 }
 
 /** A stream without Temporal: source, destination and legs in this process, for tests of the core against real servers. */
@@ -148,6 +149,7 @@ export class CoreStream implements AsyncDisposable {
       batchSize: this.#options.batchSize ?? 1000,
       updates: this.#config.source.options.updates,
       renameOut: this.#options.renameOut ?? 'needs_attention',
+      unsupported: this.#options.unsupported ?? 'ignore',
       sliceMs: options.sliceMs ?? 60_000,
       stallMs: 60_000,
       log,

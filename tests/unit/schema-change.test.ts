@@ -1,15 +1,10 @@
 import type { SchemaChange } from '../../src/replication/change';
 import type { Barrier, Ledger } from '../../src/replication/destination';
-import { decideSchemaChange, type DecisionContext } from '../../src/replication/schema-change';
+import { decideSchemaChange, outcomeOf, type DecisionContext } from '../../src/replication/schema-change';
 import { at, order } from '../support/changes';
 
-const rename: SchemaChange = {
-  op: 'rename',
-  namespace: 'shop.a',
-  to: 'shop.b',
-  kind: 'rename',
-  sourceTimeMs: 0,
-};
+const base = { namespace: 'shop.a', sourceTimeMs: 0 };
+const rename: SchemaChange = { ...base, op: 'rename', to: 'shop.b', kind: 'rename' };
 
 const context = (options: {
   readonly inStepAfter?: number | null;
@@ -17,15 +12,18 @@ const context = (options: {
   readonly done?: boolean;
   readonly updates?: 'delta' | 'row';
   readonly renameOut?: DecisionContext['renameOut'];
+  readonly unsupported?: DecisionContext['unsupported'];
+  readonly missing?: string;
 }): DecisionContext => {
   const range = { namespace: 'shop.b', done: options.done ?? true };
   const ledger = { barrier: options.barrier ?? null, ranges: [range] } as unknown as Ledger;
   return {
     source: { order },
-    claim: { ledger },
+    claim: { ledger, inexpressible: () => options.missing ?? null },
     inStepAfter: options.inStepAfter == null ? null : at(options.inStepAfter),
     updates: options.updates ?? 'delta',
     renameOut: options.renameOut ?? 'needs_attention',
+    unsupported: options.unsupported ?? 'ignore',
   };
 };
 
@@ -82,7 +80,40 @@ describe('decideSchemaChange', () => {
     const leave: SchemaChange = { ...rename, op: 'leave' };
     const told = (renameOut: DecisionContext['renameOut']) => decideSchemaChange(leave, at(9), context({ renameOut }));
     expect(told('drop')).toMatchObject({ action: 'alter', change: { op: 'drop', namespace: 'shop.a' } });
-    expect(told('keep')).toEqual({ action: 'count' });
+    expect(told('keep')).toEqual({ action: 'alter', change: leave });
     expect(() => told('needs_attention')).toThrow(expect.objectContaining({ code: 'renamed_out' }) as Error);
+  });
+
+  it('leaves out what the destination cannot express, or asks a person', () => {
+    const shard: SchemaChange = { ...base, op: 'other', kind: 'shardCollection' };
+    const capped: SchemaChange = { ...base, op: 'create', kind: 'create' };
+    const missing = 'its shard key';
+    expect(decideSchemaChange(shard, at(9), context({ missing }))).toEqual({ action: 'count', ignored: missing });
+    expect(decideSchemaChange(capped, at(9), context({ missing }))).toEqual({
+      action: 'alter',
+      change: capped,
+      ignored: missing,
+    });
+    for (const change of [shard, capped])
+      expect(() => decideSchemaChange(change, at(9), context({ missing, unsupported: 'needs_attention' }))).toThrow(
+        expect.objectContaining({ code: 'schema_change_unsupported', kind: 'needs_attention' }) as Error,
+      );
+  });
+
+  it('asks nobody about a change that was done before', () => {
+    const barrier = { position: at(9), state: 'done' } as const;
+    const change: SchemaChange = { ...base, op: 'create', kind: 'create' };
+    expect(
+      decideSchemaChange(change, at(9), context({ barrier, missing: 'its cap', unsupported: 'needs_attention' })),
+    ).toEqual({ action: 'count' });
+  });
+
+  it('counts each decision by its outcome', () => {
+    const change: SchemaChange = { ...base, op: 'modify', kind: 'modify' };
+    expect(outcomeOf({ action: 'alter', change })).toBe('applied');
+    expect(outcomeOf({ action: 'alter', change, ignored: 'a part' })).toBe('ignored');
+    expect(outcomeOf({ action: 'count', ignored: 'all' })).toBe('ignored');
+    expect(outcomeOf({ action: 'count' })).toBe('repeated');
+    expect(outcomeOf({ action: 'copy', namespaces: ['shop.b'] })).toBe('copied');
   });
 });

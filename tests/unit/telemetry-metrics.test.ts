@@ -32,7 +32,7 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     meter.applied(100, 9_000, 20);
     meter.skipped(3);
     meter.deltaMissed(1);
-    meter.schemaChange('drop');
+    meter.schemaChange('drop', 'applied');
     meter.copied(50, 5_000, 10);
     meter.copyProgress(copy);
     meter.lag(40);
@@ -44,7 +44,7 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     expect(page).toContain(`tributary_changes_applied_total{${LABELS}} 100\n`);
     expect(page).toContain(`tributary_changes_skipped_total{${LABELS}} 3\n`);
     expect(page).toContain(`tributary_changes_failed_total{${LABELS},code="key_too_large"} 1\n`);
-    expect(page).toContain(`tributary_schema_changes_total{${LABELS},kind="drop"} 1\n`);
+    expect(page).toContain(`tributary_schema_changes_total{${LABELS},kind="drop",outcome="applied"} 1\n`);
     expect(page).toContain(`tributary_batch_duration_seconds_bucket{${LABELS},le="0.025"} 1\n`);
     expect(page).toContain(`tributary_batch_changes_sum{${LABELS}} 100\n`);
     expect(page).toContain(`tributary_lag_seconds{${LABELS}} 0.04\n`);

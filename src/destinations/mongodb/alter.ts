@@ -4,11 +4,16 @@ import type { SchemaChange } from '../../replication/change';
 import type { Log } from '../../replication/connector';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Position } from '../../replication/position';
+import type { Builds } from './builds';
 import { MISMATCH, runDdl, type Identities } from './ddl';
 import type { Fence } from './fence';
 import type { Namespaces } from './namespaces';
 import { samePosition, storePosition, type NamespaceDocument, type StoredBarrier } from './records';
+import type { Reshaping } from './reshape';
 import { present } from './targets';
+
+/** What a record says of a target that is no more. */
+const GONE = { identity: null, partial: false, held: [], pending: [] } as const;
 
 /** Applies schema changes: the intent first, then the change, then the identities. Any of it may be run again after a crash. */
 export class Alterations {
@@ -17,6 +22,8 @@ export class Alterations {
     private readonly fence: Fence,
     private readonly namespaces: Namespaces,
     private readonly identities: Identities,
+    private readonly reshaping: Reshaping,
+    private readonly builds: Builds,
     private readonly log: Log,
   ) {}
 
@@ -26,7 +33,7 @@ export class Alterations {
     if (barrier?.state === 'done' && samePosition(barrier.position, at)) return;
     const intent: StoredBarrier = { position: at, state: 'intent', touches: this.#touches(change) };
     await this.fence.update({ $set: { barrier: intent } }, signal);
-    await this.#run(change, signal);
+    await this.builds.exclusively(() => this.#run(change, signal));
     await this.fence.update({ $set: { barrier: { ...intent, state: 'done' } } }, signal);
   }
 
@@ -44,8 +51,12 @@ export class Alterations {
       case 'create':
       case 'drop':
         return [namespace];
-      case 'enter':
       case 'leave':
+        return [namespace];
+      case 'create_indexes':
+      case 'drop_indexes':
+      case 'modify':
+      case 'enter':
       case 'other':
         return [];
     }
@@ -68,9 +79,16 @@ export class Alterations {
       case 'rename':
         if (change.to !== undefined) await this.#rename(change.namespace, change.to, signal);
         return;
-      // A copy, or a policy, which the stream decides; it comes back as one of the others.
-      case 'enter':
       case 'leave':
+        await this.#keep(change.namespace, signal);
+        return;
+      case 'create_indexes':
+      case 'drop_indexes':
+      case 'modify':
+        await this.reshaping.run(change, signal);
+        return;
+      // A copy, which the stream decides; it comes back as one of the others.
+      case 'enter':
       case 'other':
     }
   }
@@ -100,7 +118,7 @@ export class Alterations {
     }
     const gone = sources.flatMap((source) => {
       const known = this.namespaces.get(source);
-      return known === undefined ? [] : [{ ...known, identity: null, partial: false, held: [] }];
+      return known === undefined ? [] : [{ ...known, ...GONE }];
     });
     await this.namespaces.save(gone, signal);
   }
@@ -128,11 +146,18 @@ export class Alterations {
     if (now === undefined) return;
     await this.namespaces.save(
       [
-        { ...known, identity: null, partial: false, held: [] },
+        { ...known, ...GONE },
         { ...known, ...this.namespaces.named(to), identity: now.identity },
       ],
       signal,
     );
+  }
+
+  /** What is left behind is no longer the stream's own; it is remembered, so that nothing else is written into it. */
+  async #keep(source: Namespace, signal: AbortSignal): Promise<void> {
+    const known = this.namespaces.get(source);
+    if (known?.identity == null) return;
+    await this.namespaces.save([{ ...known, ...GONE, kept: known.identity }], signal);
   }
 
   async #present(target: Namespace, signal: AbortSignal) {
@@ -143,7 +168,7 @@ export class Alterations {
   async #asRecorded(
     known: NamespaceDocument,
     signal: AbortSignal,
-    run: (guard: { readonly collectionUUID?: UUID }) => Promise<void>,
+    run: (guard: { readonly collectionUUID?: UUID }) => Promise<unknown>,
   ): Promise<void> {
     try {
       await run(await this.identities.guard(known.identity, signal));

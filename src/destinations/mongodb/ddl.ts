@@ -11,10 +11,13 @@ export async function runDdl(
   database: string,
   command: Document,
   signal: AbortSignal,
-): Promise<void> {
-  const reply = await client.db(database).command({ ...command, writeConcern: { w: 'majority', j: true } }, { signal });
+): Promise<Document> {
+  const reply: Document = await client
+    .db(database)
+    .command({ ...command, writeConcern: { w: 'majority', j: true } }, { signal });
   const concern = reply['writeConcernError'] as { readonly code?: unknown } | undefined;
   if (concern !== undefined) throw classifyWriteConcern({ code: Number(concern.code ?? 0) }, { role: 'destination' });
+  return reply;
 }
 
 /** Where the server can, only the very collection that is meant is dropped or renamed: a successor may have made another since. */

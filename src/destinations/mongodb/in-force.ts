@@ -1,9 +1,7 @@
-import type { Document, MongoClient } from 'mongodb';
-import { codeOf } from '../../mongodb/errors';
+import type { MongoClient } from 'mongodb';
 import type { Finding } from '../../replication/finding';
-import { splitNamespace, type Namespace } from '../../replication/namespace';
-import { abortable } from './abortable';
-import { expires, isUnique } from './indexes';
+import type { Namespace } from '../../replication/namespace';
+import { expires, indexesOf, isUnique } from './index-specs';
 import { present, type Present } from './targets';
 
 /** Questions about targets that are under way at a time. */
@@ -29,17 +27,11 @@ export async function inForce(
 }
 
 async function ofTarget(client: MongoClient, source: Namespace, now: Present, signal: AbortSignal): Promise<Finding[]> {
-  const { database, collection } = splitNamespace(now.name);
-  const listed = client.db(database).collection(collection).listIndexes({ promoteValues: false });
-  const indexes: Document[] = await abortable(listed.toArray(), signal).catch((error: unknown) => {
-    if (codeOf(error) === 26) return [];
-    throw error;
-  });
+  const indexes = await indexesOf(client, now.name, signal);
   return [
     ...(expires(now.options) ? [expiring(source, `the target ${now.name} is a clustered collection that`)] : []),
-    ...indexes.flatMap((index) => {
-      const what = `index ${String(index['name'])} of the target ${now.name}`;
-      if (index['name'] === '_id_') return [];
+    ...[...indexes.values()].flatMap((index) => {
+      const what = `index ${index.name} of the target ${now.name}`;
       if (expires(index)) return [expiring(source, what)];
       return isUnique(index) ? [unique(source, what)] : [];
     }),

@@ -1,41 +1,30 @@
-import { BSON, Binary, type Document, type MongoClient } from 'mongodb';
+import { Binary, type Document, type MongoClient } from 'mongodb';
 import { classify } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
-import { isReplicationError } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import type { SourceNamespace } from '../../replication/source';
+import { isPassing } from './builds';
 import { runDdl } from './ddl';
 import type { Fence } from './fence';
+import { expires, indexesOf, isHidden, isUnique, servesAs, specification, type Index } from './index-specs';
 import type { Namespaces } from './namespaces';
 
-const faithful = { promoteValues: false, bsonRegExp: true } as const;
-
-/** An index as the destination is asked to build it. */
-function specification(raw: Uint8Array): Document & { name: string } {
-  // The version and the namespace are the source's own.
-  const { v: _v, ns: _ns, ...rest } = BSON.deserialize(raw, faithful);
-  return rest as Document & { name: string };
-}
-
 /**
- * Unique indexes would refuse values that move between rows in different lanes, and expiry would delete rows that the
- * source has since extended: both wait for the end.
+ * Unique indexes would refuse values that move between rows in different lanes, unless they are wanted in force;
+ * expiry would delete rows that the source has since extended: both wait for the end.
  */
-const isHeld = (index: Document): boolean => isUnique(index) || expires(index);
-
-export const isUnique = (index: Document): boolean => truthy(index['unique']) || truthy(index['prepareUnique']);
-
-/** Of an index, or of the options of a clustered collection. */
-export const expires = ({ expireAfterSeconds }: Document): boolean => expireAfterSeconds !== undefined;
-
-const truthy = (value: unknown): boolean => value === true || (value instanceof BSON.Int32 && value.value !== 0);
+export const heldBack =
+  ({ uniqueInForce }: { readonly uniqueInForce: boolean }) =>
+  (index: Document): boolean =>
+    expires(index) || (!uniqueInForce && isUnique(index));
 
 export class Indexes {
   constructor(
     private readonly client: MongoClient,
     private readonly fence: Fence,
     private readonly namespaces: Namespaces,
+    private readonly isHeld: (index: Document) => boolean,
     private readonly log: Log,
   ) {}
 
@@ -44,7 +33,7 @@ export class Indexes {
     report: (done: number, total: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const work: { readonly source: Namespace; readonly index: Document & { name: string } }[] = [];
+    const work: { readonly source: Namespace; readonly index: Index }[] = [];
     const records = sources.flatMap(({ name, indexes }) => {
       const record = this.namespaces.get(name);
       if (record?.identity == null) return [];
@@ -52,10 +41,10 @@ export class Indexes {
       for (const raw of indexes) {
         const index = specification(raw);
         if (index.name === '_id_') continue;
-        if (isHeld(index)) held.push(new Binary(raw));
+        if (this.isHeld(index)) held.push(new Binary(raw));
         else work.push({ source: name, index });
       }
-      return [{ ...record, held }];
+      return [{ ...record, held, pending: [] }];
     });
     await this.namespaces.save(records, signal);
     report(0, work.length);
@@ -64,39 +53,101 @@ export class Indexes {
       await this.#create(source, index, signal).catch((error: unknown) => {
         const failure = classify(error, { role: 'destination', namespace: source });
         // A server that is away is worth waiting for; an index that it refuses must not hold up the rows.
-        if (failure.kind === 'retry' || failure.kind === 'fenced' || failure.code === 'unauthorized') throw failure;
+        if (isPassing(failure) || failure.code === 'unauthorized') throw failure;
         this.log('warn', 'index_refused', { namespace: source, index: index.name, code: failure.code });
       });
       report(done + 1, work.length);
     }
   }
 
-  async #create(source: Namespace, index: Document, signal: AbortSignal): Promise<void> {
+  async #create(source: Namespace, index: Index, signal: AbortSignal): Promise<void> {
     const { database, collection } = splitNamespace(this.namespaces.nameOf(source));
     await runDdl(this.client, database, { createIndexes: collection, indexes: [index] }, signal);
   }
 
-  /** Builds everything that is missing, the held ones included: what an earlier attempt has built is left as it is. */
-  async finalize(sources: readonly SourceNamespace[], signal: AbortSignal): Promise<Finding[]> {
+  /**
+   * A stream that was finalized goes on: what expires rows at the destination is held back again, because the source
+   * may have extended them since. Indexes that somebody made by hand stay.
+   */
+  async holdExpiring(signal: AbortSignal): Promise<void> {
+    for (const record of this.namespaces.all()) {
+      const { source, target, identity, held, expiring = [] } = record;
+      if (identity === null || expiring.length === 0) continue;
+      const there = await indexesOf(this.client, target, signal);
+      await this.fence.check(signal);
+      const { database, collection } = splitNamespace(target);
+      for (const { name } of expiring.map(({ buffer }) => specification(buffer))) {
+        const now = there.get(name);
+        if (now === undefined || !expires(now)) continue;
+        await runDdl(this.client, database, { dropIndexes: collection, index: name }, signal);
+        this.log('info', 'expiry_held', { namespace: source, index: name });
+      }
+      await this.namespaces.save([{ ...record, held: [...held, ...expiring], expiring: [] }], signal);
+    }
+  }
+
+  /** Puts everything in force that the source has, the held ones included: what an earlier attempt has built is left as it is. */
+  async finalize(
+    sources: readonly SourceNamespace[],
+    displaced: readonly Namespace[],
+    signal: AbortSignal,
+  ): Promise<Finding[]> {
     const findings: Finding[] = [];
     for (const { name, indexes } of sources) {
-      if (this.namespaces.get(name)?.identity == null) continue;
+      const record = this.namespaces.get(name);
+      if (record?.identity == null) continue;
+      // Taken away, or replaced, since the last row was written: its rows are not those of the source.
+      if (displaced.includes(name)) {
+        findings.push(displacedTarget(name, record.target));
+        continue;
+      }
+      const there = await indexesOf(this.client, record.target, signal);
+      const held: Binary[] = [];
+      const expiring: Binary[] = [];
       for (const raw of indexes) {
         const index = specification(raw);
         if (index.name === '_id_') continue;
         await this.fence.check(signal);
         try {
-          await this.#create(name, index, signal);
+          await this.#putInForce(name, index, there.get(index.name), signal);
+          if (expires(index)) expiring.push(new Binary(raw));
         } catch (error) {
           const failure = classify(error, { role: 'destination', namespace: name });
-          if (isReplicationError(failure) && (failure.kind === 'retry' || failure.kind === 'fenced')) throw failure;
+          if (isPassing(failure)) throw failure;
           findings.push(notBuilt(name, index.name, failure.code, failure.message));
+          held.push(new Binary(raw));
         }
       }
+      await this.namespaces.save([{ ...record, held, expiring, pending: [] }], signal);
     }
     return findings;
   }
+
+  async #putInForce(source: Namespace, index: Index, now: Index | undefined, signal: AbortSignal): Promise<void> {
+    const { database, collection } = splitNamespace(this.namespaces.nameOf(source));
+    if (now !== undefined && servesAs(now, index)) {
+      const expiry = Number(index['expireAfterSeconds']);
+      const changes = {
+        ...(expires(index) && Number(now['expireAfterSeconds']) !== expiry && { expireAfterSeconds: expiry }),
+        ...(isHidden(now) !== isHidden(index) && { hidden: isHidden(index) }),
+      };
+      if (Object.keys(changes).length === 0) return;
+      await runDdl(this.client, database, { collMod: collection, index: { name: index.name, ...changes } }, signal);
+      return;
+    }
+    // A plain index that has since become unique at the source stands in its own way.
+    if (now !== undefined) await runDdl(this.client, database, { dropIndexes: collection, index: index.name }, signal);
+    await this.#create(source, index, signal);
+  }
 }
+
+const displacedTarget = (namespace: Namespace, target: Namespace): Finding => ({
+  severity: 'error',
+  code: 'displaced',
+  message: `the target ${target} is not the collection that the stream wrote, so nothing was put in force there`,
+  remedy: 'The stream has ended: `apply` starts it again, which copies the namespace anew; then `streams finalize ID`.',
+  namespace,
+});
 
 const notBuilt = (namespace: Namespace, index: string, code: string, message: string): Finding => ({
   severity: 'error',

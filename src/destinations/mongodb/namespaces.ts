@@ -1,5 +1,6 @@
 import { BSON, Binary, type MongoClient } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
+import type { Parked } from '../../replication/destination';
 import { ReplicationError } from '../../replication/errors';
 import type { Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
@@ -47,6 +48,8 @@ export class Namespaces {
       const now = there.get(record.target);
       this.#keep(record, now);
       if (record.identity === null || touched.has(record.source)) continue;
+      // What stands there is looked at when they come back.
+      if (record.left === true || (record.parked ?? null) !== null) continue;
       if (now?.identity !== record.identity) displaced.push(record.source);
     }
     return displaced;
@@ -62,6 +65,40 @@ export class Namespaces {
         validated: now.options['validator'] !== undefined,
         wholeOrder: record.wholeOrder,
       });
+  }
+
+  parked(): Parked[] {
+    return this.all().flatMap(({ source, parked }) => (parked ? [{ namespace: source, ...parked }] : []));
+  }
+
+  /** A reason that stands already stays. */
+  async park(parked: readonly Parked[], signal: AbortSignal): Promise<void> {
+    const records = parked.flatMap(({ namespace, code, message, remedy, at }) =>
+      this.#records.get(namespace)?.parked ? [] : [this.#record(namespace, { parked: { code, message, remedy, at } })],
+    );
+    await this.save(records, signal);
+  }
+
+  async mark(
+    sources: readonly Namespace[],
+    fields: Pick<Partial<NamespaceDocument>, 'parked' | 'left'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const records = sources.flatMap((source) => {
+      const record = this.#records.get(source);
+      return record === undefined ? [] : [{ ...record, ...fields }];
+    });
+    await this.save(records, signal);
+  }
+
+  /** Drops the target of a namespace that is no more, if it still is the stream's own. */
+  async remove(source: Namespace, signal: AbortSignal): Promise<void> {
+    const record = this.#records.get(source);
+    if (record?.identity == null) return;
+    await this.fence.check(signal);
+    const now = (await present(this.client, [record.target], signal)).get(record.target);
+    if (now?.identity === record.identity) await this.#drop(source, now, signal);
+    await this.save([{ ...record, identity: null, partial: false, held: [], left: false, parked: null }], signal);
   }
 
   get(source: Namespace): NamespaceDocument | undefined {
@@ -95,6 +132,7 @@ export class Namespaces {
     for (const namespace of wanted) {
       const target = this.rename(namespace.name);
       const now = there.get(target);
+      this.#refuseKept(namespace.name, now);
       if (now === undefined) missing.push(namespace);
       else if (now.type !== 'collection') throw notACollection(target, now.type);
       else if (now.options['capped'] === true) throw cappedTarget(namespace.name, target);
@@ -152,9 +190,16 @@ export class Namespaces {
       partial: false,
       options: null,
       held: [],
+      pending: [],
       ...this.#records.get(source),
       ...fields,
     };
+  }
+
+  /** What was left behind under this name holds rows of a collection that the stream no longer follows. */
+  #refuseKept(source: Namespace, now: Present | undefined): void {
+    const kept = this.#records.get(source)?.kept;
+    if (kept !== undefined && kept === now?.identity) throw keptInTheWay(source, now.name);
   }
 
   #refuseConflicts(sources: readonly Namespace[]): void {
@@ -206,6 +251,7 @@ export class Namespaces {
     this.#refuseConflicts([source]);
     await this.fence.check(signal);
     const target = this.rename(source);
+    this.#refuseKept(source, (await present(this.client, [target], signal)).get(target));
     const stored = this.#records.get(source)?.options;
     const wanted = options ?? (stored ? Buffer.from(stored.buffer) : undefined);
     await createCollection(this.client, target, this.#options(wanted), signal);
@@ -254,6 +300,7 @@ export class Namespaces {
     const target = this.rename(source);
     const now = (await present(this.client, [target], signal)).get(target);
     if (now !== undefined && now.type !== 'collection') throw notACollection(target, now.type);
+    this.#refuseKept(source, now);
     await this.fence.check(signal);
     const recorded = this.#records.get(source)?.options;
     // Nothing to empty, and nothing is known of how to make it: that is for `prepare`.
@@ -285,6 +332,14 @@ const targetConflict = (a: Namespace, b: Namespace, target: Namespace): Replicat
     message: `${a} and ${b} would both be written to ${target}`,
     remedy: 'Give each its own name with `namespaces` in the destination, or exclude one of them.',
     namespace: a,
+  });
+
+const keptInTheWay = (source: Namespace, target: Namespace): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'kept_in_the_way',
+    message: `${source} was created again at the source, and ${target} still holds what was kept of the collection that was renamed (rename_out: keep)`,
+    remedy: `Rename or drop ${target} at the destination; then resume.`,
+    namespace: source,
   });
 
 const otherCollation = (source: Namespace): ReplicationError =>

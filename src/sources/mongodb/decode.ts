@@ -7,7 +7,7 @@ import type { Change, SchemaChange } from '../../replication/change';
 import { ReplicationError } from '../../replication/errors';
 import { namespace, type Namespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
-import { Deleted, Delta, FullRow, Place } from './change';
+import { Deleted, Delta, FullRow, Place, uuidOf } from './change';
 import { isAmbiguous } from './paths';
 import type { PositionScope } from './position';
 
@@ -34,19 +34,30 @@ const FIELDS = names(
   'collectionUUID',
 );
 
-/** Schema events that change no namespace as such. Anything else that is unknown needs a person. */
-const OTHER_KINDS = new Set([
-  'createIndexes',
-  'dropIndexes',
-  'modify',
-  'shardCollection',
-  'reshardCollection',
-  'refineCollectionShardKey',
-]);
+/** Indexes and options of a namespace, in the words of the core. */
+const SHAPES: ReadonlyMap<string, 'create_indexes' | 'drop_indexes' | 'modify'> = new Map([
+  ['createIndexes', 'create_indexes'],
+  ['dropIndexes', 'drop_indexes'],
+  ['modify', 'modify'],
+] as const);
+
+/** Where the source keeps the rows: no business of a destination. */
+const OTHER_KINDS = new Set(['shardCollection', 'reshardCollection', 'refineCollectionShardKey']);
+
+/** Marks of the server that stand for no change of rows or shapes. Anything else that is unknown needs a person. */
+const MARKS = new Set(['endOfTransaction', 'startIndexBuild', 'abortIndexBuild']);
 
 interface Named {
   readonly name: Namespace;
   readonly followed: boolean;
+}
+
+interface About {
+  readonly kind: string;
+  readonly named: Named;
+  readonly to: Named | undefined;
+  readonly place: Place;
+  readonly identity: string;
 }
 
 export class Decoder {
@@ -61,7 +72,7 @@ export class Decoder {
   }
 
   /** `overlaps` tells whether updates at a place may already be in rows that the snapshot has read. */
-  decode(buf: Buffer, offset: number, overlaps: (place: Place) => boolean): DecodedEvent {
+  decode(buf: Buffer, offset: number, overlaps: (place: Place, namespace: Namespace) => boolean): DecodedEvent {
     const fields = find(buf, offset, FIELDS);
     const [token, operation, time, wall, ns, key, row, update, to, description, nsType, split, uuid] = fields;
     if (split) return { type: 'fragment', last: isLastFragment(slice(buf, split)) };
@@ -80,7 +91,7 @@ export class Decoder {
       case 'update': {
         if (!named.followed) return { type: 'ignored', place };
         const delta = part(buf, update);
-        const needsLookup = overlaps(place) || isAmbiguous(delta);
+        const needsLookup = overlaps(place, named.name) || isAmbiguous(delta);
         return {
           type: 'change',
           place,
@@ -95,20 +106,27 @@ export class Decoder {
         if (!named.followed) return { type: 'ignored', place };
         return { type: 'change', place, change: new Deleted(named.name, place, keyOf(part(buf, key))) };
       default: {
-        const about = { kind, named, to: to && this.#named(buf, to), place };
-        const isCollection = nsType === undefined || text(buf, nsType) === 'collection';
-        const change = this.#schema(about, description && slice(buf, description), isCollection);
+        const identity = uuid?.type === BsonType.binary ? uuidOf(slice(buf, uuid)) : '';
+        const about = { kind, named, to: to && this.#named(buf, to), place, identity };
+        const described = description && slice(buf, description);
+        const isCollection = (nsType === undefined || text(buf, nsType) === 'collection') && !isComputed(described);
+        const change = this.#schema(about, described, isCollection);
         return change === null ? { type: 'ignored', place } : { type: 'schema', place, change };
       }
     }
   }
 
   #schema(
-    { kind, named, to, place }: { kind: string; named: Named; to: Named | undefined; place: Place },
+    { kind, named, to, place, identity }: About,
     description: Buffer | undefined,
     isCollection: boolean,
   ): SchemaChange | null {
-    const base = { namespace: named.name, kind, sourceTimeMs: place.sourceTimeMs };
+    const base = { namespace: named.name, kind, sourceTimeMs: place.sourceTimeMs, identity };
+    const shape = SHAPES.get(kind);
+    if (shape !== undefined) {
+      if (!named.followed) return null;
+      return { ...base, op: isCollection ? shape : 'other', ...(description && { description }) };
+    }
     switch (kind) {
       case 'create':
         if (!named.followed) return null;
@@ -127,6 +145,7 @@ export class Decoder {
       }
       default:
         if (OTHER_KINDS.has(kind)) return named.followed ? { ...base, op: 'other' } : null;
+        if (MARKS.has(kind)) return null;
         throw new ReplicationError('needs_attention', {
           code: 'unknown_event',
           message: `the source reports an event of the unknown kind "${kind}"`,
@@ -161,6 +180,11 @@ export function placeOf(
   const wallMs = wall?.type === BsonType.date ? Number(buf.readBigInt64LE(wall.start)) : clusterTime.t * 1000;
   return new Place(scope, slice(buf, token), clusterTime, wallMs);
 }
+
+/** Views and time series; before 8.1 only their description tells. */
+const isComputed = (description: Buffer | undefined): boolean =>
+  description !== undefined &&
+  (findOne(description, 0, 'viewOn') !== undefined || findOne(description, 0, 'timeseries') !== undefined);
 
 function part(buf: Buffer, element: Element | undefined): Buffer {
   if (element?.type !== BsonType.document) throw unreadable('documentKey, fullDocument or updateDescription');

@@ -2,8 +2,9 @@ import { ReadPreference, type MongoClient } from 'mongodb';
 import type { Credentials } from '../../auth/credentials';
 import { durationMs } from '../../config/duration';
 import type { MongodbSourceConfig } from '../../config/schema';
+import { keyOfRow } from '../../bson/key';
 import { openClient } from '../../mongodb/client';
-import type { Change, EncodedRow, Key } from '../../replication/change';
+import type { Change, EncodedRow, Key, SchemaChange } from '../../replication/change';
 import type { ConnectorContext } from '../../replication/connector';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
@@ -26,8 +27,8 @@ import { GapGuard } from './gap';
 import { here } from './here';
 import { inspect } from './inspect';
 import { lookup } from './lookup';
-import { listNamespaces } from './namespaces';
-import { describe, KIND, order, type PositionScope } from './position';
+import { listNamespaces, shapeOf } from './namespaces';
+import { describe, KIND, order, parseTime, tokenOf, type PositionScope } from './position';
 import { cutRanges } from './ranges';
 import { fetchKeys, readRows, type Members, type RowsOptions } from './rows';
 import { follow } from './stream';
@@ -103,6 +104,18 @@ class MongodbSource implements Source {
     return listNamespaces(this.#client, this.#selection, signal);
   }
 
+  shape(change: SchemaChange, signal: AbortSignal): Promise<SourceNamespace | null> {
+    return shapeOf(this.#client, change, signal);
+  }
+
+  namespace(name: Namespace, signal: AbortSignal): Promise<SourceNamespace | null> {
+    return shapeOf(this.#client, { namespace: name }, signal);
+  }
+
+  selects(name: Namespace): boolean {
+    return this.#selection.matches(name);
+  }
+
   here(signal: AbortSignal): Promise<Position> {
     return here(this.#streams, this.#deployment, this.#scope, signal);
   }
@@ -113,6 +126,14 @@ class MongodbSource implements Source {
 
   describe(position: Position): string {
     return describe(position);
+  }
+
+  timeOf(position: Position): number {
+    return parseTime(tokenOf(position).time).t * 1000;
+  }
+
+  keyOf(row: EncodedRow): Key {
+    return keyOfRow(row);
   }
 
   ranges(namespace: SourceNamespace, count: number, signal: AbortSignal): Promise<readonly Range[]> {
@@ -146,6 +167,10 @@ class MongodbSource implements Source {
 
   lookup(changes: readonly Change[], signal: AbortSignal): Promise<readonly Change[]> {
     return lookup(this.#members, changes, signal);
+  }
+
+  check(position: Position, signal: AbortSignal): Promise<void> {
+    return new GapGuard(this.#deployment).check(position, signal);
   }
 
   window(signal: AbortSignal): Promise<HistoryWindow> {

@@ -3,7 +3,8 @@ import { document } from '../../bson/build';
 import { BsonType } from '../../bson/types';
 import { elements, findOne, find, names, slice, text } from '../../bson/walk';
 import { getMore, runCursor } from '../../mongodb/raw';
-import { namespace } from '../../replication/namespace';
+import type { SchemaChange } from '../../replication/change';
+import { namespace, splitNamespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
 import type { SourceNamespace } from '../../replication/source';
 import { ask } from './deployment';
@@ -41,6 +42,29 @@ export async function listNamespaces(
       }
     }
     return await mapInParallel(listed, (entry) => describeNamespace(client, entry, signal));
+  } finally {
+    await session.endSession();
+  }
+}
+
+/** The collection that a schema change speaks of, as it is now, also under another name in its database. */
+export async function shapeOf(
+  client: MongoClient,
+  { namespace: name, identity = '' }: Pick<SchemaChange, 'namespace' | 'identity'>,
+  signal: AbortSignal,
+): Promise<SourceNamespace | null> {
+  const { database, collection } = splitNamespace(name);
+  const db = client.db(database);
+  const session = client.startSession({ causalConsistency: false });
+  const list = async (filter: Document): Promise<Listed[]> => {
+    const rows = await readAll(db, session, { listCollections: 1, filter, cursor: { batchSize: PAGE } }, signal);
+    return rows.map((row) => listedOf(db, row));
+  };
+  const isMeant = (listed: Listed): boolean => identity === '' || listed.identity === identity;
+  try {
+    let found = (await list({ name: collection })).find(isMeant);
+    if (found === undefined && identity !== '') found = (await list({})).find(isMeant);
+    return found === undefined ? null : await describeNamespace(client, found, signal);
   } finally {
     await session.endSession();
   }

@@ -1,0 +1,166 @@
+import { BSON, Binary, type Document, type MongoClient } from 'mongodb';
+import { classify } from '../../mongodb/errors';
+import type { SchemaChange } from '../../replication/change';
+import type { Log } from '../../replication/connector';
+import { splitNamespace, type Namespace } from '../../replication/namespace';
+import { isPassing } from './builds';
+import { runDdl } from './ddl';
+import type { Fence } from './fence';
+import { indexesOf, isHidden, servesAs, specification, type Index } from './index-specs';
+import type { Namespaces } from './namespaces';
+import type { NamespaceDocument } from './records';
+import { present, targetOptions } from './targets';
+
+export interface ReshapeOptions {
+  readonly withOptions: boolean;
+  readonly withIndexes: boolean;
+  /** Whether an index waits for `finalize`. */
+  readonly isHeld: (index: Document) => boolean;
+}
+
+/** What `collMod` may set, with what holds where a collection does not say. */
+const MODIFIABLE: Readonly<Record<string, unknown>> = {
+  validator: {},
+  validationLevel: 'strict',
+  validationAction: 'error',
+  changeStreamPreAndPostImages: { enabled: false },
+};
+
+/**
+ * Takes indexes and options of a target to what the source has now. Dropped indexes go at once, and new ones are put
+ * down as owed: they are built beside the lanes. Only what a change names is touched, as targets may have indexes of
+ * their own; a refusal is told and holds up no rows.
+ */
+export class Reshaping {
+  constructor(
+    private readonly client: MongoClient,
+    private readonly fence: Fence,
+    private readonly namespaces: Namespaces,
+    private readonly options: ReshapeOptions,
+    private readonly log: Log,
+  ) {}
+
+  async run(change: SchemaChange, signal: AbortSignal): Promise<void> {
+    const known = this.namespaces.get(change.namespace);
+    // A name that stands for something else by now: the change that made it so is still to come.
+    if (known?.identity == null || (change.shape != null && change.shape.follows === 'nothing')) return;
+    await this.fence.check(signal);
+    const indexes = this.options.withIndexes ? await this.#indexes(known, change, signal) : {};
+    const options = change.op === 'modify' ? await this.#options(known, change, signal) : {};
+    await this.namespaces.save([{ ...known, ...indexes, ...options }], signal);
+  }
+
+  async #indexes(
+    known: NamespaceDocument,
+    change: SchemaChange,
+    signal: AbortSignal,
+  ): Promise<Pick<NamespaceDocument, 'held' | 'pending'>> {
+    const wanted = wantedIndexes(change);
+    const there = await indexesOf(this.client, known.target, signal);
+    const untouched = (raw: Binary): boolean => !wanted.has(specification(raw.buffer).name);
+    const held = known.held.filter(untouched);
+    const pending = (known.pending ?? []).filter(({ index }) => untouched(index));
+    for (const [name, raw] of wanted) {
+      const now = there.get(name);
+      const index = raw === null ? null : specification(raw);
+      if (raw === null || index === null) {
+        if (now !== undefined) await this.#drop(known, name, signal);
+      } else if (this.options.isHeld(index)) {
+        held.push(new Binary(raw));
+      } else if (now === undefined || !servesAs(now, index)) {
+        if (now !== undefined) await this.#drop(known, name, signal);
+        pending.push({ index: new Binary(raw), tries: 0 });
+      } else if (isHidden(now) !== isHidden(index)) {
+        await this.#modify(known, { index: { name, hidden: isHidden(index) } }, signal);
+      }
+    }
+    return { held, pending };
+  }
+
+  async #options(
+    known: NamespaceDocument,
+    { shape }: SchemaChange,
+    signal: AbortSignal,
+  ): Promise<Pick<NamespaceDocument, 'options'>> {
+    if (!this.options.withOptions || shape == null) return { options: known.options };
+    const wanted = targetOptions(shape.options);
+    const now = (await present(this.client, [known.target], signal)).get(known.target);
+    const of = (options: Document, name: string): unknown => options[name] ?? MODIFIABLE[name];
+    const differing = Object.keys(MODIFIABLE).filter(
+      (name) => now !== undefined && !isSame(of(wanted, name), of(now.options, name)),
+    );
+    const changes = Object.fromEntries(differing.map((name) => [name, of(wanted, name)]));
+    if (differing.length > 0) await this.#modify(known, changes, signal);
+    return { options: new Binary(BSON.serialize(wanted)) };
+  }
+
+  async #modify(known: NamespaceDocument, changes: Document, signal: AbortSignal): Promise<void> {
+    const { collection } = splitNamespace(known.target);
+    await this.#attempt(known, { collMod: collection, ...changes }, signal);
+  }
+
+  async #drop(known: NamespaceDocument, index: string, signal: AbortSignal): Promise<void> {
+    const { collection } = splitNamespace(known.target);
+    await this.#attempt(known, { dropIndexes: collection, index }, signal);
+  }
+
+  async #attempt({ source, target }: NamespaceDocument, command: Document, signal: AbortSignal): Promise<void> {
+    try {
+      await runDdl(this.client, splitNamespace(target).database, command, signal);
+    } catch (error) {
+      const failure = classify(error, { role: 'destination', namespace: source });
+      if (isPassing(failure)) throw failure;
+      this.log('warn', 'schema_change_refused', {
+        namespace: source,
+        command: Object.keys(command)[0],
+        code: failure.code,
+      });
+    }
+  }
+}
+
+const isSame = (a: unknown, b: unknown): boolean =>
+  Buffer.compare(BSON.serialize({ value: a }), BSON.serialize({ value: b })) === 0;
+
+/** The indexes that a change is about, by name: as the source has them now, null where they are gone. */
+function wantedIndexes({ op, description, shape }: SchemaChange): Map<string, Uint8Array | null> {
+  const now = new Map((shape?.indexes ?? []).map((raw) => [specification(raw).name, raw as Uint8Array]));
+  // Which index a change of options is about, not every server says.
+  if (op === 'modify') return now;
+  const named = describedIndexes(description).filter(({ name }) => name !== '_id_');
+  return new Map(
+    named.map((index) => {
+      // Of what is gone by now only the event tells; what has taken its place comes with an event of its own.
+      const told = op === 'create_indexes' && shape == null ? BSON.serialize(index) : null;
+      return [index.name, now.get(index.name) ?? told];
+    }),
+  );
+}
+
+function describedIndexes(description: Buffer | undefined): Index[] {
+  if (description === undefined) return [];
+  const { indexes } = BSON.deserialize(description, { promoteValues: false, bsonRegExp: true });
+  return Array.isArray(indexes) ? (indexes as Index[]) : [];
+}
+
+/** What of a schema change MongoDB, as a destination that is written in transactions, cannot express. */
+export function inexpressible({ op, kind, namespace, description, options }: SchemaChange): string | null {
+  switch (op) {
+    case 'other':
+      return kind === 'create' || kind === 'modify'
+        ? VIEW(namespace)
+        : 'how a collection is sharded is left to the destination';
+    case 'create':
+      return names(options).has('capped') ? CAP : null;
+    case 'modify':
+      return names(description).has('cappedSize') || names(description).has('cappedMax') ? CAP : null;
+    default:
+      return null;
+  }
+}
+
+const CAP = 'targets of capped collections are plain ones';
+const VIEW = (namespace: Namespace): string => `${namespace} is a view or a time series`;
+
+const names = (raw: Buffer | undefined): ReadonlySet<string> =>
+  new Set(raw === undefined ? [] : Object.keys(BSON.deserialize(raw)));
