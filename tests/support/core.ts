@@ -17,7 +17,6 @@ import { sharedMongo, uniqueName } from './servers';
 
 const forever = new AbortController().signal;
 setMaxListeners(0, forever);
-const log = (): void => undefined;
 
 export interface CoreOptions {
   readonly sourceUri?: string;
@@ -29,6 +28,7 @@ export interface CoreOptions {
   readonly updates?: 'delta' | 'row';
   readonly renameOut?: 'drop' | 'keep' | 'needs_attention';
   readonly unsupported?: 'ignore' | 'needs_attention';
+  readonly uniqueIndexes?: 'hold' | 'in_force';
 }
 
 /** A stream without Temporal: source, destination and legs in this process, for tests of the core against real servers. */
@@ -45,6 +45,9 @@ export class CoreStream implements AsyncDisposable {
   position: Position | null = null;
   inStepAfter: Position | null = null;
   skipped = 0;
+  unsupported: 'ignore' | 'needs_attention';
+  /** Names of what was logged. */
+  readonly events: string[];
 
   private constructor(
     options: CoreOptions,
@@ -53,7 +56,10 @@ export class CoreStream implements AsyncDisposable {
     source: Source,
     destination: Destination,
     database: string,
+    events: string[],
   ) {
+    this.events = events;
+    this.unsupported = options.unsupported ?? 'ignore';
     this.#options = options;
     this.#config = config;
     this.#clients = clients;
@@ -79,9 +85,14 @@ export class CoreStream implements AsyncDisposable {
         exclude: options.exclude ?? [],
         options: { max_await: '100ms', updates: options.updates ?? 'delta' },
       },
-      destination: { type: 'mongodb', connection_string: uris.destination },
+      destination: {
+        type: 'mongodb',
+        connection_string: uris.destination,
+        options: { unique_indexes: options.uniqueIndexes ?? 'hold' },
+      },
     });
-    const context = { stream: 'core', log };
+    const events: string[] = [];
+    const context = { stream: 'core', log: (_level: unknown, event: string) => void events.push(event) };
     const source = await openSource(config.source, { connectionString: new Secret(uris.source) }, context);
     const destination = await openDestination(
       config.destination,
@@ -89,7 +100,7 @@ export class CoreStream implements AsyncDisposable {
       context,
     );
     const clients = { source: new MongoClient(uris.source), destination: new MongoClient(uris.destination) };
-    return new CoreStream(options, config, clients, source, destination, database);
+    return new CoreStream(options, config, clients, source, destination, database, events);
   }
 
   claim(expect: 'any' | 'existing' = 'any') {
@@ -127,7 +138,7 @@ export class CoreStream implements AsyncDisposable {
       parallelism: 3,
       batchSize: 200,
       sliceMs: 60_000,
-      log,
+      log: (_level, event) => void this.events.push(event),
       meter: silentMeter,
     }).run(signal);
     if (outcome.inStepAfter) this.inStepAfter = outcome.inStepAfter;
@@ -149,10 +160,10 @@ export class CoreStream implements AsyncDisposable {
       batchSize: this.#options.batchSize ?? 1000,
       updates: this.#config.source.options.updates,
       renameOut: this.#options.renameOut ?? 'needs_attention',
-      unsupported: this.#options.unsupported ?? 'ignore',
+      unsupported: this.unsupported,
       sliceMs: options.sliceMs ?? 60_000,
       stallMs: 60_000,
-      log,
+      log: (_level, event) => void this.events.push(event),
       meter: silentMeter,
     });
     try {
@@ -161,6 +172,18 @@ export class CoreStream implements AsyncDisposable {
       return outcome;
     } finally {
       this.skipped += pump.progress.totals.skipped;
+    }
+  }
+
+  /** A leg beside `body`; ends with it. */
+  async running(body: () => Promise<unknown>): Promise<void> {
+    const stop = new AbortController();
+    const leg = this.leg({ signal: stop.signal });
+    try {
+      await Promise.race([body(), leg.then(() => Promise.reject(new Error('the leg ended by itself')))]);
+    } finally {
+      stop.abort();
+      await leg;
     }
   }
 

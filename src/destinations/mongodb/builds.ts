@@ -1,4 +1,4 @@
-import { Binary, type MongoClient } from 'mongodb';
+import type { Binary, MongoClient } from 'mongodb';
 import { classify } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
 import { Gate, pause } from '../../replication/gate';
