@@ -8,9 +8,10 @@ import { version } from './worker/version';
 export { runWorker };
 export type { RunningWorker, WorkerOptions } from './worker/run';
 
-const USAGE = `usage: node worker.js [-f FILE]
+const USAGE = `usage: node worker.js [-f FILE] [--identity NAME]
 
   -f, --file FILE   the configuration: its service section, and the streams to apply at start (also TRIBUTARY_CONFIG)
+  --identity NAME   the same after each restart, and of no other worker (also TRIBUTARY_WORKER_IDENTITY)
   -V, --version     print the version
   -h, --help        print this help
 `;
@@ -44,6 +45,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       file: { type: 'string', short: 'f' },
+      identity: { type: 'string' },
       version: { type: 'boolean', short: 'V' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -53,7 +55,9 @@ async function main(): Promise<number> {
     return DRAINED;
   }
   const file = values.file ?? process.env['TRIBUTARY_CONFIG'];
-  await runWorker(await optionsFrom(file === '' ? undefined : file), signal);
+  const { identity } = values;
+  const env = identity === undefined ? process.env : { ...process.env, TRIBUTARY_WORKER_IDENTITY: identity };
+  await runWorker({ ...(await optionsFrom(file === '' ? undefined : file)), env }, signal);
   return DRAINED;
 }
 

@@ -1,7 +1,10 @@
 import { Context } from '@temporalio/activity';
 
-/** The SDK throttles what it sends; this only has to be more often than that. */
-const EVERY_MS = 1_000;
+/** Each beat that is sent is billed on Temporal Cloud; and a cancellation is learnt only this often. */
+const EVERY_MS = 2_000;
+const LEAST_MS = 500;
+/** Beats that may be late or lost before the call is given up. */
+const BEATS = 5;
 
 /**
  * Tells Temporal that the call lives, and what it last knew. Started before anything else and stopped after everything
@@ -9,7 +12,9 @@ const EVERY_MS = 1_000;
  */
 export function startHeartbeat(progress: () => unknown): Disposable {
   const context = Context.current();
+  const { heartbeatTimeoutMs = Infinity } = context.info;
   context.heartbeat(progress());
-  const timer = setInterval(() => context.heartbeat(progress()), EVERY_MS);
+  const everyMs = Math.max(LEAST_MS, Math.min(EVERY_MS, heartbeatTimeoutMs / BEATS));
+  const timer = setInterval(() => context.heartbeat(progress()), everyMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -10,10 +10,11 @@ import type { WorkerSettings } from './settings';
 
 /** Prepare, copy and finalize share the pump queue; they must find a slot while every stream has its leg. */
 const HEADROOM = 4;
-const HEARTBEAT_THROTTLE_MS = 2_000;
+/** Each activity knows how often it has to beat; this only has to be more often. */
+const HEARTBEAT_THROTTLE_MS = 400;
 const MAX_CONTROL_ACTIVITIES = 50;
 /** A task for a worker that is gone waits this long before another one gets it; replaying the short histories is cheap. */
-const STICKY_MS = 2_000;
+const STICKY_MS = 1_000;
 
 /** The two workers of a process: one for workflows and control work, one for legs. */
 export interface WorkerPair {

@@ -8,6 +8,7 @@ import { Closing } from './closing';
 import { connectTemporal, watchConnection } from './connection';
 import { startEndpoints, workerState } from './endpoints';
 import { createPair } from './pair';
+import { failFormerSelf } from './former-self';
 import { installRuntime } from './runtime';
 import { ensureSearchAttributes } from './search-attributes';
 import { workerSettings } from './settings';
@@ -79,6 +80,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const [pair] = await Promise.all([
     createPair(temporal, settings, activitiesOf(logger, telemetry.streams), telemetry.streams, log),
     ensureSearchAttributes(temporal, log),
+    failFormerSelf(temporal, settings, log),
   ]);
   const running = pair.run();
   state.phase = 'running';

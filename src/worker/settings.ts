@@ -13,6 +13,8 @@ export interface WorkerSettings {
   readonly taskQueue: string;
   /** Names this worker in Temporal and in logs. */
   readonly identity: string;
+  /** The identity was configured: a worker of this name that starts is the one that was there before. */
+  readonly comesBack: boolean;
   /** Where the HTTP endpoints listen; all interfaces when undefined. */
   readonly host: string | undefined;
   readonly connectTimeoutMs: number;
@@ -57,11 +59,12 @@ export function workerSettings(base: ServiceConfig, env: NodeJS.ProcessEnv): Wor
     throw new SettingsError('TRIBUTARY_CONNECT_TIMEOUT: expected a duration such as "3m"');
   }
   const queue = env['TRIBUTARY_TASK_QUEUE'];
-  const worker = env['TRIBUTARY_WORKER_ID'];
+  const worker = env['TRIBUTARY_WORKER_IDENTITY'];
   return {
     service,
     taskQueue: present(queue) ? queue : TASK_QUEUE,
     identity: present(worker) ? worker : `${hostname()}:${process.pid}`,
+    comesBack: present(worker),
     host: present(env['TRIBUTARY_HTTP_HOST']) ? env['TRIBUTARY_HTTP_HOST'] : undefined,
     connectTimeoutMs: present(timeout) ? durationMs(timeout) : CONNECT_TIMEOUT_MS,
     graceMs: durationMs(service.graceful_shutdown_timeout),

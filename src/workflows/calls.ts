@@ -20,6 +20,14 @@ export const COPY_MS = 24 * 60 * MINUTE_MS;
 /** No free slot for this long is shown to a person; then the wait goes on. */
 export const SCHEDULE_TO_START_MS = 2 * MINUTE_MS;
 
+/** With `failover: fast`; shorter, and a busy worker is taken for a lost one. */
+const FAST_HEARTBEAT_MS = 2_500;
+
+function heartbeatTimeoutMs({ spec }: Run): number {
+  const { failover, heartbeat_timeout: timeout } = spec.stream.advanced;
+  return failover === 'fast' ? Math.min(FAST_HEARTBEAT_MS, durationMs(timeout)) : durationMs(timeout);
+}
+
 /**
  * Calls that write, on the pump queue. One attempt only: the workflow owns back-off and status, and a retry by the
  * server would lose the position of a leg that is cancelled between two attempts.
@@ -29,7 +37,7 @@ export const dataCalls = (run: Run, startToCloseTimeout: number, summary: string
     taskQueue: pumpQueue(workflowInfo().taskQueue),
     startToCloseTimeout,
     scheduleToStartTimeout: SCHEDULE_TO_START_MS,
-    heartbeatTimeout: durationMs(run.spec.stream.advanced.heartbeat_timeout),
+    heartbeatTimeout: heartbeatTimeoutMs(run),
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: { maximumAttempts: 1 },
     summary,

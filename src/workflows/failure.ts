@@ -6,6 +6,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/common';
 import type { CopyProgress, LegProgress } from '../replication/progress';
+import { WORKER_LOST } from './names';
 import type { FailureInfo } from './state';
 
 /** What a failed call tells. */
@@ -73,6 +74,9 @@ function timedOut(failure: TimeoutFailure, queue: string): CallFailure {
 function application(failure: ApplicationFailure): CallFailure {
   const [info, progress] = failure.details ?? [];
   if (isInfo(info)) return info.code === 'interrupted' ? interrupted(info, progress) : stream(info, progress);
+  // Raised by the worker itself, when it comes back under the identity that it had.
+  if (failure.type === WORKER_LOST)
+    return platform('worker_lost', 'the worker that ran this leg was lost, and has come back', '', progress);
   // Raised by the SDK's core when a worker shuts down before the activity could return.
   if (failure.type === 'WorkerShutdown') return platform('worker_lost', 'the worker shut down', '', progress);
   return stream({

@@ -9,6 +9,9 @@ export const pumpQueue = (taskQueue: string): string => `${taskQueue}-pump`;
 
 export const workflowId = (stream: string): string => `tributary/${stream}`;
 
+/** Type of the failure that a worker gives to what its former self had been running. */
+export const WORKER_LOST = 'worker_lost';
+
 /** Search attributes, all of type Keyword; set only on change. */
 export const SEARCH_ATTRIBUTES = {
   stream: 'TributaryStream',

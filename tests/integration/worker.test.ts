@@ -45,7 +45,7 @@ const seconds = (ms: number) => ({ timeoutMs: ms * 1_000, everyMs: 100 });
 test('a stream is in the probes, on the metrics page and on every line of its log; SIGTERM hands its position back', async () => {
   await using t = await Pipeline.open({
     seed: (source) => source.collection<{ _id: number }>('orders').insertMany([{ _id: 1 }, { _id: 2 }]),
-    env: { TRIBUTARY_WORKER_ID: 'worker-a', TRIBUTARY_LOG_LEVEL: 'debug' },
+    env: { TRIBUTARY_WORKER_IDENTITY: 'worker-a', TRIBUTARY_LOG_LEVEL: 'debug' },
   });
   const { worker } = t;
   const { live, ready, metrics, missing } = endpoints(worker);

@@ -35,6 +35,8 @@ export interface ApplyOptions {
 }
 
 const SPEC_TIMEOUT_MS = 10_000;
+/** What a worker that dies or freezes holds of a workflow is given to another one after this long; a task takes milliseconds. */
+const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
 
 /** Makes what runs like the file. One stream's failure does not keep the others from being applied. */
 export async function apply(temporal: Temporal, specs: readonly StreamSpec[], options: ApplyOptions): Promise<Applied> {
@@ -127,6 +129,7 @@ async function start({ client, taskQueue }: Temporal, spec: StreamSpec): Promise
     workflowId: workflowId(id),
     taskQueue,
     args: [input],
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: `${name ?? id}: ${source.type} to ${destination.type}`,
