@@ -1,6 +1,6 @@
 import { Timestamp } from 'mongodb';
 import type { Position } from '../../src/replication/position';
-import { describe as told, order, position, tokenOf } from '../../src/sources/mongodb/position';
+import { describe as told, eventTime, order, position, tokenOf } from '../../src/sources/mongodb/position';
 import { readToken } from '../../src/sources/mongodb/token';
 
 const scope = { history: 'set:rs:1', filter: 'f' };
@@ -45,6 +45,28 @@ describe('tokens of MongoDB', () => {
     expect(order(known, { ...known, history: 'set:rs:2' })).toBe('apart');
     // A user who may not read the id sees the same set.
     expect(order(known, { ...known, history: 'set:rs' })).toBe('same');
+  });
+
+  it('claim nothing of a time behind a router, where another shard may have more of it', () => {
+    const routed = { ...scope, history: 'cluster:sharded:1' };
+    const drained = position(routed, mark('635019A0', '00000001'), new Timestamp({ t: 0x635019a0, i: 1 }), true);
+    const sameTime = position(routed, event('635019A0', '00000001'), new Timestamp({ t: 0x635019a0, i: 1 }), false);
+    expect(tokenOf(drained).mark).toBe(false);
+    expect(order(drained, sameTime)).toBe('before');
+  });
+
+  it('remember the last event where they stand between events', () => {
+    const named = at(event('635019A0', '00000001'));
+    expect(eventTime(named)).toBe('1666193824:1');
+    expect(eventTime(at(mark('635019A0', '00000002')))).toBeUndefined();
+    const between = position(
+      scope,
+      mark('635019A0', '00000002'),
+      new Timestamp({ t: 1, i: 2 }),
+      true,
+      eventTime(named),
+    );
+    expect(tokenOf(between).event).toBe('1666193824:1');
   });
 
   it('are told to people by their time', () => {

@@ -1,6 +1,6 @@
 import type { Document, MongoClient, ReadPreference, Timestamp } from 'mongodb';
 import { classify } from '../../mongodb/errors';
-import { ReplicationError } from '../../replication/errors';
+import { isReplicationError, ReplicationError } from '../../replication/errors';
 import type { HistoryWindow } from '../../replication/source';
 
 /** Runs a driver call; whatever it throws leaves as a `ReplicationError`. */
@@ -11,6 +11,19 @@ export async function ask<T>(call: () => Promise<T>): Promise<T> {
     throw classify(error, { role: 'source' });
   }
 }
+
+/** Null where the server does not let this be asked, or not in time; a server that is away is no answer. */
+async function answered<T>(call: () => Promise<T>): Promise<T | null> {
+  try {
+    return await ask(call);
+  } catch (error) {
+    const silent = isReplicationError(error) && (error.kind !== 'retry' || NO_ANSWER.has(error.code));
+    if (silent) return null;
+    throw error;
+  }
+}
+
+const NO_ANSWER: ReadonlySet<string> = new Set(['time_limit', 'server_error']);
 
 interface Hello extends Document {
   readonly setName?: string;
@@ -61,33 +74,29 @@ export class Deployment {
     return operationTime(reply);
   }
 
-  /** Time of the oldest or newest oplog entry; null where it cannot be read. */
+  /** Time of the oldest or newest oplog entry; null where it cannot be read, or not quickly. */
   async oplogTime(which: 'oldest' | 'newest', signal: AbortSignal, readPreference?: ReadPreference) {
-    const [entry] = await this.#client
+    const find = this.#client
       .db('local')
       .collection<{ ts: Timestamp }>('oplog.rs')
       .find({}, { projection: { _id: 0, ts: 1 }, signal, ...(readPreference && { readPreference }) })
       .sort({ $natural: which === 'oldest' ? 1 : -1 })
       .limit(1)
-      .maxTimeMS(20_000)
-      .toArray()
-      .catch(() => []);
-    return entry?.ts ?? null;
+      .maxTimeMS(20_000);
+    const entries = await answered(() => find.toArray());
+    return entries?.[0]?.ts ?? null;
   }
 
   /** Whether the oplog has an entry of exactly this time; null where that cannot be told, or not quickly. */
   async oplogHas(time: Timestamp, signal: AbortSignal): Promise<boolean | null> {
-    return await this.#client
+    const find = this.#client
       .db('local')
       .collection('oplog.rs')
       .find({ ts: time }, { projection: { _id: 0, ts: 1 }, signal })
       .limit(1)
-      .maxTimeMS(2_000)
-      .toArray()
-      .then(
-        (entries) => entries.length > 0,
-        () => null,
-      );
+      .maxTimeMS(2_000);
+    const entries = await answered(() => find.toArray());
+    return entries === null ? null : entries.length > 0;
   }
 
   async window(signal: AbortSignal): Promise<HistoryWindow> {

@@ -1,8 +1,8 @@
+import type { Timestamp } from 'mongodb';
 import { ReplicationError } from '../../replication/errors';
 import type { Position } from '../../replication/position';
 import type { Deployment } from './deployment';
-import { describe, parseTime, tokenOf } from './position';
-import { readToken } from './token';
+import { describe, describeTime, eventTime, parseTime, tokenOf } from './position';
 
 /** A stream this far behind, or held up for this long, may have lost what it had not read yet. */
 const BEHIND_MS = 5_000;
@@ -27,7 +27,9 @@ export class GapGuard {
 
   /** Changes were read from a stream that stood at `before`. */
   async passed(before: Position, signal: AbortSignal): Promise<void> {
-    if (this.#failure !== null) throw this.#failure;
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure;
     const now = Date.now();
     const heldUp = now - this.#lastReadMs > BEHIND_MS;
     const behind = now - parseTime(tokenOf(before).time).t * 1000 > BEHIND_MS;
@@ -50,35 +52,42 @@ export class GapGuard {
   /** Rejects with `history_lost` when the oplog begins after the position. */
   async check(at: Position, signal: AbortSignal): Promise<void> {
     const oldest = await this.#deployment.oplogTime('oldest', signal);
-    if (oldest !== null && oldest.toBigInt() > timeOf(at)) throw historyLost(at);
+    if (oldest !== null && oldest.toBigInt() > timeOf(at)) throw historyLost(at, oldest);
   }
 
   /**
    * Rejects with `source_behind` when the source's log does not hold what was read from it: it was restored from an
-   * older state. A restored server's clock has mostly passed the position, so an event is looked for by its very time;
-   * a position between events only tells when it lies ahead of everything.
+   * older state. A restored server's clock has mostly passed the position, so an event is looked for by its very time:
+   * that of the position, or the last one before it.
    */
   async confirm(at: Position, signal: AbortSignal): Promise<void> {
     // A router's own clock may be behind its shards', and it has no oplog.
     if (at.history.startsWith('cluster:')) return;
     // A stream opened on an idle server stands one tick after the newest entry.
     if (timeOf(at) > (await this.#deployment.now(signal)).toBigInt() + 1n) throw sourceBehind(at);
-    const { data, time } = tokenOf(at);
-    const facts = typeof data === 'string' ? readToken(data) : null;
-    if (facts === null || facts.highWater) return;
-    if ((await this.#deployment.oplogHas(parseTime(time), signal)) !== false) return;
+    const named = eventTime(at);
+    // Between events, the last one before stands for it: without that one, what came after it is not there either.
+    const seen = named ?? tokenOf(at).event;
+    if (seen === undefined || (await this.#deployment.oplogHas(parseTime(seen), signal)) !== false) return;
     const oldest = await this.#deployment.oplogTime('oldest', signal);
     if (oldest === null) return;
-    throw oldest.toBigInt() > timeOf(at) ? historyLost(at) : sourceBehind(at);
+    if (oldest.toBigInt() <= parseTime(seen).toBigInt()) throw sourceBehind(at);
+    // An event that has rolled over is no loss where the position is beyond it: the server tells of that.
+    if (named !== undefined) throw historyLost(at, oldest);
+  }
+
+  /** What a server that has refused the position means, with what it still has, where it says so. */
+  async lost(at: Position, signal: AbortSignal): Promise<ReplicationError> {
+    return historyLost(at, await this.#deployment.oplogTime('oldest', signal).catch(() => null));
   }
 }
 
 const timeOf = (at: Position): bigint => parseTime(tokenOf(at).time).toBigInt();
 
-export const historyLost = (at: Position): ReplicationError =>
+const historyLost = (at: Position, oldest: Timestamp | null = null): ReplicationError =>
   new ReplicationError('needs_attention', {
     code: 'history_lost',
-    message: `the source no longer has what happened after ${describe(at)}`,
+    message: `the source no longer has what happened after ${describe(at)}${oldest === null ? '' : `: its log begins at ${describeTime(oldest)}`}`,
     remedy:
       'Make the oplog larger, then restart the stream from a snapshot: it copies again and repairs, deletes included.',
   });

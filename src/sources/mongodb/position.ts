@@ -17,6 +17,8 @@ export interface StreamToken {
   readonly mark: boolean;
   /** Hash of the filter that the stream had: an event's token may not be resumed from under another one. */
   readonly filter: string;
+  /** Time of the last event before a position that stands between events: the source still has it, unless it was restored. */
+  readonly event?: string;
 }
 
 /** Where positions of one open source belong. */
@@ -44,12 +46,26 @@ export function resumeToken({ data }: StreamToken): Document {
   return typeof data === 'string' ? { _data: data } : (BSON.EJSON.deserialize(data) as Document);
 }
 
+/** A router merges its shards by their promises: at the time of a mark, another shard may have events still to come. */
+const merges = (history: string): boolean => history.startsWith('cluster:');
+
 export const position = (
   { history, filter }: PositionScope,
   data: StreamToken['data'],
   time: Timestamp,
   mark: boolean,
-): Position => ({ source: KIND, history, token: { data, time: formatTime(time), mark, filter } });
+  event?: string,
+): Position => ({
+  source: KIND,
+  history,
+  token: {
+    data,
+    time: formatTime(time),
+    mark: mark && !merges(history),
+    filter,
+    ...(event !== undefined && { event }),
+  },
+});
 
 export function tokenOf(position: Position): StreamToken {
   const token = position.token as Partial<StreamToken> | null;
@@ -60,7 +76,20 @@ export function tokenOf(position: Position): StreamToken {
       remedy: 'Restart the stream from a snapshot.',
     });
   }
-  return { data: token.data, time: token.time, mark: token.mark === true, filter: token.filter ?? '' };
+  return {
+    data: token.data,
+    time: token.time,
+    mark: token.mark === true,
+    filter: token.filter ?? '',
+    ...(token.event !== undefined && { event: token.event }),
+  };
+}
+
+/** Time of the event that a position names; undefined where it names a time, or nobody can tell. */
+export function eventTime(at: Position): string | undefined {
+  const { data, time } = tokenOf(at);
+  const facts = typeof data === 'string' ? readToken(data) : null;
+  return facts === null || facts.highWater ? undefined : time;
 }
 
 /** Histories are `set:NAME:ID`; the id is left out where the user may not read it. */
@@ -94,7 +123,8 @@ export function order(a: Position, b: Position): Order {
 }
 
 /** `2026-05-01 12:00:00Z +3`: the source time, and the increment within its second. */
-export function describe(position: Position): string {
-  const { t, i } = parseTime(tokenOf(position).time);
+export const describe = (position: Position): string => describeTime(parseTime(tokenOf(position).time));
+
+export function describeTime({ t, i }: Timestamp): string {
   return `${new Date(t * 1000).toISOString().replace('T', ' ').replace('.000Z', 'Z')} +${i}`;
 }

@@ -6,14 +6,17 @@ import type { Change } from '../../replication/change';
 import type { Log } from '../../replication/connector';
 import { ReplicationError } from '../../replication/errors';
 import { pause } from '../../replication/gate';
+import type { Namespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
 import type { SourceEvent, StreamOptions } from '../../replication/source';
 import type { Place } from './change';
 import type { ChangeStreams, OpenStream } from './cursor';
 import { Decoder } from './decode';
-import { historyLost, type GapGuard } from './gap';
+import type { GapGuard } from './gap';
 import {
+  eventTime,
+  formatTime,
   order,
   parseTime,
   position,
@@ -152,7 +155,7 @@ class StreamReader {
   async survive(error: unknown): Promise<void> {
     const code = codeOf(error);
     if (code !== undefined && TOKEN_REFUSED.has(code)) {
-      if (this.#tokenRefused) throw historyLost(this.#at);
+      if (this.#tokenRefused) throw await this.#context.guard.lost(this.#at, this.#signal);
       this.#tokenRefused = true;
       this.#context.log('warn', 'resume_token_refused', { code });
       return;
@@ -160,6 +163,7 @@ class StreamReader {
     if (error instanceof CorruptBson)
       throw new ReplicationError('bug', { code: 'corrupt_bson', message: error.message });
     const failure = classify(error, { role: 'source' });
+    if (failure.code === 'history_lost') throw await this.#context.guard.lost(this.#at, this.#signal);
     this.#failingSinceMs ??= Date.now();
     if (failure.kind !== 'retry' || Date.now() - this.#failingSinceMs > PATIENCE_MS) throw failure;
     this.#context.log('warn', 'change_stream_interrupted', { code: failure.code, failures: this.#failures });
@@ -211,7 +215,8 @@ class StreamReader {
     return whole.type === 'fragment' ? null : whole;
   }
 
-  readonly #overlaps = (place: Place): boolean => {
+  readonly #overlaps = (place: Place, namespace: Namespace): boolean => {
+    if (this.#options.looksUp?.(namespace) === true) return true;
     if (this.#inStep) return false;
     const { updates, inStepAfter } = this.#options;
     if (updates === 'row' || inStepAfter === null) return updates === 'row';
@@ -236,8 +241,9 @@ class StreamReader {
     if (last?.isNamedBy(token)) return last.position;
     const data = tokenData(token);
     const time = (typeof data === 'string' ? readToken(data)?.time : undefined) ?? last?.time ?? reply.operationTime;
-    const known = parseTime(tokenOf(this.#at).time);
-    const end = position(this.#context.scope, data, time ?? known, drained || last !== null);
+    const known = tokenOf(this.#at);
+    const event = last === null ? (known.event ?? eventTime(this.#at)) : formatTime(last.time);
+    const end = position(this.#context.scope, data, time ?? parseTime(known.time), drained || last !== null, event);
     return last !== null && order(end, last.position) === 'before' ? last.position : end;
   }
 }
