@@ -1,4 +1,5 @@
 import type { StreamSpec } from '../config/schema';
+import type { Parked } from '../replication/destination';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
@@ -7,23 +8,31 @@ import type { CopyProgress, LegProgress, Totals } from '../replication/progress'
 /** Beyond this many namespaces only exceptions are named in results and in state. */
 export const NAMED_NAMESPACES = 300;
 
-/** Copies are asked for in steps of so many namespaces at most: the names travel through workflow state. */
-export const COPIED_AT_ONCE = 100;
+/** So many parked namespaces are told with their reasons; the ledger knows all. */
+export const PARKED_TOLD = 20;
 
 /** Common to every activity that writes: the epoch is the fencing token. */
 export interface LegBase {
   readonly spec: StreamSpec;
   readonly epoch: number;
   readonly ledger: 'any' | 'existing';
+  /** Namespaces that cannot go on, as the last calls have shown. */
+  readonly park: readonly Parked[];
+}
+
+/** What the ledger holds of parked namespaces. */
+export interface ParkedReport {
+  readonly count: number;
+  /** At most `PARKED_TOLD`. */
+  readonly some: readonly Parked[];
 }
 
 export interface PrepareLeg extends LegBase {
-  /** `all`: what the selection matches. */
-  readonly copy: 'all' | readonly Namespace[];
+  /** How a copy meets rows that are there already. */
   readonly copyMode: 'refuse' | 'merge' | 'replace';
   /** Take a new start position although the ledger has one. */
   readonly restart: boolean;
-  /** Plan a copy; false with `snapshot.mode: never`. */
+  /** Plan copies; false with `snapshot.mode: never`. */
   readonly plan: boolean;
 }
 
@@ -33,15 +42,16 @@ export interface Prepared {
   readonly at: string;
   /** An earlier run's ledger was found and is continued. */
   readonly resumed: boolean;
-  /** Ranges are left to be copied. */
+  /** Ranges are left to be copied before the stream goes on. */
   readonly copyPending: boolean;
   /** Updates up to here are looked up: set where an earlier run's copy is complete but its overlap may not be. */
   readonly inStepAfter: Position | null;
   readonly namespaceCount: number;
-  /** Those that are copied now, or whose copy goes on; at most `NAMED_NAMESPACES` of them. */
+  /** Those that are copied now or inside the stream, or whose copy goes on; at most `NAMED_NAMESPACES` of them. */
   readonly copying: readonly Namespace[];
   /** All, when there are at most `NAMED_NAMESPACES`; empty beyond. */
   readonly namespaces: readonly Namespace[];
+  readonly parked: ParkedReport;
   readonly estimate: {
     readonly rows: number;
     readonly bytes: number;
@@ -68,18 +78,21 @@ export interface PumpLeg extends LegBase {
   /** The workflow's position; the ledger's decides, and a ledger behind it is damage. */
   readonly position: Position | null;
   readonly inStepAfter: Position | null;
+  /** Parked namespaces that a person has resumed. */
+  readonly resume: readonly Namespace[];
   readonly sliceMs: number;
   /** End with `reached` as soon as the low water is there. */
   readonly until: Position | null;
 }
 
 export interface PumpResult {
-  /** `copy`: namespaces have to be copied before the stream can go on. */
-  readonly reason: 'slice' | 'cancelled' | 'shutdown' | 'reached' | 'copy';
+  readonly reason: 'slice' | 'cancelled' | 'shutdown' | 'reached';
   readonly position: Position;
   readonly progress: LegProgress;
   readonly totals: Totals;
-  readonly copy: readonly Namespace[];
+  /** Namespaces whose copy inside the stream is not complete; at most `NAMED_NAMESPACES` of them. */
+  readonly copying: readonly Namespace[];
+  readonly parked: ParkedReport;
 }
 
 export interface Revision {

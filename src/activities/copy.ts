@@ -6,7 +6,7 @@ import type { Source } from '../replication/source';
 import { runCall, type Call } from './call';
 import type { CopyLeg, CopyResult } from './contract';
 import type { ActivityDeps } from './deps';
-import { claimRequest, openPipeline } from './open';
+import { claimFor, openPipeline } from './open';
 
 /** Rows are read no earlier than what any lane has written: a lane does not go back to what it has passed. */
 function startOf({ ledger }: Claim, source: Source) {
@@ -26,9 +26,10 @@ function startOf({ ledger }: Claim, source: Source) {
 
 async function buildIndexes(spec: StreamSpec, source: Source, claim: Claim, { signal, log }: Call): Promise<void> {
   if (!spec.stream.destination.options.indexes) return;
+  const parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));
   const namespaces = await source.namespaces(signal);
   await claim.index(
-    namespaces.filter(({ follows }) => follows !== 'nothing'),
+    namespaces.filter(({ name, follows }) => follows !== 'nothing' && !parked.has(name)),
     (done, total) => log('info', 'copy.indexes', { done, total }),
     signal,
   );
@@ -36,11 +37,12 @@ async function buildIndexes(spec: StreamSpec, source: Source, claim: Claim, { si
 
 export const copy =
   (deps: ActivityDeps) =>
-  ({ spec, epoch, ledger, sliceMs }: CopyLeg): Promise<CopyResult> =>
-    runCall(deps.log(spec.stream.id), async (call) => {
+  (leg: CopyLeg): Promise<CopyResult> =>
+    runCall(deps.log(leg.spec.stream.id), async (call) => {
+      const { spec, sliceMs } = leg;
       await using pipeline = await openPipeline(deps, spec);
       const { source, destination } = pipeline;
-      const claim = await destination.claim(claimRequest(spec, epoch, ledger), call.signal);
+      const claim = await claimFor(leg, destination, call.signal);
       const running = createCopy({
         source,
         traits: destination.traits,

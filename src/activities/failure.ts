@@ -1,5 +1,6 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { ReplicationError } from '../replication/errors';
+import { parks } from '../replication/parking';
 import type { Position } from '../replication/position';
 import type { FailureInfo } from '../workflows/state';
 
@@ -43,6 +44,7 @@ function infoOf(error: unknown, interrupted: boolean): FailureInfo {
     message: clip(message + which),
     remedy: clip(remedy),
     ...(namespace !== undefined && { namespace }),
+    ...(parks(error) && { parks: true }),
     ...(epoch !== undefined && { ledgerEpoch: epoch }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   };

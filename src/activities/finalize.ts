@@ -2,17 +2,17 @@ import type { Finding } from '../replication/finding';
 import { runCall } from './call';
 import type { LegBase } from './contract';
 import type { ActivityDeps } from './deps';
-import { claimRequest, openPipeline } from './open';
+import { claimFor, openPipeline } from './open';
 
 /** Puts in force at the destination what was held back, then lets the source forget the stream. */
 export const finalize =
   (deps: ActivityDeps) =>
-  ({ spec, epoch, ledger }: LegBase): Promise<readonly Finding[]> =>
-    runCall(deps.log(spec.stream.id), async ({ signal }) => {
-      await using pipeline = await openPipeline(deps, spec);
+  (leg: LegBase): Promise<readonly Finding[]> =>
+    runCall(deps.log(leg.spec.stream.id), async ({ signal }) => {
+      await using pipeline = await openPipeline(deps, leg.spec);
       const { source, destination } = pipeline;
       const namespaces = await source.namespaces(signal);
-      const claim = await destination.claim(claimRequest(spec, epoch, ledger), signal);
+      const claim = await claimFor(leg, destination, signal);
       const findings = await claim.finalize(
         namespaces.filter(({ follows }) => follows !== 'nothing'),
         signal,

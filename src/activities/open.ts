@@ -1,6 +1,7 @@
 import type { StreamSpec } from '../config/schema';
-import type { Destination } from '../replication/destination';
+import type { Claim, Destination, InlineMode, Parked } from '../replication/destination';
 import type { Source } from '../replication/source';
+import { PARKED_TOLD, type LegBase, type ParkedReport } from './contract';
 import type { ActivityDeps } from './deps';
 
 /** Both sides of a stream, open. */
@@ -40,9 +41,29 @@ export async function openPipeline(deps: ActivityDeps, spec: StreamSpec): Promis
   }
 }
 
-export const claimRequest = (spec: StreamSpec, epoch: number, expect: 'any' | 'existing') => ({
+const claimRequest = (spec: StreamSpec, epoch: number, expect: 'any' | 'existing') => ({
   stream: spec.stream.id,
   epoch,
   lanes: spec.stream.destination.options.lanes,
   expect,
 });
+
+/** The right to write, with what the last calls have found out made durable first. */
+export async function claimFor(
+  { spec, epoch, ledger, park }: LegBase,
+  destination: Destination,
+  signal: AbortSignal,
+): Promise<Claim> {
+  const claim = await destination.claim(claimRequest(spec, epoch, ledger), signal);
+  if (park.length > 0) await claim.park(park, signal);
+  return claim;
+}
+
+export const parkedReport = (parked: readonly Parked[]): ParkedReport => ({
+  count: parked.length,
+  some: parked.slice(0, PARKED_TOLD),
+});
+
+/** What becomes of rows that only the destination has. */
+export const inlineMode = ({ stream }: StreamSpec): InlineMode =>
+  stream.snapshot.on_existing === 'merge' ? 'merge' : 'repair';

@@ -1,4 +1,4 @@
-import type { Claim } from '../replication/destination';
+import type { Ledger } from '../replication/destination';
 import type { Namespace } from '../replication/namespace';
 import type { Range, Source, SourceNamespace } from '../replication/source';
 
@@ -33,14 +33,15 @@ export async function cut(
   return ranges;
 }
 
-/** Ranges of an earlier plan whose namespace is no longer selected: nobody is going to copy them. */
+/** Ranges of an earlier plan that nobody is going to copy: of namespaces that are no longer selected, or no more. */
 export function abandoned(
-  { ledger }: Claim,
-  namespaces: ReadonlyMap<Namespace, SourceNamespace>,
-  planned: ReadonlyMap<Namespace, unknown>,
+  { ranges }: Ledger,
+  source: Pick<Source, 'selects'>,
+  wanted: ReadonlySet<Namespace>,
 ): readonly Namespace[] {
-  const open = ledger.ranges.filter(
-    ({ namespace, done }) => !done && !namespaces.has(namespace) && !planned.has(namespace),
+  // A copy inside the stream also deletes what the source no longer has.
+  const open = ranges.filter(
+    ({ namespace, done, inline }) => !done && !wanted.has(namespace) && (inline === null || !source.selects(namespace)),
   );
   return [...new Set(open.map(({ namespace }) => namespace))];
 }

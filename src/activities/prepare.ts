@@ -1,4 +1,4 @@
-import type { Claim } from '../replication/destination';
+import type { Claim, Parked, RangeRecord } from '../replication/destination';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { SourceNamespace } from '../replication/source';
@@ -7,24 +7,53 @@ import { inspected, refuseOccupied, refuseSelfCopy, selectionFindings } from './
 import { NAMED_NAMESPACES, type Prepared, type PrepareLeg } from './contract';
 import type { ActivityDeps } from './deps';
 import { estimateOf, windowFindings } from './estimate';
-import { claimRequest, openPipeline, type Pipeline } from './open';
+import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';
 import { abandoned, cut } from './plan';
 
 type Selection = ReadonlyMap<Namespace, SourceNamespace>;
 
 const FINDINGS = 100;
 
-/** What is to be copied. A stream that goes on may select more than its ledger has ever heard of. */
-function wanted(
-  { copy, plan }: PrepareLeg,
-  fresh: boolean,
-  selection: Selection,
-  { ledger }: Claim,
-): readonly Namespace[] {
-  if (!plan) return [];
-  if (copy !== 'all') return copy;
-  const known = new Set(fresh ? [] : ledger.known);
-  return [...selection.keys()].filter((name) => !known.has(name));
+interface Wanted {
+  /** Copied before the stream goes on. */
+  readonly first: readonly Namespace[];
+  /** Copied inside the stream. */
+  readonly inline: readonly Namespace[];
+  /** The targets of these go: the source no longer has them, and nobody may have told the stream. */
+  readonly gone: readonly Namespace[];
+}
+
+/**
+ * What is to be copied. A stream that goes on may select more than its ledger has ever heard of, and what it did not
+ * follow for a while. A restart mends everything, while the destination can be read.
+ */
+function wanted({ plan, restart, spec }: PrepareLeg, selection: Selection, { source }: Pipeline, claim: Claim): Wanted {
+  const { known, left, lowWater } = claim.ledger;
+  const all = [...selection.keys()];
+  if (!plan) return { first: [], inline: [], gone: [] };
+  if (lowWater === null && !restart) return { first: all, inline: [], gone: [] };
+  const missed = new Set(restart ? known : left);
+  const heard = new Set(known);
+  const gone = inlineMode(spec) === 'repair' ? [...missed].filter((name) => source.selects(name)) : [];
+  return {
+    first: [],
+    inline: all.filter((name) => restart || missed.has(name) || !heard.has(name)),
+    gone: gone.filter((name) => !selection.has(name)),
+  };
+}
+
+/** Rows under a name that the stream has never written were written by somebody else. */
+async function refuseForeign(
+  leg: PrepareLeg,
+  { first, inline }: Wanted,
+  pipeline: Pipeline,
+  claim: Claim,
+  signal: AbortSignal,
+) {
+  if (leg.copyMode !== 'refuse' || leg.restart) return;
+  const left = new Set(claim.ledger.left);
+  const names = [...first, ...inline].filter((name) => !left.has(name));
+  if (names.length > 0) await refuseOccupied(pipeline, names, signal);
 }
 
 /**
@@ -33,35 +62,39 @@ function wanted(
  */
 async function layOut(
   leg: PrepareLeg,
-  names: readonly Namespace[],
+  { first, inline, gone }: Wanted,
   selection: Selection,
   { source }: Pipeline,
   claim: Claim,
   { signal, report }: Call,
-) {
-  // What stands at the target of a namespace that is no longer followed is nobody's business here.
-  const displaced = claim.ledger.displaced.filter((name) => selection.has(name));
-  const { copy_parallelism: parallelism } = leg.spec.stream.snapshot;
-  const copied = [...new Set([...names, ...displaced])];
-  report(() => ({ step: 'plan', namespaces: copied.length }));
-  const ranges = await cut(source, copied, selection, parallelism, signal);
-  for (const name of claim.ledger.displaced) if (!selection.has(name)) ranges.set(name, []);
-  for (const name of abandoned(claim, selection, ranges)) ranges.set(name, []);
-  const planned = ranges.size === 0 ? claim.ledger.ranges : await claim.plan(ranges, signal);
-  const replaced = leg.copyMode === 'replace' ? names.filter((name) => selection.has(name)) : [];
-  let emptied = 0;
-  report(() => ({ step: 'empty', namespaces: replaced.length, done: emptied }));
-  for (const name of new Set([...replaced, ...displaced])) {
+): Promise<readonly RangeRecord[]> {
+  const { ledger } = claim;
+  report(() => ({ step: 'plan', namespaces: first.length + inline.length }));
+  const ranges = await cut(source, first, selection, leg.spec.stream.snapshot.copy_parallelism, signal);
+  const owed = new Map(inline.map((name) => [name, selection.get(name) ?? { estimatedRows: 0 }]));
+  for (const name of abandoned(ledger, source, new Set([...selection.keys(), ...ranges.keys()]))) ranges.set(name, []);
+  let planned = ledger.ranges;
+  if (owed.size > 0) planned = await claim.planInline(owed, inlineMode(leg.spec), signal);
+  if (ranges.size > 0) planned = await claim.plan(ranges, signal);
+  const replaced = leg.copyMode === 'replace' ? first : [];
+  let done = 0;
+  report(() => ({ step: 'empty', namespaces: replaced.length, done }));
+  for (const name of replaced) {
     await claim.discard(name, signal);
-    emptied += 1;
+    done += 1;
   }
+  await claim.remove(gone, signal);
+  await claim.leave(
+    ledger.known.filter((name) => !source.selects(name) && !ledger.left.includes(name)),
+    signal,
+  );
   report(() => ({ step: 'create', namespaces: selection.size }));
   await claim.prepare([...selection.values()], signal);
   return planned;
 }
 
 async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promise<Prepared> {
-  const { spec, epoch, ledger, restart } = leg;
+  const { spec, restart } = leg;
   const { signal, log } = call;
   await using pipeline = await openPipeline(deps, spec);
   const { source, destination } = pipeline;
@@ -69,28 +102,39 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   // Captured before anything is listed: what is created from here on comes by the stream.
   const captured = await source.here(signal);
   const all = await source.namespaces(signal);
-  const selection: Selection = new Map(all.filter(({ follows }) => follows !== 'nothing').map((n) => [n.name, n]));
-  refuseSelfCopy(deps, spec, pipeline, [...selection.keys()]);
-  const claim = await destination.claim(claimRequest(spec, epoch, ledger), signal);
+  refuseSelfCopy(
+    deps,
+    spec,
+    pipeline,
+    all.filter(({ follows }) => follows !== 'nothing').map(({ name }) => name),
+  );
+  const claim = await claimFor(leg, destination, signal);
+  // A new start is one for parked namespaces too.
+  if (restart) await claim.unpark(without(claim.ledger.parked, leg.park), signal);
+  const parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));
+  const followed = all.filter(({ name, follows }) => follows !== 'nothing' && !parked.has(name));
+  const selection: Selection = new Map(followed.map((namespace) => [namespace.name, namespace]));
   const { lowWater } = claim.ledger;
   const fresh = restart || lowWater === null;
-  const names = wanted(leg, fresh, selection, claim);
-  if (leg.copyMode === 'refuse' && names.length > 0) await refuseOccupied(pipeline, names, signal);
+  const names = wanted(leg, selection, pipeline, claim);
+  await refuseForeign(leg, names, pipeline, claim, signal);
 
   const position = restart || lowWater === null ? captured : lowWater;
   const ranges = await layOut(leg, names, selection, pipeline, claim, call);
   // The last step: a start position says that all is laid out.
   if (fresh) await claim.begin(position, signal);
   const examined = await destination.examine([...selection.keys()], signal);
-  const pending = ranges.filter(({ done }) => !done);
-  const estimate = await estimateOf(source, pending, all, signal);
+  const owed = ranges.filter(({ done, namespace }) => !done && !parked.has(namespace));
+  const pending = owed.filter(({ inline }) => inline === null);
+  const estimate = await estimateOf(source, owed, all, signal);
   const findings: readonly Finding[] = [
     ...found,
     ...selectionFindings(all, found),
     ...examined,
     ...windowFindings(estimate),
   ];
-  log('info', 'stream.laid_out', { fresh, namespaces: selection.size, ranges: pending.length, ...estimate });
+  log('info', 'stream.laid_out', { fresh, namespaces: selection.size, ranges: owed.length, ...estimate });
+  const count = selection.size + parked.size;
   return {
     position,
     at: source.describe(position),
@@ -98,13 +142,20 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
     copyPending: pending.length > 0,
     // Whoever copied before us may have been cut off inside the copy's overlap.
     inStepAfter: !fresh && pending.length === 0 ? await source.here(signal) : null,
-    namespaceCount: selection.size,
-    copying: [...new Set(pending.map(({ namespace }) => namespace))].slice(0, NAMED_NAMESPACES),
-    namespaces: selection.size <= NAMED_NAMESPACES ? [...selection.keys()] : [],
+    namespaceCount: count,
+    copying: [...new Set(owed.map(({ namespace }) => namespace))].slice(0, NAMED_NAMESPACES),
+    namespaces: count <= NAMED_NAMESPACES ? [...selection.keys()] : [],
+    parked: parkedReport(claim.ledger.parked),
     estimate,
     findings: findings.slice(0, FINDINGS),
   };
 }
+
+/** Those that the last calls have not found to be in trouble still. */
+const without = (parked: readonly Parked[], still: readonly Parked[]): readonly Namespace[] => {
+  const names = new Set(still.map(({ namespace }) => namespace));
+  return parked.map(({ namespace }) => namespace).filter((name) => !names.has(name));
+};
 
 export const prepare =
   (deps: ActivityDeps) =>

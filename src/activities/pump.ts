@@ -1,22 +1,34 @@
 import { ReplicationError } from '../replication/errors';
 import { createPump, type Pump, type PumpOutcome } from '../replication/pump';
+import type { ErrorPolicy } from '../replication/refusals';
 import { durationMs } from '../config/duration';
+import type { StreamConfig } from '../config/schema';
 import { runCall, type Call } from './call';
-import { COPIED_AT_ONCE, type PumpLeg, type PumpResult } from './contract';
+import { NAMED_NAMESPACES, type PumpLeg, type PumpResult } from './contract';
 import type { ActivityDeps } from './deps';
-import { claimRequest, openPipeline, type Pipeline } from './open';
+import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';
+
+/** How often `retry` tries again unless it is told. */
+const RETRIES = 3;
+
+function errorPolicy({ error_handling: errors }: StreamConfig): ErrorPolicy {
+  const { on_error: onError, max_retries: maxRetries = onError === 'retry' ? RETRIES : 0 } = errors;
+  return { onError, maxRetries, retryDelayMs: durationMs(errors.retry_delay) };
+}
 
 async function pumpOf(
   deps: ActivityDeps,
-  { spec, epoch, ledger, position, inStepAfter, until, sliceMs }: PumpLeg,
+  leg: PumpLeg,
   { source, destination }: Pipeline,
   { signal, log }: Call,
 ): Promise<Pump> {
+  const { spec, position, inStepAfter, resume, until, sliceMs } = leg;
   const { stream } = spec;
   return createPump({
     source,
     traits: destination.traits,
-    claim: await destination.claim(claimRequest(spec, epoch, ledger), signal),
+    destination,
+    claim: await claimFor(leg, destination, signal),
     position,
     inStepAfter,
     until,
@@ -25,6 +37,9 @@ async function pumpOf(
     updates: stream.source.options.updates,
     renameOut: stream.source.options.rename_out,
     unsupported: stream.error_handling.unsupported_schema_change,
+    errors: errorPolicy(stream),
+    copyMode: inlineMode(spec),
+    resume,
     sliceMs,
     stallMs: durationMs(stream.advanced.stall_timeout),
     log,
@@ -37,11 +52,11 @@ async function runPump(pump: Pump, { signal, log }: Call): Promise<PumpOutcome> 
   try {
     return await pump.run(signal);
   } catch (error) {
-    const { position, totals } = pump.progress;
+    const { stopped } = pump;
     const matters = error instanceof ReplicationError && error.kind !== 'retry';
-    if (!signal.aborted || matters || position === null) throw error;
+    if (!signal.aborted || matters || stopped === null) throw error;
     log('warn', 'leg.cut_short', { code: error instanceof ReplicationError ? error.code : 'unexpected' });
-    return { reason: 'stopped', position, copy: [], totals };
+    return stopped;
   }
 }
 
@@ -52,13 +67,13 @@ export const pump =
       await using pipeline = await openPipeline(deps, leg.spec);
       const running = await pumpOf(deps, leg, pipeline, call);
       call.report(() => running.progress);
-      const { reason, position, copy, totals } = await runPump(running, call);
+      const { reason, position, copying, parked, totals } = await runPump(running, call);
       return {
         reason: reason === 'stopped' ? call.reason() : reason,
         position,
         progress: running.progress,
         totals,
-        // What is left out here is found again by the next leg's claim.
-        copy: copy.slice(0, COPIED_AT_ONCE),
+        copying: copying.slice(0, NAMED_NAMESPACES),
+        parked: parkedReport(parked),
       };
     });

@@ -71,6 +71,13 @@ export function keyOf(documentKey: Buffer): Key {
   return { id, hash: hashOf(id), bytes: documentKey };
 }
 
+/** The key of a whole row. */
+export function keyOfRow(row: Buffer): Key {
+  const key = idDocument(row);
+  if (key === null) throw new CorruptBson('a row has no _id', 0);
+  return keyOf(key);
+}
+
 /** `{ _id: … }` of a whole row, copied; null where the row has none. */
 export function idDocument(row: Buffer): Buffer | null {
   const element = findOne(row, 0, '_id');

@@ -1,9 +1,11 @@
 import type { Log } from './connector';
+import { pause } from './gate';
 import type { Claim, DestinationTraits, RangeRecord } from './destination';
 import type { Position } from './position';
 import type { CopyProgress, Meter } from './progress';
 import { Rate } from './rate';
 import type { Source } from './source';
+import { WindowWatch } from './window';
 
 export interface CopyOptions {
   readonly source: Source;
@@ -30,6 +32,16 @@ export interface Copy {
   run(signal: AbortSignal): Promise<CopyOutcome>;
 }
 
+const CHECK_EVERY_MS = 10_000;
+
+const isRejected = (result: PromiseSettledResult<unknown>): result is PromiseRejectedResult =>
+  result.status === 'rejected';
+
+function firstFailure(results: readonly PromiseSettledResult<unknown>[]): void {
+  const failed = results.find(isRejected);
+  if (failed) throw failed.reason;
+}
+
 export const createCopy = (options: CopyOptions): Copy => new RangeCopy(options);
 
 class RangeCopy implements Copy {
@@ -40,14 +52,21 @@ class RangeCopy implements Copy {
   /** Ends reading; loads under way are finished. */
   readonly #reading = new AbortController();
   readonly #writing = new AbortController();
+  /** Aborts when all loaders have ended. */
+  readonly #copied = new AbortController();
   #reason: 'slice' | 'stopped' | null = null;
+  readonly #window: WindowWatch;
   #rows: number;
   #bytes: number;
   #done: number;
 
   constructor(options: CopyOptions) {
     this.#options = options;
-    this.#ranges = options.claim.ledger.ranges;
+    this.#window = new WindowWatch(options.source);
+    const { parked, ranges } = options.claim.ledger;
+    const left = new Set(parked.map(({ namespace }) => namespace));
+    // Copies inside the stream are the pump's.
+    this.#ranges = ranges.filter(({ inline, namespace }) => inline === null && !left.has(namespace));
     this.#waiting = this.#ranges.filter((range) => !range.done).reverse();
     this.#rows = this.#ranges.reduce((sum, range) => sum + range.rows, 0);
     this.#bytes = this.#ranges.reduce((sum, range) => sum + range.bytes, 0);
@@ -72,6 +91,7 @@ class RangeCopy implements Copy {
       rangesDone: this.#done,
       rowsPerSecond: Math.round(rowsPerSecond),
       secondsLeft: left === 0 ? 0 : rowsPerSecond > 0 ? Math.ceil(left / rowsPerSecond) : null,
+      windowSeconds: this.#window.seconds(this.#options.claim.ledger.lowWater),
     };
   }
 
@@ -89,14 +109,30 @@ class RangeCopy implements Copy {
           throw error;
         }),
       );
-      const failed = (await Promise.allSettled(loaders)).find((result) => result.status === 'rejected');
+      const watch = this.#watchHistory().catch((error: unknown) => {
+        this.#end('stopped');
+        throw error;
+      });
+      const ended = Promise.allSettled(loaders).finally(() => this.#copied.abort());
+      const failed = (await Promise.allSettled([watch, ended.then(firstFailure)])).find(isRejected);
       if (failed) throw failed.reason;
       if (this.#done < this.#ranges.length) return { reason: this.#reason ?? 'stopped', inStepAfter: null };
       // Updates up to here may already be in the rows just read: they are looked up, not applied as deltas.
       return { reason: 'done', inStepAfter: await source.here(this.#writing.signal) };
     } finally {
       clearTimeout(slice);
+      this.#window.close();
       signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Rows that take longer to copy than the source remembers are copied in vain: better to know soon. */
+  async #watchHistory(): Promise<void> {
+    const { claim, source } = this.#options;
+    const start = claim.ledger.lowWater;
+    while (start && !this.#copied.signal.aborted && !this.#reading.signal.aborted) {
+      await source.check(start, this.#writing.signal);
+      await pause(AbortSignal.any([this.#copied.signal, this.#reading.signal]), CHECK_EVERY_MS);
     }
   }
 

@@ -4,6 +4,7 @@ import type { Letter, LetterFilter, LetterKey, LetterSummary } from './letter';
 import type { Namespace } from './namespace';
 import type { Position } from './position';
 import type { Interval, Range, RowBatch, SourceNamespace } from './source';
+import type { Verification } from './verification';
 
 /** How a destination differs from others. The core asks here and never for a kind. */
 export interface DestinationTraits {
@@ -29,13 +30,10 @@ export interface LaneRecord {
   readonly aheadUntil: Position | null;
 }
 
-/**
- * Where a schema change stands. `held`: the stream stopped here, because namespaces have to be copied before it can go on;
- * `planned`: that copy was planned after the stop. `intent`: the change was begun; `done`: it has ended.
- */
+/** Where a schema change stands. `intent`: the change was begun; `done`: it has ended. */
 export interface Barrier {
   readonly position: Position;
-  readonly state: 'held' | 'planned' | 'intent' | 'done';
+  readonly state: 'intent' | 'done';
 }
 
 /** Copy progress of one range. `sequence` is raised with every durable load. */
@@ -194,6 +192,8 @@ export interface Destination extends AsyncDisposable {
   fetch(namespace: Namespace, keys: readonly Key[], signal: AbortSignal): Promise<ReadonlyMap<string, EncodedRow>>;
   /** Asks the stream for fresh copies of rows; nobody but the stream writes them. Asking twice is asking once. */
   askRepairs(stream: string, asks: readonly RepairAsk[], signal: AbortSignal): Promise<void>;
+  /** The records of one run of a verification of a stream. */
+  verification(stream: string, run: string): Verification;
   /** How many rows the stream has still to copy again. */
   repairsLeft(stream: string, signal: AbortSignal): Promise<number>;
   /** Changes that were refused, oldest first, at most `limit`. */
@@ -212,7 +212,7 @@ export interface Claim {
   prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void>;
   /** Makes the target of a namespace empty, before it is copied anew. */
   discard(namespace: Namespace, signal: AbortSignal): Promise<void>;
-  /** Replaces the ranges of these namespaces in the ledger; returns all ranges of the stream. */
+  /** Replaces the ranges of these namespaces in the ledger, by nothing where there are none; returns all ranges of the stream. */
   plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]>;
   /** Plans copies inside the stream, each as one range, in place of what was planned for these namespaces before. */
   planInline(
@@ -238,20 +238,20 @@ export interface Claim {
   remove(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void>;
   load(part: LoadPart, signal: AbortSignal): Promise<Written>;
   apply(part: LanePart, signal: AbortSignal): Promise<Written>;
+  /** Parts of several lanes in one atomic step, as the final states of their rows: what is in the way leaves first. */
+  applyTogether(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;
   /** Rows that a refusal has left behind the source, at most `limit`. */
   behind(limit: number, signal: AbortSignal): Promise<readonly LetterKey[]>;
   /** Sets a start position: what lanes and barriers remember from before no longer counts. */
   begin(position: Position, signal: AbortSignal): Promise<void>;
   /** Moves the low water. The caller vouches that all before it is durable in every lane. Answers how often repairs were asked for. */
   advance(position: Position, signal: AbortSignal): Promise<number>;
-  /** Stops at a schema change until these namespaces were copied; a plan that has them all makes the barrier `planned`. */
-  hold(namespaces: readonly Namespace[], position: Position, signal: AbortSignal): Promise<void>;
   /** What of a schema change the destination cannot express, in words; null where it can express all of it. */
   inexpressible(change: SchemaChange): string | null;
   /** Applies a schema change behind a barrier: intent, change, identities. Does nothing when the ledger says `done` at this position. */
   alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void>;
-  /** Another number of lanes. Only when all lanes are level at the low water. */
-  layout(lanes: number, signal: AbortSignal): Promise<readonly LaneRecord[]>;
+  /** Another number of lanes. Only when all lanes are level at the low water; rows of any of them may be ahead until there. */
+  layout(lanes: number, aheadUntil: Position | null, signal: AbortSignal): Promise<readonly LaneRecord[]>;
   /** Builds plain indexes; `held` ones (unique, TTL) wait for `finalize`. Resumable. */
   index(
     namespaces: readonly SourceNamespace[],

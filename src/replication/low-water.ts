@@ -3,7 +3,7 @@ import type { Position } from './position';
 /** One batch on its way to the destination; counts the lane items that are not durable yet. */
 export class Batch {
   #outstanding = 0;
-  #end: { readonly position: Position; readonly sourceTimeMs: number } | null = null;
+  #end: { readonly position: Position; readonly sourceTimeMs: number | null } | null = null;
 
   add(): void {
     this.#outstanding += 1;
@@ -14,12 +14,12 @@ export class Batch {
     this.#outstanding -= 1;
   }
 
-  /** The boundary was read: the batch ends here. */
-  close(position: Position, sourceTimeMs: number): void {
+  /** The boundary was read: the batch ends here. Rows of a copy have no source time. */
+  close(position: Position, sourceTimeMs: number | null): void {
     this.#end = { position, sourceTimeMs };
   }
 
-  get end(): { readonly position: Position; readonly sourceTimeMs: number } | null {
+  get end(): { readonly position: Position; readonly sourceTimeMs: number | null } | null {
     return this.#end;
   }
 

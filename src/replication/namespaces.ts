@@ -3,13 +3,15 @@ import type { Claim } from './destination';
 import { splitNamespace, type Namespace } from './namespace';
 import type { Source, SourceNamespace } from './source';
 
+const AT_ONCE = 100;
+
 /** Which namespaces are known to exist at the destination; lanes never create one by accident. */
 export class Namespaces {
-  readonly #source: Pick<Source, 'namespaces'>;
+  readonly #source: Pick<Source, 'namespace'>;
   readonly #claim: Pick<Claim, 'prepare' | 'wholeOrder'>;
   readonly #known = new Map<Namespace, number | null>();
 
-  constructor(source: Pick<Source, 'namespaces'>, claim: Pick<Claim, 'prepare' | 'wholeOrder'>) {
+  constructor(source: Pick<Source, 'namespace'>, claim: Pick<Claim, 'prepare' | 'wholeOrder'>) {
     this.#source = source;
     this.#claim = claim;
   }
@@ -23,14 +25,17 @@ export class Namespaces {
     return this.#known.get(name) ?? null;
   }
 
-  async prepareAll(signal: AbortSignal): Promise<void> {
-    await this.#prepare(await this.#source.namespaces(signal), signal);
+  /** In steps, because thousands that have to be made take a while. */
+  async prepareAll(all: readonly SourceNamespace[], moved: () => void, signal: AbortSignal): Promise<void> {
+    for (let at = 0; at < all.length; at += AT_ONCE) {
+      await this.#prepare(all.slice(at, at + AT_ONCE), signal);
+      moved();
+    }
   }
 
   /** A namespace that appears in the log without having been seen: made as the source has it now, plain if it is gone. */
   async add(name: Namespace, signal: AbortSignal): Promise<void> {
-    const now = (await this.#source.namespaces(signal)).find((candidate) => candidate.name === name);
-    await this.#prepare([now ?? gone(name)], signal);
+    await this.#prepare([(await this.#source.namespace(name, signal)) ?? gone(name)], signal);
   }
 
   /** Follows a schema change that the destination has applied. */

@@ -8,6 +8,8 @@ export interface Totals {
   readonly skipped: number;
   readonly bytes: number;
   readonly schemaChanges: number;
+  /** Changes that the destination refused, and that were passed. Missing where an older version counted. */
+  readonly refused?: number;
 }
 
 /** What a leg last knew; the pump's heartbeat details, readable by people. */
@@ -53,6 +55,8 @@ export interface Meter {
   read(changes: number, bytes: number): void;
   applied(changes: number, bytes: number, durationMs: number): void;
   skipped(changes: number): void;
+  /** A change that the destination refuses was passed. */
+  refused(code: string, policy: 'skip' | 'dead_letter'): void;
   /** Changes of parked namespaces. */
   leftOut(changes: number): void;
   /** A delta met a row that it did not fit, and was looked up. */

@@ -1,24 +1,32 @@
 import type { Change, SchemaChange } from './change';
 import type { Log } from './connector';
-import type { Claim, DestinationTraits } from './destination';
+import type { Claim, Destination, DestinationTraits, InlineMode, Parked, LaneRecord, RangeRecord } from './destination';
+import { Collisions } from './collisions';
 import { ReplicationError } from './errors';
 import { Lane } from './lane';
 import { InFlight } from './in-flight';
+import { InlineCopies, type Unplaced } from './inline-copy';
 import { LowWater, type Batch } from './low-water';
 import type { Namespace } from './namespace';
+import { overlapsOf, type Overlap } from './overlap';
+import { planOwed } from './owed';
 import { Namespaces } from './namespaces';
 import { reached, type Position } from './position';
 import type { LegProgress, Meter, Totals } from './progress';
 import { Recorder } from './recorder';
-import { decideSchemaChange, outcomeOf, shaped } from './schema-change';
+import { MOST_LETTERS, Refusals, type ErrorPolicy } from './refusals';
+import { Repairs } from './repairs';
+import { decideSchemaChange, outcomeOf, shaped, touchedBy, type Decision } from './schema-change';
 import type { Source, SourceEvent } from './source';
 import { startOf } from './start';
 import { Tally } from './tally';
 import { Gate } from './gate';
+import { WindowWatch } from './window';
 
 export interface PumpOptions {
   readonly source: Source;
   readonly traits: DestinationTraits;
+  readonly destination: Pick<Destination, 'rows'>;
   readonly claim: Claim;
   /** The workflow's position: the ledger must not be behind it. */
   readonly position: Position | null;
@@ -32,6 +40,12 @@ export interface PumpOptions {
   readonly renameOut: 'drop' | 'keep' | 'needs_attention';
   /** What a schema change does that the destination cannot express. */
   readonly unsupported: 'ignore' | 'needs_attention';
+  /** What follows a change that the destination refuses. */
+  readonly errors: ErrorPolicy;
+  /** What becomes of rows that only the destination has, where the stream copies inside itself. */
+  readonly copyMode: InlineMode;
+  /** Parked namespaces that a person has resumed. */
+  readonly resume: readonly Namespace[];
   readonly sliceMs: number;
   /** The leg ends with an error when nothing, not even an idle position, has moved for this long. */
   readonly stallMs: number;
@@ -40,9 +54,11 @@ export interface PumpOptions {
 }
 
 export interface PumpOutcome {
-  readonly reason: 'slice' | 'stopped' | 'reached' | 'copy';
+  readonly reason: 'slice' | 'stopped' | 'reached';
   readonly position: Position;
-  readonly copy: readonly Namespace[];
+  /** Namespaces whose copy inside the stream is not complete. */
+  readonly copying: readonly Namespace[];
+  readonly parked: readonly Parked[];
   readonly totals: Totals;
 }
 
@@ -51,6 +67,8 @@ export interface Pump {
   readonly progress: LegProgress;
   /** Runs until the slice ends, `until` is reached or the signal aborts (then with what is in flight drained: `stopped`). */
   run(signal: AbortSignal): Promise<PumpOutcome>;
+  /** What has been recorded, of a leg that was told to end and failed to do so nicely; null before anything was. */
+  readonly stopped: PumpOutcome | null;
 }
 
 /** How long a stopping leg lets its queues run empty; what is left then is read again by the next leg. */
@@ -75,22 +93,41 @@ class Leg implements Pump {
   #mark: LowWater | null = null;
   #recorder: Recorder | null = null;
   #lanes: Lane[] = [];
+  #refusals: Refusals | null = null;
+  #collisions: Collisions | null = null;
   #recorded: Position | null = null;
   /** The batch that is open between `part` events. */
   #open: Batch | null = null;
   #inStep = false;
   #idle = false;
   #reason: PumpOutcome['reason'] | null = null;
-  #copy: readonly Namespace[] = [];
+  /** Up to where everything was handed to lanes. */
+  #routed: Position | null = null;
+  #atBarrier = false;
+  /** Where lanes were ahead of the start. */
+  #ahead: readonly Position[] = [];
+  #copies: InlineCopies | null = null;
+  readonly #repairs: Repairs;
+  readonly #window: WindowWatch;
+  #parked: ReadonlySet<Namespace> = new Set();
   #failure: { readonly error: unknown } | null = null;
 
   constructor(options: PumpOptions) {
     this.#options = options;
     this.#namespaces = new Namespaces(options.source, options.claim);
+    this.#window = new WindowWatch(options.source);
+    this.#repairs = this.#repairsOf();
   }
 
   get progress(): LegProgress {
-    return this.#tally.progress(this.#recorded, this.#options.source);
+    return this.#tally.progress(this.#recorded, this.#options.source, {
+      windowSeconds: this.#window.seconds(this.#recorded),
+      copies: this.#copies?.progress ?? null,
+    });
+  }
+
+  get stopped(): PumpOutcome | null {
+    return this.#recorded && this.#outcome('stopped');
   }
 
   get #stopping(): boolean {
@@ -99,10 +136,7 @@ class Leg implements Pump {
 
   async run(signal: AbortSignal): Promise<PumpOutcome> {
     const { claim, position, source, until } = this.#options;
-    const { displaced } = claim.ledger;
     const start = (this.#recorded = startOf(claim.ledger, position, source));
-    if (displaced.length > 0) return this.#outcome('copy', displaced);
-    if (until && reached(source.order(start, until))) return this.#outcome('reached', []);
 
     const mark = (this.#mark = new LowWater(start));
     const stop = (): void => this.#end('stopped');
@@ -121,33 +155,64 @@ class Leg implements Pump {
     } finally {
       clearTimeout(slice);
       clearInterval(watch);
+      this.#window.close();
       signal.removeEventListener('abort', stop);
       this.#end('stopped');
       await Promise.all(this.#lanes.map((lane) => lane.close()));
+      await this.#collisions?.over;
       mark.settle();
       this.#moved.close();
       await Promise.all([recording, building]);
       clearTimeout(this.#hard);
     }
     if (this.#failure) throw this.#failure.error;
-    return this.#outcome(this.#reason ?? 'stopped', this.#copy);
+    return this.#outcome(this.#reason ?? 'stopped');
   }
 
   async #read(start: Position, mark: LowWater): Promise<void> {
     const { source, inStepAfter, updates, batchSize } = this.#options;
     const signal = this.#reading.signal;
+    let beside: Promise<void>[] = [];
     try {
-      await this.#namespaces.prepareAll(signal);
-      await this.#layOut(start);
-      this.#inStep = this.#isInStep(start);
-      for await (const event of source.stream(start, { inStepAfter, updates, batchSize }, signal)) {
+      await this.#begin(start, signal);
+      if (this.#stopping) return;
+      beside = [this.#copies?.run(), this.#repairs.run()].map((run) =>
+        Promise.resolve(run).catch((error: unknown) => this.#fail(error)),
+      );
+      const looksUp = (namespace: Namespace): boolean => this.#copies?.of(namespace) !== undefined;
+      for await (const event of source.stream(start, { inStepAfter, updates, batchSize, looksUp }, signal)) {
         this.#tally.moved();
         await this.#take(event, mark);
         if (this.#stopping) break;
       }
     } catch (error) {
       if (!this.#stopping) throw error;
+    } finally {
+      // Nothing is handed to lanes after this.
+      this.#end('stopped');
+      await Promise.all(beside);
     }
+  }
+
+  /** All that has to be in place before the first change is read. */
+  async #begin(start: Position, signal: AbortSignal): Promise<void> {
+    const { claim, copyMode: mode, source, until } = this.#options;
+    const listed = await source.namespaces(signal);
+    this.#tally.moved();
+    const ranges = await planOwed({ ...this.#options, mode }, listed, signal);
+    this.#parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));
+    const followed = listed.filter(({ name }) => !this.#parked.has(name));
+    await this.#namespaces.prepareAll(followed, () => this.#tally.moved(), signal);
+    await this.#layOut(start);
+    this.#inStep = this.#isInStep(start);
+    this.#copies = this.#copiesOf(ranges.filter(({ namespace }) => this.#writes(namespace)));
+    this.#pass(start);
+    if (until) this.#lookFor(until, start);
+  }
+
+  /** Whether the stream writes this namespace now. */
+  #writes(namespace: Namespace): boolean {
+    return !this.#parked.has(namespace) && this.#options.source.selects(namespace);
   }
 
   async #take(event: SourceEvent, mark: LowWater): Promise<void> {
@@ -159,13 +224,13 @@ class Leg implements Pump {
       case 'idle':
         if (mark.level && this.#options.source.order(event.position, mark.position) === 'same') {
           this.#lag(0);
+          this.#pass(event.position);
           return;
         }
         mark.idle(event.position, event.sourceTimeMs);
         this.#idle = mark.level;
         if (mark.level) this.#lag(0);
-        this.#advanceInStep(event.position);
-        this.#moved.open();
+        this.#pass(event.position);
         return;
       case 'schema':
         await this.#barrier(event.change, event.position, mark);
@@ -179,6 +244,7 @@ class Leg implements Pump {
     this.#tally.read(event.changes.length);
     this.#options.meter.read(event.changes.length, event.bytes);
     const shares = await this.#share(event.changes);
+    while (this.#collisions?.over) await this.#collisions.over;
     if (event.type === 'commit') {
       batch.close(event.position, event.sourceTimeMs);
       this.#open = null;
@@ -192,10 +258,13 @@ class Leg implements Pump {
       }
       if (unseen.length === 0) return;
       this.#inFlight.add(unseen);
-      lane?.push(unseen, batch, this.#inStep, this.#writing.signal);
+      // What a copy has brought is met again by the changes that made it.
+      const overlaps = unseen.some(({ namespace }) => this.#copies?.of(namespace) !== undefined);
+      lane?.push(unseen, batch, this.#inStep && !overlaps, this.#writing.signal);
     });
-    if (mark.settle()) this.#moved.open();
-    if (event.type === 'commit') this.#advanceInStep(event.position);
+    mark.settle();
+    if (event.type === 'commit') this.#pass(event.position);
+    this.#moved.open();
     await this.#room();
   }
 
@@ -204,49 +273,78 @@ class Leg implements Pump {
     const shares: Change[][] = this.#lanes.map(() => []);
     let known: Namespace | null = null;
     let wholeOrder: number | null = null;
+    let overlap: Overlap | undefined;
+    let parked = false;
+    let leftOut = 0;
     for (const change of changes) {
       if (change.namespace !== known) {
         known = change.namespace;
-        if (!this.#namespaces.has(known)) await this.#namespaces.add(known, this.#writing.signal);
+        parked = this.#parked.has(known);
+        if (!parked && !this.#namespaces.has(known)) await this.#namespaces.add(known, this.#writing.signal);
         wholeOrder = this.#namespaces.wholeOrder(known);
+        overlap = this.#copies?.of(known);
       }
+      if (parked) {
+        leftOut += 1;
+        continue;
+      }
+      overlap?.notes?.add(change.key.id);
       shares[(wholeOrder ?? change.key.hash) % shares.length]?.push(change);
     }
+    if (leftOut > 0) this.#options.meter.leftOut(leftOut);
     return shares;
   }
 
   /** All lanes drain, then the change is applied, then the stream goes on. */
   async #barrier(change: SchemaChange, position: Position, mark: LowWater): Promise<void> {
-    const { claim, log, meter, source } = this.#options;
-    if (!(await this.#level(mark))) return;
-    const decision = decideSchemaChange(change, position, this.#options);
+    this.#atBarrier = true;
+    try {
+      if (!(await this.#level(mark))) return;
+      const decision = this.#decide(change, position);
+      if (decision.action === 'alter') {
+        await this.#levelRecorded();
+        if (this.#stopping) return;
+        await this.#alter(decision, position);
+      }
+      mark.idle(position, change.sourceTimeMs);
+    } finally {
+      this.#atBarrier = false;
+    }
+    this.#pass(position);
+  }
+
+  #decide(change: SchemaChange, position: Position): Decision {
+    const { log, meter, source } = this.#options;
+    const decision = decideSchemaChange(change, position, {
+      ...this.#options,
+      isParked: (namespace) => this.#parked.has(namespace),
+      inOverlap: (namespace) => this.#copies?.of(namespace) !== undefined,
+    });
     const outcome = outcomeOf(decision);
     meter.schemaChange(change.kind, outcome);
     this.#tally.schemaChange();
     const about = { kind: change.kind, namespace: change.namespace, outcome, at: source.describe(position) };
     log('info', 'schema_change', about);
     if ('ignored' in decision) log('warn', 'schema_change_ignored', { ...about, reason: decision.ignored });
-    switch (decision.action) {
-      case 'copy':
-        // The mark stays before the event, which is met again once the copy is done.
-        await this.#levelRecorded();
-        if (this.#stopping) return;
-        await claim.hold(decision.namespaces, position, this.#writing.signal);
-        this.#copy = decision.namespaces;
-        this.#end('copy');
-        return;
-      case 'alter':
-        await this.#levelRecorded();
-        if (this.#stopping) return;
-        await claim.alter(await shaped(decision.change, source, this.#writing.signal), position, this.#writing.signal);
-        await this.#namespaces.altered(decision.change, this.#writing.signal);
-        break;
-      case 'count':
-        break;
-    }
-    mark.idle(position, change.sourceTimeMs);
-    this.#advanceInStep(position);
-    this.#moved.open();
+    return decision;
+  }
+
+  async #alter({ change, copy }: Extract<Decision, { action: 'alter' }>, position: Position): Promise<void> {
+    const { claim, copyMode, source } = this.#options;
+    const signal = this.#writing.signal;
+    const ended = touchedBy(change, this.#copies?.known ?? []);
+    await this.#copies?.end(ended);
+    // Planned before the change is applied: a crash in between must not forget that it is owed.
+    const owed = copy === undefined ? null : new Map([[copy, { estimatedRows: 0 }]]);
+    const ranges = owed && (await claim.planInline(owed, copyMode, signal));
+    await claim.alter(await shaped(change, source, signal), position, signal);
+    const over = ended.filter((name) => name !== copy);
+    if (over.length > 0) await claim.plan(new Map(over.map((name) => [name, []])), signal);
+    await this.#namespaces.altered(change, signal);
+    this.#refusals?.altered(change);
+    if (copy === undefined || ranges === null) return;
+    await this.#namespaces.add(copy, signal);
+    this.#copies?.add(overlapsOf(ranges.filter(({ namespace }) => namespace === copy)));
   }
 
   /** What is reported from here on lies at the barrier, not before it. */
@@ -259,22 +357,120 @@ class Leg implements Pump {
     return inStepAfter === null || reached(source.order(position, inStepAfter));
   }
 
-  #advanceInStep(position: Position): void {
+  /** Everything up to here was handed to lanes. */
+  #pass(position: Position): void {
+    this.#routed = position;
     this.#inStep ||= this.#isInStep(position);
+    this.#copies?.passed(position);
+    this.#moved.open();
+  }
+
+  /** Where rows may be handed to lanes between changes; null while that would be in the middle of something. */
+  #between(): Position | null {
+    return this.#stopping || this.#atBarrier || this.#open !== null ? null : this.#routed;
+  }
+
+  /** No lane is ahead of what was routed. */
+  #caughtUp(): boolean {
+    const routed = this.#routed;
+    return routed !== null && this.#ahead.every((position) => reached(this.#options.source.order(routed, position)));
+  }
+
+  #copiesOf(ranges: readonly RangeRecord[]): InlineCopies {
+    const { until } = this.#options;
+    const context = {
+      ...this.#options,
+      moved: this.#moved,
+      routed: () => this.#between(),
+      level: () => this.#caughtUp(),
+      room: () => this.#inFlight.room && !this.#collisions?.over,
+      target: (namespace: Namespace) => this.#target(namespace).then(() => undefined),
+      push: (namespace: Namespace, rows: readonly Unplaced[]) =>
+        this.#insert(rows.map((row) => ({ ...row, namespace, bytes: sizeOf(row) }))),
+      settled: () => {
+        this.#tally.moved();
+        if (until && this.#recorded) this.#lookFor(until, this.#recorded);
+      },
+      reading: this.#reading.signal,
+      writing: this.#writing.signal,
+    };
+    return new InlineCopies(context, overlapsOf(ranges));
+  }
+
+  #repairsOf(): Repairs {
+    return new Repairs({
+      source: this.#options.source,
+      claim: this.#options.claim,
+      moved: this.#moved,
+      ready: () => this.#between() !== null && this.#caughtUp() && this.#inFlight.room && !this.#collisions?.over,
+      target: (namespace) => this.#target(namespace),
+      push: (namespace, keys) =>
+        this.#insert(
+          keys.map((key) => {
+            const bytes = key.bytes.length;
+            return { op: 'update', namespace, key, bytes, delta: NO_DELTA, needsLookup: true };
+          }),
+        ),
+      reading: this.#reading.signal,
+      writing: this.#writing.signal,
+    });
+  }
+
+  /** Makes sure that there is a target to write to; false where the stream does not write this namespace. */
+  async #target(namespace: Namespace): Promise<boolean> {
+    if (!this.#writes(namespace)) return false;
+    if (!this.#namespaces.has(namespace)) await this.#namespaces.add(namespace, this.#writing.signal);
+    return true;
+  }
+
+  /** Hands changes to lanes at the place up to which everything was handed to them. */
+  #insert(unplaced: readonly UnplacedChange[]): Batch {
+    const position = this.#between();
+    const mark = this.#mark;
+    if (position === null || mark === null) throw new RangeError('rows were routed in the middle of something');
+    const sourceTimeMs = mark.sourceTimeMs ?? Date.now();
+    const batch = mark.begin();
+    const shares: Change[][] = this.#lanes.map(() => []);
+    for (const each of unplaced) {
+      const seed = this.#namespaces.wholeOrder(each.namespace) ?? each.key.hash;
+      shares[seed % shares.length]?.push({ ...each, position, sourceTimeMs });
+    }
+    shares.forEach((changes, index) => {
+      if (changes.length === 0) return;
+      this.#inFlight.add(changes);
+      this.#lanes[index]?.push(changes, batch, false, this.#writing.signal);
+    });
+    this.#idle = false;
+    batch.close(position, null);
+    return batch;
   }
 
   /** The lanes of the ledger's layout; the wanted number as soon as no lane is ahead of the mark. */
   async #layOut(start: Position): Promise<void> {
-    const { claim, lanes, source, traits, meter, log } = this.#options;
+    const { claim, errors, lanes, source, traits, updates, meter, log } = this.#options;
     let records = claim.ledger.lanes;
     const level = records.every(({ position }) => position === null || reached(source.order(start, position)));
     if (records.length !== lanes && level) {
-      records = await claim.layout(lanes, this.#writing.signal);
+      records = await claim.layout(lanes, latest(records, source), this.#writing.signal);
       log('info', 'lanes_changed', { from: claim.ledger.lanes.length, to: lanes });
     }
     // Only a lane that is ahead of the start has anything to leave out: what comes now lies after the start.
     const ahead = (position: Position | null): Position | null =>
       position && source.order(position, start) === 'after' ? position : null;
+    this.#ahead = records.flatMap(({ position }) => ahead(position) ?? []);
+    const refusals = (this.#refusals = new Refusals(
+      { policy: errors, meter, log, refused: (changes) => this.#tally.refused(changes) },
+      await claim.behind(MOST_LETTERS + 1, this.#writing.signal),
+    ));
+    const trouble = { alive: () => this.#alive(), failed: (error: unknown) => this.#fail(error) };
+    const collisions = (this.#collisions = new Collisions({
+      claim,
+      refusals,
+      log,
+      ...trouble,
+      ending: this.#reading.signal,
+      writing: this.#writing.signal,
+    }));
     this.#lanes = records.map(
       (record) =>
         new Lane(
@@ -282,15 +478,19 @@ class Leg implements Pump {
           {
             source,
             claim,
+            refusals,
+            forward: updates === 'delta',
             maxChanges: traits.maxChanges,
             maxBytes: traits.maxBytes,
             meter,
             log,
             durable: (changes, bytes) => this.#durable(changes, bytes),
-            failed: (error) => this.#fail(error),
+            collided: traits.transactions ? () => collisions.report() : null,
+            ...trouble,
           },
         ),
     );
+    collisions.watch(this.#lanes);
   }
 
   #durable(changes: number, bytes: number): void {
@@ -299,6 +499,11 @@ class Leg implements Pump {
     this.#tally.moved();
     const mark = this.#mark;
     if (mark?.settle() && mark.sourceTimeMs !== null) this.#lag(Math.max(0, Date.now() - mark.sourceTimeMs));
+    this.#moved.open();
+  }
+
+  #alive(): void {
+    this.#tally.moved();
     this.#moved.open();
   }
 
@@ -332,9 +537,16 @@ class Leg implements Pump {
       idle: () => this.#idle,
       recorded: (position) => {
         this.#recorded = position;
-        if (until && reached(source.order(position, until))) this.#end('reached');
+        if (until) this.#lookFor(until, position);
       },
+      asked: (times) => this.#repairs.asked(times),
     });
+  }
+
+  /** The leg is where it was to go, and owes no copy. */
+  #lookFor(until: Position, recorded: Position): void {
+    if (this.#copies?.owes(recorded) === false && reached(this.#options.source.order(recorded, until)))
+      this.#end('reached');
   }
 
   #watch(): void {
@@ -364,10 +576,26 @@ class Leg implements Pump {
     this.#hard = setTimeout(() => this.#writing.abort(), HARD_STOP_MS);
   }
 
-  #outcome(reason: PumpOutcome['reason'], copy: readonly Namespace[]): PumpOutcome {
+  #outcome(reason: PumpOutcome['reason']): PumpOutcome {
     const position = this.#recorded;
     if (!position)
       throw new ReplicationError('bug', { code: 'no_position', message: 'a leg ended without a position' });
-    return { reason, position, copy, totals: this.#tally.totals };
+    const copying = this.#copies?.namespaces ?? [];
+    return { reason, position, copying, parked: this.#options.claim.ledger.parked, totals: this.#tally.totals };
   }
 }
+
+type UnplacedChange = DistributiveOmit<Change, 'position' | 'sourceTimeMs'>;
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+const NO_DELTA = Buffer.alloc(0);
+
+const sizeOf = (change: Unplaced): number => (change.op === 'delete' ? change.key.bytes.length : change.row.length);
+
+/** How far ahead any row may be, whichever lane it was in. */
+const latest = (records: readonly LaneRecord[], source: Pick<Source, 'order'>): Position | null =>
+  records.reduce<Position | null>(
+    (newest, { aheadUntil }) =>
+      aheadUntil === null || (newest !== null && source.order(newest, aheadUntil) === 'after') ? newest : aheadUntil,
+    null,
+  );

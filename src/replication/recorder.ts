@@ -17,6 +17,8 @@ export interface RecorderContext {
   readonly writing: AbortSignal;
   readonly idle: () => boolean;
   readonly recorded: (position: Position) => void;
+  /** How often repairs were asked for, with every move. */
+  readonly asked: (times: number) => void;
 }
 
 /** Records the low water at the destination whenever it has moved, never too often, and once more at the end. */
@@ -35,7 +37,7 @@ export class Recorder {
   }
 
   async run(): Promise<void> {
-    const { claim, ending, idle, mark, moved, recorded, writing } = this.#context;
+    const { asked, claim, ending, idle, mark, moved, recorded, writing } = this.#context;
     let last = -Infinity;
     for (;;) {
       const ended = await moved.until(() => !this.upToDate);
@@ -43,11 +45,12 @@ export class Recorder {
       if (!ended) await pause(ending, Math.max(0, last + every - performance.now()));
       const { position } = mark;
       if (position !== this.#position) {
-        await claim.advance(position, writing);
+        const times = await claim.advance(position, writing);
         last = performance.now();
         this.#position = position;
         moved.open();
         recorded(position);
+        asked(times);
       }
       if (ended && this.upToDate) return;
     }

@@ -1,16 +1,19 @@
 import type { SchemaChange } from './change';
-import type { Barrier, Claim } from './destination';
+import type { Claim } from './destination';
 import { ReplicationError } from './errors';
-import type { Namespace } from './namespace';
+import { splitNamespace, type Namespace } from './namespace';
 import type { Position } from './position';
 import type { Source } from './source';
 
 export type Decision =
-  /** `ignored`: what of it the destination cannot express, in words. */
-  | { readonly action: 'alter'; readonly change: SchemaChange; readonly ignored?: string }
-  /** Stop here until these were copied; met again with the copy done, the change is settled by `alter`. */
-  | { readonly action: 'copy'; readonly namespaces: readonly Namespace[] }
-  /** Nothing is done: it was before, or the destination cannot. */
+  /** `ignored`: what of it the destination cannot express, in words. `copy`: to be copied inside the stream from here on. */
+  | {
+      readonly action: 'alter';
+      readonly change: SchemaChange;
+      readonly copy?: Namespace;
+      readonly ignored?: string;
+    }
+  /** Nothing is done: it was before, its namespace is parked, or the destination cannot. */
   | { readonly action: 'count'; readonly ignored?: string };
 
 export interface DecisionContext {
@@ -21,12 +24,36 @@ export interface DecisionContext {
   readonly renameOut: 'drop' | 'keep' | 'needs_attention';
   /** What becomes of a change that the destination cannot express. */
   readonly unsupported: 'ignore' | 'needs_attention';
+  readonly isParked: (namespace: Namespace) => boolean;
+  /** Its rows may not all be at the destination, or be newer there than the stream is. */
+  readonly inOverlap: (namespace: Namespace) => boolean;
 }
 
 /** What a schema change at the source means for the destination. */
 export function decideSchemaChange(change: SchemaChange, position: Position, context: DecisionContext): Decision {
   // Done before a crash, or under another filter: the lanes may have written beyond it since.
-  if (stands('done', position, context)) return { action: 'count' };
+  if (isDone(position, context)) return { action: 'count' };
+  const seen = besideParked(change, context.isParked);
+  return seen === null ? { action: 'count' } : decide(seen, position, context);
+}
+
+/** What of a change is left where a namespace of it is parked. */
+function besideParked(change: SchemaChange, isParked: (namespace: Namespace) => boolean): SchemaChange | null {
+  const { namespace, to, ...rest } = change;
+  const [from, into] = [isParked(namespace), to !== undefined && isParked(to)];
+  switch (change.op) {
+    case 'rename':
+      if (from && into) return null;
+      if (into) return { ...rest, namespace, op: 'drop' };
+      return from ? { ...change, op: 'enter' } : change;
+    case 'enter':
+      return into ? null : change;
+    default:
+      return from ? null : change;
+  }
+}
+
+function decide(change: SchemaChange, position: Position, context: DecisionContext): Decision {
   const missing = context.claim.inexpressible(change);
   if (missing !== null && context.unsupported === 'needs_attention') throw unsupported(change, missing);
   const ignored = missing === null ? {} : { ignored: missing };
@@ -42,8 +69,10 @@ export function decideSchemaChange(change: SchemaChange, position: Position, con
     case 'rename':
       return rename(change, position, context);
     case 'enter': {
-      const entered = [change.to ?? change.namespace];
-      return copied(entered, position, context) ? { action: 'alter', change } : { action: 'copy', namespaces: entered };
+      // What stood under this name went with the rename; its rows and its options are others now.
+      const { to, ...rest } = change;
+      const copy = to ?? change.namespace;
+      return { action: 'alter', change: { ...rest, op: 'drop', namespace: copy }, copy };
     }
     case 'leave':
       return leave(change, context.renameOut);
@@ -54,7 +83,7 @@ export function decideSchemaChange(change: SchemaChange, position: Position, con
 
 /** What a decision is counted as. */
 export function outcomeOf(decision: Decision): 'applied' | 'copied' | 'ignored' | 'repeated' {
-  if (decision.action === 'copy') return 'copied';
+  if ('copy' in decision) return 'copied';
   if (decision.ignored !== undefined) return 'ignored';
   return decision.action === 'alter' ? 'applied' : 'repeated';
 }
@@ -69,32 +98,36 @@ const unsupported = ({ kind, namespace }: SchemaChange, missing: string): Replic
   });
 
 /**
- * Moves what is at the destination, where that is surely what the source has moved. While a copy may have met the rows
- * under either name, and where rows are read late (they are no longer found under the old name), they are copied anew
- * under the new one, and the old one goes.
+ * Moves what is at the destination. Where that may not be what the source has moved, it is copied anew under the new
+ * name: a copy may have met the rows under either, and rows that are read late are no longer found under the old one.
  */
 function rename(change: SchemaChange, position: Position, context: DecisionContext): Decision {
-  const { inStepAfter, source, updates } = context;
+  const { inOverlap, inStepAfter, source, updates } = context;
   const settled = inStepAfter === null || source.order(position, inStepAfter) === 'after';
-  if ((settled && updates === 'delta') || change.to === undefined) return { action: 'alter', change };
-  if (!copied([change.to], position, context)) return { action: 'copy', namespaces: [change.to] };
-  const { to: _to, ...rest } = change;
-  return { action: 'alter', change: { ...rest, op: 'drop' } };
+  if (change.to === undefined || (settled && updates === 'delta' && !inOverlap(change.namespace)))
+    return { action: 'alter', change };
+  return { action: 'alter', change, copy: change.to };
 }
 
-function stands(state: Barrier['state'], position: Position, { claim, source }: DecisionContext): boolean {
+function isDone(position: Position, { claim, source }: DecisionContext): boolean {
   const { barrier } = claim.ledger;
-  return barrier?.state === state && source.order(barrier.position, position) === 'same';
+  return barrier?.state === 'done' && source.order(barrier.position, position) === 'same';
 }
 
-/** They were copied since the stream stopped here: all that the change has moved is there, and the overlap is absorbed. */
-function copied(namespaces: readonly Namespace[], position: Position, context: DecisionContext): boolean {
-  if (!stands('planned', position, context)) return false;
-  const { ranges } = context.claim.ledger;
-  return namespaces.every((name) => {
-    const own = ranges.filter(({ namespace }) => namespace === name);
-    return own.length > 0 && own.every(({ done }) => done);
-  });
+/** The namespaces whose copies a change puts an end to, of those that are being copied. */
+export function touchedBy(change: SchemaChange, copying: readonly Namespace[]): readonly Namespace[] {
+  const { database } = splitNamespace(change.namespace);
+  switch (change.op) {
+    case 'drop_database':
+      return copying.filter((name) => splitNamespace(name).database === database);
+    case 'drop':
+    case 'leave':
+    case 'rename':
+    case 'enter':
+      return copying.filter((name) => name === change.namespace || name === change.to);
+    default:
+      return [];
+  }
 }
 
 function leave(change: SchemaChange, policy: DecisionContext['renameOut']): Decision {

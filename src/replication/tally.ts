@@ -1,5 +1,5 @@
 import type { LowWater } from './low-water';
-import type { LegProgress, Totals } from './progress';
+import type { CopiesProgress, LegProgress, Totals } from './progress';
 import { Rate } from './rate';
 import type { Source } from './source';
 
@@ -11,6 +11,7 @@ export class Tally {
   #skipped = 0;
   #bytes = 0;
   #schemaChanges = 0;
+  #refused = 0;
   #lagMs: number | null = null;
   #movedAt = performance.now();
 
@@ -26,6 +27,11 @@ export class Tally {
     this.#applied += changes;
     this.#bytes += bytes;
     this.#rate.add(changes);
+  }
+
+  /** Changes that the destination refused, and that were passed. */
+  refused(changes: number): void {
+    this.#refused += changes;
   }
 
   schemaChange(): void {
@@ -56,16 +62,22 @@ export class Tally {
       skipped: this.#skipped,
       bytes: this.#bytes,
       schemaChanges: this.#schemaChanges,
+      refused: this.#refused,
     };
   }
 
   /** `recorded`: only what the destination has recorded is ever reported. */
-  progress(recorded: LowWater['position'] | null, source: Pick<Source, 'describe'>): LegProgress {
+  progress(
+    recorded: LowWater['position'] | null,
+    source: Pick<Source, 'describe'>,
+    more: { readonly windowSeconds: number | null; readonly copies: CopiesProgress | null },
+  ): LegProgress {
     return {
       position: recorded,
       at: recorded ? source.describe(recorded) : 'not started',
       lagMs: this.#lagMs,
       changesPerSecond: Math.round(this.#rate.perSecond()),
+      ...more,
       totals: this.totals,
     };
   }

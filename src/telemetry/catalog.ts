@@ -48,8 +48,16 @@ export const METRICS = {
   applied: counter('changes_applied', '{change}', 'Changes made durable at the destination'),
   appliedBytes: counter('changes_applied_bytes', 'By', 'Encoded size of the changes made durable at the destination'),
   skipped: counter('changes_skipped', '{change}', 'Changes that the ledger showed as applied before'),
-  leftOut: counter('changes_left_out', '{change}', 'Changes of parked namespaces, which are left out until they are resumed'),
+  leftOut: counter(
+    'changes_left_out',
+    '{change}',
+    'Changes of parked namespaces, which are left out until they are resumed',
+  ),
   failed: counter('changes_failed', '{change}', 'Changes that the destination refused, by code of the error', ['code']),
+  deadLetters: counter('dead_letters', '{change}', 'Refused changes that were passed, by code and policy', [
+    'code',
+    'policy',
+  ]),
   deltaMissed: counter('deltas_missed', '{change}', 'Deltas that did not fit their row and were looked up'),
   schemaChanges: counter('schema_changes', '{change}', 'Schema changes met, by kind and outcome', ['kind', 'outcome']),
   batchChanges: {

@@ -106,6 +106,11 @@ export class StreamMetrics {
         touch();
       },
       skipped: (changes) => this.#add(METRICS.skipped, changes, labels),
+      refused: (code, policy) => {
+        this.#add(METRICS.failed, 1, { ...labels, code });
+        this.#add(METRICS.deadLetters, 1, { ...labels, code, policy });
+        touch();
+      },
       leftOut: (changes) => this.#add(METRICS.leftOut, changes, labels),
       deltaMissed: (changes) => this.#add(METRICS.deltaMissed, changes, labels),
       schemaChange: (kind, outcome) => this.#add(METRICS.schemaChanges, 1, { ...labels, kind, outcome }),

@@ -20,8 +20,8 @@ export function validateCatchUp(run: Run, timeoutMs: unknown): void {
 const still = (run: Run): boolean => run.resting || run.state.phase === 'ended';
 
 /** Rows from before the start position come by the copy alone, so the ledger's position says nothing of them. */
-const copied = ({ state: { copy, restart, phase } }: Run): boolean =>
-  copy === null && !restart && (phase === 'replicate' || phase === 'finalize');
+const copied = ({ state: { unprepared, restart, phase } }: Run): boolean =>
+  !unprepared && !restart && (phase === 'replicate' || phase === 'finalize');
 
 async function untilCopied(run: Run, leftMs: number): Promise<void> {
   const settled = (): boolean => copied(run) || still(run);

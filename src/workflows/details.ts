@@ -34,6 +34,12 @@ function namespaces(view: StreamView): string {
   return waiting === 0 ? count(view.namespaceCount) : `${count(view.namespaceCount)} (${count(waiting)} not streaming)`;
 }
 
+function parked({ parkedCount, parked: some }: StreamView): string {
+  if (parkedCount === 0) return '';
+  const [first] = some;
+  return `${count(parkedCount)}${first === undefined ? '' : `, such as ${first.namespace} (**${first.code}**)`}`;
+}
+
 function failure(view: StreamView): string {
   if (view.failure === null) return '';
   const { code, message, remedy, at, namespace } = view.failure;
@@ -51,6 +57,7 @@ export function detailsOf(view: StreamView): string {
     ['Copied', copied(view)],
     ['Applied', `${count(view.totals.applied)} changes, ${bytes(view.totals.bytes)}`],
     ['Namespaces', namespaces(view)],
+    ['Parked', parked(view)],
     ['Failures in a row', view.failures === 0 ? '' : count(view.failures)],
     ['Next try', view.nextTryAt ?? ''],
     ['Last error', failure(view)],

@@ -1,6 +1,5 @@
 import { boundedFindings } from './bounded';
 import { controlCalls, dataCalls, PREPARE_MS } from './calls';
-import { copyAgain } from './copy-again';
 import { attempt, leg, succeeded } from './leg';
 import { pumpLeg } from './pump-leg';
 import { record } from './record';
@@ -15,9 +14,7 @@ async function takeTarget(run: Run): Promise<Phase> {
 
 async function runUp(run: Run): Promise<Phase> {
   const { state } = run;
-  const before = JSON.stringify(state.position);
   const result = await pumpLeg(run, state.until);
-  if (result?.reason === 'copy') return copyAgain(run, result, before !== JSON.stringify(result.position));
   if (result?.reason === 'reached') state.caughtUp = true;
   return 'finalize';
 }

@@ -6,15 +6,17 @@ import {
   pauseUpdate,
   reconfigureUpdate,
   restartUpdate,
-  resumeUpdate,
+  resumeNamespaceUpdate,
   specQuery,
   statusQuery,
   stopUpdate,
   type FinalizeReport,
+  type ResumeOptions,
   type StreamView,
 } from './messages';
 import { reconfigure, validateReconfigure } from './reconfigure';
 import { record } from './record';
+import { mustRest } from './rest';
 import { assertLives, assertMoves, refusal, whyNotMoving } from './refuse';
 import { beginAfresh, interrupt, type Run } from './run';
 import { viewOf } from './view';
@@ -38,8 +40,9 @@ async function pause(run: Run, reason: string | undefined): Promise<StreamView> 
   return viewOf(run);
 }
 
-async function resume(run: Run): Promise<StreamView> {
+async function resume(run: Run, namespace: string | undefined): Promise<StreamView> {
   const { state } = run;
+  if (namespace !== undefined) return resumeNamespace(run, namespace);
   if (state.desired === 'run' && !state.needsAttention && run.scope !== null) return viewOf(run);
   state.desired = 'run';
   state.pauseReason = null;
@@ -48,6 +51,29 @@ async function resume(run: Run): Promise<StreamView> {
   interrupt(run);
   await condition(() => run.scope !== null || run.resting || ended(run));
   return viewOf(run);
+}
+
+/** Taken up by the next leg, with a copy inside the stream. A stream that rests takes it up when it is resumed. */
+async function resumeNamespace(run: Run, namespace: string): Promise<StreamView> {
+  const { state } = run;
+  if (!state.unpark.includes(namespace)) state.unpark = [...state.unpark, namespace];
+  state.park = state.park.filter((parked) => parked.namespace !== namespace);
+  record(run, 'namespace.resumed', { namespace });
+  if (mustRest(state)) return viewOf(run);
+  const { legs } = state;
+  interrupt(run);
+  await condition(() => state.legs > legs || run.resting || ended(run));
+  return viewOf(run);
+}
+
+function validateResume(run: Run, namespace: unknown): void {
+  assertLives(run);
+  if (namespace === undefined) return;
+  if (typeof namespace !== 'string') throw refusal('invalid_argument', 'the namespace is not a text');
+  const { namespaces, park, parkedCount, parked } = run.state;
+  const known = namespaces[namespace] === 'parked' || park.some((each) => each.namespace === namespace);
+  // Beyond those that are told of, only the ledger knows.
+  if (!known && parkedCount <= parked.length) throw refusal('not_parked', `${namespace} is not parked`);
 }
 
 async function restart(run: Run): Promise<StreamView> {
@@ -85,6 +111,9 @@ async function finalize(run: Run): Promise<FinalizeReport> {
 
 function validateFinalize(run: Run): void {
   assertMoves(run, 'finalize it');
+  const { parkedCount, park } = run.state;
+  if (parkedCount + park.length > 0)
+    throw refusal('parked', 'namespaces are parked and not up to date; resume them, or exclude them, then finalize');
   if (run.state.phase === 'prepare' || run.state.phase === 'snapshot')
     throw refusal('copying', 'the stream is still copying; wait until it replicates, then finalize it');
 }
@@ -108,7 +137,9 @@ export function handle(run: Run): void {
         throw refusal('invalid_argument', `the reason is longer than ${REASON_LENGTH} characters`);
     },
   });
-  setHandler(resumeUpdate, () => resume(run), { validator: () => assertLives(run) });
+  setHandler(resumeNamespaceUpdate, (options?: ResumeOptions) => resume(run, options?.namespace), {
+    validator: (options?: ResumeOptions) => validateResume(run, options?.namespace),
+  });
   setHandler(reconfigureUpdate, (spec) => reconfigure(run, spec), {
     validator: (spec) => validateReconfigure(run, spec),
   });
@@ -118,11 +149,6 @@ export function handle(run: Run): void {
       if (options?.from !== 'snapshot')
         throw refusal('invalid_argument', 'a stream restarts from its snapshot only: { "from": "snapshot" }');
       if (!run.state.parsed) throw refusal('not_parsed', 'the spec is not in order; reconfigure the stream first');
-      if (run.spec.stream.snapshot.on_existing === 'merge')
-        throw refusal(
-          'merged',
-          'the stream was merged into collections with rows of others, which a restart discards; to have it so, set snapshot.on_existing to "replace", apply, then restart',
-        );
     },
   });
   setHandler(stopUpdate, () => stop(run), { validator: () => assertLivesOrStops(run) });

@@ -1,1 +1,2 @@
 export { replicationStream } from './stream';
+export { verification } from './verification';

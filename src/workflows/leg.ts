@@ -4,6 +4,7 @@ import { clipFailure } from './bounded';
 import { durationMs } from './calls';
 import { readFailure, type CallFailure } from './failure';
 import { pumpQueue } from './names';
+import { parkFailed } from './parked';
 import { decide, retryTimes, type Next } from './policy';
 import { record } from './record';
 import { interruptible, type Run } from './run';
@@ -60,6 +61,7 @@ function failed(run: Run, failure: CallFailure, adopt: Adopt | null, overtaken: 
   note(run, failure);
   // A person asked for something meanwhile: that is tried at once, and decides for itself.
   if (overtaken) return;
+  if (failure.cause === 'stream' && state.parsed && parkFailed(run, failure.info)) return;
   state.failures = moved ? 1 : state.failures + 1;
   const times = state.parsed ? retryTimes(run.spec.stream.retry_policy, durationMs) : PLAIN_RETRY;
   follow(run, decide(failure, { failures: state.failures, fencings: run.fencings }, times, Math.random()), failure);
@@ -80,7 +82,12 @@ export async function attempt<T>(run: Run, call: () => Promise<T>, adopt: Adopt 
 export function leg<T>(run: Run, call: (base: LegBase) => Promise<T>, adopt: Adopt | null = null): Promise<T | null> {
   const { state } = run;
   state.epoch += 1;
-  const base: LegBase = { spec: run.spec, epoch: state.epoch, ledger: state.ledgerExists ? 'existing' : 'any' };
+  const base: LegBase = {
+    spec: run.spec,
+    epoch: state.epoch,
+    ledger: state.ledgerExists ? 'existing' : 'any',
+    park: state.park,
+  };
   return attempt(run, () => call(base), adopt);
 }
 

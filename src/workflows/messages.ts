@@ -1,5 +1,6 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
+import type { Parked } from '../replication/destination';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
@@ -25,6 +26,9 @@ export interface StreamView {
   readonly copy: CopyProgress | null;
   readonly namespaceCount: number;
   readonly namespaces: Readonly<Record<Namespace, NamespaceStatus>>;
+  /** How many namespaces are parked, and some of them with their reasons. */
+  readonly parkedCount: number;
+  readonly parked: readonly Parked[];
   readonly findings: readonly Finding[];
   readonly failure: (FailureInfo & { readonly at: string }) | null;
   readonly failures: number;
@@ -32,6 +36,10 @@ export interface StreamView {
   readonly nextTryAt: string | null;
   readonly pauseReason: string | null;
   readonly startedAt: string;
+}
+
+export interface ResumeOptions {
+  readonly namespace: Namespace;
 }
 
 export interface FinalizeReport {
@@ -53,9 +61,11 @@ export const specQuery = defineQuery<StreamSpec>('spec');
 /** Answers when the leg has returned and nothing is being written. */
 export const pauseUpdate = defineUpdate<StreamView, [{ readonly reason?: string }]>('pause');
 export const resumeUpdate = defineUpdate<StreamView>('resume');
+/** The same, of one namespace that is parked: it is taken up by a copy inside the stream, and the others go on meanwhile. */
+export const resumeNamespaceUpdate = defineUpdate<StreamView, [ResumeOptions]>('resume');
 /** Answers when the new spec is in force. */
 export const reconfigureUpdate = defineUpdate<StreamView, [StreamSpec]>('reconfigure');
-/** Copies everything again, deletes included, then goes on from a new start position. */
+/** Takes a new start position and goes on from there; meanwhile all rows are compared and mended, deletes included. */
 export const restartUpdate = defineUpdate<StreamView, [{ from: 'snapshot' }]>('restart');
 /** Answers when nothing is being written any more; the workflow then ends. Its ledger stays: starting it again resumes. */
 export const stopUpdate = defineUpdate<StreamView>('stop');

@@ -4,14 +4,14 @@ import { afterCopy } from './after-copy';
 import { boundedFindings, boundedNamespaces } from './bounded';
 import { dataCalls, PREPARE_MS } from './calls';
 import { leg, succeeded } from './leg';
+import { takeParked } from './parked';
 import { parseSpec } from './parse';
 import { record } from './record';
 import type { Run } from './run';
-import type { Phase, StreamState } from './state';
+import type { Phase } from './state';
 
 interface Asked {
   readonly restart: boolean;
-  readonly copy: StreamState['copy'];
   readonly spec: StreamSpec;
 }
 
@@ -23,11 +23,8 @@ function adopt(run: Run, prepared: Prepared, asked: Asked): void {
   if (asked.restart) state.restart = false;
   if (asked.restart || prepared.copyPending) state.inStepAfter = null;
   else state.inStepAfter ??= prepared.inStepAfter;
-  // Somebody may have asked for another copy, or selected more, meanwhile.
-  if (state.copy === asked.copy && run.spec === asked.spec) {
-    state.copy = null;
-    state.copyMode = null;
-  }
+  // Somebody may have selected more meanwhile.
+  if (run.spec === asked.spec) state.unprepared = false;
   state.copyProgress = null;
   state.sliceMs = null;
   state.findings = boundedFindings(prepared.findings);
@@ -36,6 +33,7 @@ function adopt(run: Run, prepared: Prepared, asked: Asked): void {
     ...Object.fromEntries(prepared.namespaces.map((name) => [name, 'streaming'] as const)),
     ...Object.fromEntries(prepared.copying.map((name) => [name, 'copying'] as const)),
   });
+  takeParked(run, prepared.parked);
 }
 
 /** Checks both sides, takes the start position and stores it, and plans the copy. */
@@ -46,17 +44,16 @@ export async function prepare(run: Run): Promise<Phase> {
     return 'prepare';
   }
   const { snapshot } = run.spec.stream;
-  const { restart, copy } = state;
-  const asked = { restart, copy, spec: run.spec };
+  const { restart } = state;
+  const asked = { restart, spec: run.spec };
   // A person who asks for a copy gets one, whatever the mode was at first.
-  const plan = restart || snapshot.mode !== 'never' || copy !== 'all';
+  const plan = restart || snapshot.mode !== 'never';
   const prepared = await leg(run, (base) =>
     dataCalls(run, PREPARE_MS, 'prepare').prepare({
       ...base,
       // A restart mends a lost ledger too.
       ledger: restart ? 'any' : base.ledger,
-      copy: copy ?? 'all',
-      copyMode: state.copyMode ?? snapshot.on_existing,
+      copyMode: snapshot.on_existing,
       restart,
       plan,
     }),

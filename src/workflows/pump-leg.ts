@@ -1,10 +1,14 @@
 import type { PumpResult } from '../activities/contract';
+import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
 import type { Totals } from '../replication/progress';
+import { boundedNamespaces } from './bounded';
 import { DRAIN_MS, dataCalls, durationMs } from './calls';
 import { leg, succeeded, type Adopt } from './leg';
+import { takeParked } from './parked';
 import type { Run } from './run';
 import { doubled, jittered, PROBE_SLICE_MS, PUMP_SLICE_MS } from './slice';
+import type { NamespaceStatus } from './state';
 
 export const add = (a: Totals, b: Totals): Totals => ({
   read: a.read + b.read,
@@ -12,6 +16,7 @@ export const add = (a: Totals, b: Totals): Totals => ({
   skipped: a.skipped + b.skipped,
   bytes: a.bytes + b.bytes,
   schemaChanges: a.schemaChanges + b.schemaChanges,
+  refused: (a.refused ?? 0) + (b.refused ?? 0),
 });
 
 const adoptFailed: Adopt = (run, progress) => {
@@ -32,12 +37,23 @@ function adopt(run: Run, result: PumpResult): void {
   state.at = result.progress.at;
   state.progress = result.progress;
   state.totals = add(state.totals, result.totals);
+  const copying = new Set(result.copying);
+  const streaming = Object.keys(state.namespaces).filter((name) => state.namespaces[name] === 'copying');
+  state.namespaces = boundedNamespaces({
+    ...state.namespaces,
+    ...statuses(streaming, 'streaming'),
+    ...statuses([...copying], 'copying'),
+  });
+  takeParked(run, result.parked);
 }
+
+const statuses = (names: readonly Namespace[], status: NamespaceStatus): Record<Namespace, NamespaceStatus> =>
+  Object.fromEntries(names.map((name) => [name, status]));
 
 /** One leg of the pump, taken in; null when it failed. */
 export async function pumpLeg(run: Run, until: Position | null): Promise<PumpResult | null> {
   const { state } = run;
-  const { position, inStepAfter } = state;
+  const { position, inStepAfter, unpark } = state;
   const longestMs = durationMs(run.spec.stream.advanced.slice);
   const nextMs = state.sliceMs ?? (state.failures > 0 ? PROBE_SLICE_MS : PUMP_SLICE_MS);
   const sliceMs = jittered(Math.min(longestMs, nextMs), Math.random());
@@ -45,10 +61,18 @@ export async function pumpLeg(run: Run, until: Position | null): Promise<PumpRes
   const result = await leg(
     run,
     (base) =>
-      dataCalls(run, sliceMs + DRAIN_MS, `leg ${state.legs}`).pump({ ...base, position, inStepAfter, sliceMs, until }),
+      dataCalls(run, sliceMs + DRAIN_MS, `leg ${state.legs}`).pump({
+        ...base,
+        position,
+        inStepAfter,
+        resume: unpark,
+        sliceMs,
+        until,
+      }),
     adoptFailed,
   );
   if (result === null) return null;
+  state.unpark = state.unpark.filter((name) => !unpark.includes(name));
   adopt(run, result);
   if (result.reason === 'slice') state.sliceMs = doubled(nextMs, longestMs);
   return result;

@@ -30,16 +30,6 @@ async function revised(run: Run, next: StreamSpec): Promise<Revised> {
   }
 }
 
-/**
- * What the new selection adds is copied before the stream goes on. Only `prepare`, once no leg of the old one runs, can
- * tell what that is: it compares what is selected with what the ledger has heard of.
- */
-function owe({ state }: Run): void {
-  if (!state.ledgerExists || state.copy === 'all') return;
-  if (state.copy !== null) throw refusal('copying', 'other namespaces are about to be copied; try again in a moment');
-  state.copy = 'all';
-}
-
 /** Puts a spec in force; true when it is another one than before. */
 async function replaceSpec(run: Run, next: StreamSpec): Promise<boolean> {
   await condition(() => !run.revising);
@@ -50,7 +40,8 @@ async function replaceSpec(run: Run, next: StreamSpec): Promise<boolean> {
     const { state } = run;
     const unchanged = state.parsed && JSON.stringify(spec) === JSON.stringify(run.spec);
     if (unchanged && !state.needsAttention) return false;
-    if (reselected) owe(run);
+    // What it adds is copied inside the stream. Only `prepare`, once no leg of the old one runs, can tell what that is.
+    if (reselected) state.unprepared = true;
     run.spec = spec;
     state.parsed = true;
     state.revision += 1;

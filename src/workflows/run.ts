@@ -23,8 +23,6 @@ export interface Run {
   nudges: number;
   /** Times in a row that the ledger was found at our epoch or above. */
   fencings: number;
-  /** Times in a row that the pump asked for a copy without moving the position. */
-  copyRequests: number;
 }
 
 export const openRun = (input: StreamInput): Run => ({
@@ -38,7 +36,6 @@ export const openRun = (input: StreamInput): Run => ({
   nextTryAt: null,
   nudges: 0,
   fencings: 0,
-  copyRequests: 0,
 });
 
 /** Makes the call in flight return, and ends a wait. Safe at any time: the loop looks at the state before it goes on. */

@@ -1,4 +1,5 @@
 import type { StreamSpec } from '../config/schema';
+import type { Parked } from '../replication/destination';
 import type { ErrorKind } from '../replication/errors';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
@@ -36,9 +37,11 @@ export interface FailureInfo {
   /** The epoch found in the ledger, where it was at ours or above: the workflow goes on at that + 1. */
   readonly ledgerEpoch?: number;
   readonly retryAfterMs?: number;
+  /** What it tells of stands in the way of its namespace alone. */
+  readonly parks?: boolean;
 }
 
-export type NamespaceStatus = 'copying' | 'streaming' | 'waiting_for_copy' | 'left';
+export type NamespaceStatus = 'copying' | 'streaming' | 'parked';
 
 /** Everything a run needs; carried over continue-as-new. Plain JSON, under 32 KB, versioned. */
 export interface StreamState {
@@ -65,10 +68,15 @@ export interface StreamState {
   until: Position | null;
   /** `until` was reached. */
   caughtUp: boolean;
-  /** Namespaces to be copied (again) before the stream goes on; `all` at first. */
-  copy: 'all' | readonly Namespace[] | null;
-  /** How the copy meets rows that are there already; `null`: as configured. */
-  copyMode: 'replace' | null;
+  /** What is selected has to be laid out before the stream goes on: at first, and when the selection has changed. */
+  unprepared: boolean;
+  /** Namespaces that have just been found to be unable to go on; the next calls make that durable. */
+  park: readonly Parked[];
+  /** Parked namespaces that a person has resumed; the next leg takes them up. */
+  unpark: readonly Namespace[];
+  /** Parked ones as the ledger has them: how many, and some with their reasons. */
+  parkedCount: number;
+  parked: readonly Parked[];
   /** Only the exceptions beyond 300 namespaces. */
   namespaces: Record<Namespace, NamespaceStatus>;
   namespaceCount: number;

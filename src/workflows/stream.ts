@@ -22,11 +22,7 @@ const PHASES: Readonly<Record<Exclude<Phase, 'ended'>, (run: Run) => Promise<Pha
 
 /** What a person asked for overrules where the stream was. */
 function redirect({ state }: Run): void {
-  if (state.restart) {
-    state.copy = 'all';
-    state.copyMode = 'replace';
-  }
-  if (state.copy !== null) state.phase = 'prepare';
+  if (state.restart || state.unprepared) state.phase = 'prepare';
   if (state.finalizing && state.phase === 'replicate') state.phase = 'finalize';
 }
 

@@ -54,6 +54,8 @@ export function viewOf(run: Run): StreamView {
     copy: state.copyProgress,
     namespaceCount: state.namespaceCount,
     namespaces: state.namespaces,
+    parkedCount: state.parkedCount + state.park.length,
+    parked: [...state.parked, ...state.park],
     findings: state.findings,
     failure: state.failure,
     failures: state.failures,

@@ -48,7 +48,7 @@ class Preparing {
       spec,
       epoch: this.t.epoch,
       ledger: 'any',
-      copy: 'all',
+      park: [],
       copyMode: 'refuse',
       restart: false,
       plan: true,
@@ -154,7 +154,7 @@ describe('a stream that is prepared again', () => {
     await t.resumeCopy();
     await t.destinationDb.collection('customers').drop();
     await t.destinationDb.collection('customers').insertMany(rows(2, 900));
-    await preparing.run({ collections: ['orders'], copy: [] });
+    await preparing.run({ collections: ['orders'] });
     expect(await t.destinationDb.collection('customers').countDocuments()).toBe(2);
     expect((await t.claim()).ledger.displaced).toEqual([]);
   });

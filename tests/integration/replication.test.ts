@@ -19,9 +19,6 @@ async function interrupted(
   for (const { overlap, afterMs } of faults) {
     const leg = t
       .leg({ signal: overlap ? new AbortController().signal : AbortSignal.timeout(afterMs), sliceMs: afterMs + 5000 })
-      .then(async (outcome) => {
-        if (outcome.reason === 'copy') await t.copy(outcome.copy);
-      })
       .catch((error: unknown) => {
         if (!isReplicationError(error, 'fenced')) throw error;
       });

@@ -38,6 +38,8 @@ export const legProgress = (position: Position | null): LegProgress => ({
   at: `position ${JSON.stringify(position?.token ?? null)}`,
   lagMs: 7,
   changesPerSecond: 12,
+  windowSeconds: 3600,
+  copies: null,
   totals,
 });
 
@@ -50,6 +52,7 @@ export const copyProgress = (rows: number): CopyProgress => ({
   rangesDone: rows >= 100 ? 2 : 0,
   rowsPerSecond: 50,
   secondsLeft: 1,
+  windowSeconds: 3600,
 });
 
 export const prepared = (more: Partial<Prepared> = {}): Prepared => ({
@@ -61,6 +64,7 @@ export const prepared = (more: Partial<Prepared> = {}): Prepared => ({
   namespaceCount: 2,
   copying: ['shop.orders', 'shop.customers'],
   namespaces: ['shop.orders', 'shop.customers'],
+  parked: { count: 0, some: [] },
   estimate: { rows: 100, bytes: 1000, seconds: 1, windowSeconds: 3600 },
   findings: [],
   ...more,
@@ -79,7 +83,8 @@ export const pumped = (position: Position, more: Partial<PumpResult> = {}): Pump
   position,
   progress: legProgress(position),
   totals,
-  copy: [],
+  copying: [],
+  parked: { count: 0, some: [] },
   ...more,
 });
 
@@ -110,10 +115,17 @@ export function fails(
     readonly epoch?: number;
     readonly position?: Position;
     readonly message?: string;
+    readonly namespace?: string;
   } = {},
 ): never {
-  const { code = `test_${kind}`, message = `a failure of kind ${kind}`, epoch, position } = more;
-  const error = new ReplicationError(kind, { code, message, remedy: 'do this', ...(epoch !== undefined && { epoch }) });
+  const { code = `test_${kind}`, message = `a failure of kind ${kind}`, epoch, position, namespace } = more;
+  const error = new ReplicationError(kind, {
+    code,
+    message,
+    remedy: 'do this',
+    ...(epoch !== undefined && { epoch }),
+    ...(namespace !== undefined && { namespace }),
+  });
   throw toFailure(error, { interrupted: false, progress: position === undefined ? null : legProgress(position) });
 }
 

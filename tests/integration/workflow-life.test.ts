@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { finalizeUpdate, stopUpdate } from '../../src/workflows/messages';
-import { at, copied, copyProgress, longLeg, prepared, pumped, Script, Theatre } from './workflow-context';
+import { finalizeUpdate, resumeNamespaceUpdate, stopUpdate } from '../../src/workflows/messages';
+import { at, copied, copyProgress, fails, longLeg, prepared, pumped, Script, Theatre } from './workflow-context';
 
 let theatre: Theatre;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ describe('the life of a stream', () => {
     expect(script.calls.map(({ name }) => name)).toEqual(['parse', 'prepare', 'copy', 'copy', 'pump', 'pump']);
     expect(script.epochs).toEqual([1, 2, 3, 4, 5]);
     const [prepareLeg] = script.inputs('prepare');
-    expect(prepareLeg).toMatchObject({ copy: 'all', copyMode: 'refuse', restart: false, plan: true, ledger: 'any' });
+    expect(prepareLeg).toMatchObject({ park: [], copyMode: 'refuse', restart: false, plan: true, ledger: 'any' });
     expect(script.inputs('copy').map(({ sliceMs, ledger }) => [sliceMs, ledger])).toEqual([
       [10_000, 'existing'],
       [20_000, 'existing'],
@@ -76,36 +76,51 @@ describe('the life of a stream', () => {
     expect(script.inputs('finalize')).toHaveLength(1);
   });
 
-  test('namespaces that have to be copied are, and the legs go on from where they were', async () => {
-    const script = new Script()
-      .next('pump', () => Promise.resolve(pumped(at(20), { reason: 'copy', copy: ['shop.new'] })))
-      .next(
-        'prepare',
-        () => Promise.resolve(prepared()),
-        ({ copy }) => Promise.resolve(prepared({ position: at(20), resumed: true, copying: copy as string[] })),
-      )
-      .next(
-        'copy',
-        () => Promise.resolve(copied()),
-        () => Promise.resolve(copied({ inStepAfter: at(25) })),
-      );
+  test('a namespace that cannot go on is parked, and taken up again by name', async () => {
+    const parks = () => fails('needs_attention', { code: 'collation_differs', namespace: 'shop.orders' });
+    const report = { count: 1, some: [{ namespace: 'shop.orders', code: 'c', message: 'm', remedy: 'r', at: 'now' }] };
+    const script = new Script().next(
+      'pump',
+      parks,
+      () => Promise.resolve(pumped(at(20), { parked: report })),
+      async (leg) => ({ ...(await longLeg(leg)), parked: report }),
+      () => Promise.resolve(pumped(at(30), { copying: ['shop.orders'] })),
+    );
     await using stage = await theatre.stage({ script });
-    await stage.begun('pump', 2);
-    expect(script.inputs('prepare')[1]).toMatchObject({ copy: ['shop.new'], copyMode: 'replace', restart: false });
-    expect(script.inputs('pump')[1]).toMatchObject({ position: at(20), inStepAfter: at(25) });
+    await stage.begun('pump', 3);
+    expect(script.inputs('pump')[1]?.park).toMatchObject([{ namespace: 'shop.orders', code: 'collation_differs' }]);
+    expect(script.inputs('pump')[2]?.park).toEqual([]);
+    const view = await stage.is('replicating');
+    expect(view).toMatchObject({
+      parkedCount: 1,
+      namespaces: { 'shop.orders': 'parked', 'shop.customers': 'streaming' },
+    });
+    await expect(stage.handle.executeUpdate(finalizeUpdate)).rejects.toMatchObject({ cause: { type: 'parked' } });
+    const other = stage.handle.executeUpdate(resumeNamespaceUpdate, { args: [{ namespace: 'shop.customers' }] });
+    await expect(other).rejects.toMatchObject({ cause: { type: 'not_parked' } });
+    await stage.handle.executeUpdate(resumeNamespaceUpdate, { args: [{ namespace: 'shop.orders' }] });
+    await stage.begun('pump', 5);
+    expect(script.inputs('pump')[3]?.resume).toEqual(['shop.orders']);
+    expect(script.inputs('pump')[4]?.resume).toEqual([]);
+    expect(await stage.status()).toMatchObject({ parkedCount: 0, namespaces: { 'shop.orders': 'copying' } });
   });
 
-  test('a copy that is asked for again and again is not tried in a tight loop', async () => {
-    const script = new Script().usually('pump', () =>
-      Promise.resolve(pumped(at(1), { reason: 'copy', copy: ['shop.x'] })),
-    );
-    await using stage = await theatre.stage({
-      script,
-      spec: { retry_policy: { initial_delay: '1h', max_delay: '1h' } },
+  test('the last namespace that could go on is not parked', async () => {
+    const failing = (namespace: string) => () => fails('needs_attention', { code: 'collation_differs', namespace });
+    const script = new Script().next('pump', failing('shop.orders'), failing('shop.customers'));
+    await using stage = await theatre.stage({ script });
+    expect(await stage.is('needs_attention')).toMatchObject({
+      failure: { namespace: 'shop.customers' },
+      parkedCount: 1,
     });
-    await stage.begun('pump', 3);
-    expect((await stage.status()).nextTryAt).not.toBeNull();
-    expect(script.inputs('pump')).toHaveLength(3);
+  });
+
+  test('no namespace is parked where they are not isolated', async () => {
+    const script = new Script().next('pump', () =>
+      fails('needs_attention', { code: 'collation_differs', namespace: 'shop.orders' }),
+    );
+    await using stage = await theatre.stage({ script, spec: { error_handling: { isolate_namespaces: false } } });
+    expect(await stage.is('needs_attention')).toMatchObject({ failure: { namespace: 'shop.orders' }, parkedCount: 0 });
   });
 
   test('a stop waits until the leg has returned and ends with where it was', async () => {

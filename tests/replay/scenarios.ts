@@ -63,11 +63,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await stage.handle.executeUpdate(stopUpdate);
     },
   },
-  'copied-again-reconfigured-restarted': {
+  'parked-reconfigured-restarted': {
     script: () =>
       new Script()
         .next('prepare', () => Promise.resolve(prepared({ copyPending: false, copying: [] })))
-        .next('pump', () => Promise.resolve(pumped(at(3), { reason: 'copy', copy: ['shop.entered'] }))),
+        .next('pump', () => fails('needs_attention', { code: 'collation_differs', namespace: 'shop.orders' })),
     play: async (stage) => {
       await stage.begun('pump', 2);
       const spec = specOf(stage.id, { batch_size: 9 }) as StreamSpec;

@@ -5,10 +5,11 @@ import { streamSchema, type StreamConfig } from '../../src/config/schema';
 import { Secret } from '../../src/config/secret';
 import { openDestination } from '../../src/destinations/registry';
 import { createCopy } from '../../src/replication/copy';
-import type { Destination } from '../../src/replication/destination';
+import type { Destination, InlineMode } from '../../src/replication/destination';
 import type { Namespace } from '../../src/replication/namespace';
 import type { Position } from '../../src/replication/position';
 import { createPump, type PumpOutcome } from '../../src/replication/pump';
+import type { ErrorPolicy } from '../../src/replication/refusals';
 import type { Range, Source } from '../../src/replication/source';
 import { openSource } from '../../src/sources/registry';
 import { silentMeter } from './changes';
@@ -29,6 +30,7 @@ export interface CoreOptions {
   readonly renameOut?: 'drop' | 'keep' | 'needs_attention';
   readonly unsupported?: 'ignore' | 'needs_attention';
   readonly uniqueIndexes?: 'hold' | 'in_force';
+  readonly errors?: Partial<ErrorPolicy>;
 }
 
 /** A stream without Temporal: source, destination and legs in this process, for tests of the core against real servers. */
@@ -46,6 +48,8 @@ export class CoreStream implements AsyncDisposable {
   inStepAfter: Position | null = null;
   skipped = 0;
   unsupported: 'ignore' | 'needs_attention';
+  /** What follows a change that is refused; may change between legs. */
+  errors: Partial<ErrorPolicy>;
   /** Names of what was logged. */
   readonly events: string[];
 
@@ -59,6 +63,7 @@ export class CoreStream implements AsyncDisposable {
     events: string[],
   ) {
     this.events = events;
+    this.errors = options.errors ?? {};
     this.unsupported = options.unsupported ?? 'ignore';
     this.#options = options;
     this.#config = config;
@@ -146,7 +151,14 @@ export class CoreStream implements AsyncDisposable {
   }
 
   async leg(
-    options: { until?: Position; signal?: AbortSignal; lanes?: number; sliceMs?: number } = {},
+    options: {
+      until?: Position;
+      signal?: AbortSignal;
+      lanes?: number;
+      sliceMs?: number;
+      copyMode?: InlineMode;
+      resume?: readonly Namespace[];
+    } = {},
   ): Promise<PumpOutcome> {
     const claim = await this.claim('existing');
     const pump = createPump({
@@ -161,6 +173,10 @@ export class CoreStream implements AsyncDisposable {
       updates: this.#config.source.options.updates,
       renameOut: this.#options.renameOut ?? 'needs_attention',
       unsupported: this.unsupported,
+      errors: { onError: 'fail_stream', maxRetries: 0, retryDelayMs: 10, ...this.errors },
+      destination: this.destination,
+      copyMode: options.copyMode ?? 'repair',
+      resume: options.resume ?? [],
       sliceMs: options.sliceMs ?? 60_000,
       stallMs: 60_000,
       log: (_level, event) => void this.events.push(event),
@@ -187,15 +203,11 @@ export class CoreStream implements AsyncDisposable {
     }
   }
 
-  /** Legs until the source's position as of now is passed, copying what has to be copied on the way. */
+  /** A leg until the source's position as of now is passed, and no copy is owed. */
   async catchUp(): Promise<void> {
     const until = await this.source.here(forever);
-    for (;;) {
-      const outcome = await this.leg({ until });
-      if (outcome.reason === 'reached') return;
-      if (outcome.reason !== 'copy') throw new Error(`the leg ended with ${outcome.reason}`);
-      await this.copy(outcome.copy);
-    }
+    const { reason } = await this.leg({ until });
+    if (reason !== 'reached') throw new Error(`the leg ended with ${reason}`);
   }
 
   async expectSame(): Promise<void> {

@@ -66,6 +66,7 @@ const copy = {
   ranges: 4,
   rangesDone: 1,
   rowsPerSecond: 250,
+  windowSeconds: null,
   secondsLeft: 2,
 };
 
@@ -133,7 +134,15 @@ describe('streams', () => {
   });
 
   it('add what the running leg has done', () => {
-    const live = withLive(view, { position: null, at: 'now', lagMs: 7, changesPerSecond: 9, totals });
+    const live = withLive(view, {
+      position: null,
+      at: 'now',
+      lagMs: 7,
+      changesPerSecond: 9,
+      windowSeconds: null,
+      copies: null,
+      totals,
+    });
     expect(live).toMatchObject({ at: 'now', lagMs: 7, totals: { read: 240, applied: 200 } });
     expect(withLive(view, copy).copy).toEqual(copy);
   });

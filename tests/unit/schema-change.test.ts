@@ -1,6 +1,6 @@
 import type { SchemaChange } from '../../src/replication/change';
 import type { Barrier, Ledger } from '../../src/replication/destination';
-import { decideSchemaChange, outcomeOf, type DecisionContext } from '../../src/replication/schema-change';
+import { decideSchemaChange, outcomeOf, touchedBy, type DecisionContext } from '../../src/replication/schema-change';
 import { at, order } from '../support/changes';
 
 const base = { namespace: 'shop.a', sourceTimeMs: 0 };
@@ -9,14 +9,14 @@ const rename: SchemaChange = { ...base, op: 'rename', to: 'shop.b', kind: 'renam
 const context = (options: {
   readonly inStepAfter?: number | null;
   readonly barrier?: Barrier;
-  readonly done?: boolean;
+  readonly parked?: readonly string[];
+  readonly inOverlap?: readonly string[];
   readonly updates?: 'delta' | 'row';
   readonly renameOut?: DecisionContext['renameOut'];
   readonly unsupported?: DecisionContext['unsupported'];
   readonly missing?: string;
 }): DecisionContext => {
-  const range = { namespace: 'shop.b', done: options.done ?? true };
-  const ledger = { barrier: options.barrier ?? null, ranges: [range] } as unknown as Ledger;
+  const ledger = { barrier: options.barrier ?? null } as unknown as Ledger;
   return {
     source: { order },
     claim: { ledger, inexpressible: () => options.missing ?? null },
@@ -24,42 +24,55 @@ const context = (options: {
     updates: options.updates ?? 'delta',
     renameOut: options.renameOut ?? 'needs_attention',
     unsupported: options.unsupported ?? 'ignore',
+    isParked: (name) => options.parked?.includes(name) === true,
+    inOverlap: (name) => options.inOverlap?.includes(name) === true,
   };
 };
 
 describe('decideSchemaChange', () => {
-  const copy = { action: 'copy', namespaces: ['shop.b'] };
+  const copied = { action: 'alter', change: rename, copy: 'shop.b' };
 
   it('moves what is in step', () => {
     expect(decideSchemaChange(rename, at(9), context({ inStepAfter: 5 }))).toEqual({ action: 'alter', change: rename });
   });
 
   it('copies anew what was renamed while a copy may have met it under either name', () => {
-    expect(decideSchemaChange(rename, at(4), context({ inStepAfter: 5 }))).toEqual(copy);
+    expect(decideSchemaChange(rename, at(4), context({ inStepAfter: 5 }))).toEqual(copied);
+    expect(decideSchemaChange(rename, at(9), context({ inOverlap: ['shop.a'] }))).toEqual(copied);
+    expect(decideSchemaChange(rename, at(9), context({ inOverlap: ['shop.b'] }))).not.toHaveProperty('copy');
   });
 
   it('copies anew what was renamed where rows are read late', () => {
-    expect(decideSchemaChange(rename, at(9), context({ inStepAfter: 5, updates: 'row' }))).toEqual(copy);
+    expect(decideSchemaChange(rename, at(9), context({ inStepAfter: 5, updates: 'row' }))).toEqual(copied);
   });
 
-  it('takes no copy for it that was planned before the stream stopped there', () => {
-    const held = { position: at(4), state: 'held' } as const;
-    expect(decideSchemaChange(rename, at(4), context({ inStepAfter: 5, barrier: held }))).toEqual(copy);
-    const elsewhere = { position: at(3), state: 'planned' } as const;
-    expect(decideSchemaChange(rename, at(4), context({ inStepAfter: 5, barrier: elsewhere }))).toEqual(copy);
-  });
-
-  it('takes no copy for it that is not done', () => {
-    const planned = { position: at(4), state: 'planned' } as const;
-    expect(decideSchemaChange(rename, at(4), context({ inStepAfter: 5, barrier: planned, done: false }))).toEqual(copy);
-  });
-
-  it('lets the old name go once the new one was copied', () => {
-    const planned = { position: at(4), state: 'planned' } as const;
-    expect(decideSchemaChange(rename, at(4), context({ inStepAfter: 5, barrier: planned }))).toMatchObject({
+  it('leaves out what happens to parked namespaces, and no more than that', () => {
+    const parked = ['shop.a'];
+    const drop: SchemaChange = { ...base, op: 'drop', kind: 'drop' };
+    expect(decideSchemaChange(drop, at(9), context({ parked }))).toEqual({ action: 'count' });
+    expect(decideSchemaChange(rename, at(9), context({ parked }))).toMatchObject({
+      change: { op: 'drop' },
+      copy: 'shop.b',
+    });
+    expect(decideSchemaChange(rename, at(9), context({ parked: ['shop.b'] }))).toMatchObject({
       action: 'alter',
       change: { op: 'drop', namespace: 'shop.a' },
     });
+    expect(decideSchemaChange(rename, at(9), context({ parked: ['shop.a', 'shop.b'] }))).toEqual({ action: 'count' });
+    const leave: SchemaChange = { ...rename, op: 'leave' };
+    expect(decideSchemaChange(leave, at(9), context({ parked }))).toEqual({ action: 'count' });
+  });
+
+  it('ends the copies of what is dropped, renamed or left', () => {
+    const copying = ['shop.a', 'shop.b', 'other.a'];
+    const named = (change: SchemaChange) => touchedBy(change, copying);
+    expect(named(rename)).toEqual(['shop.a', 'shop.b']);
+    expect(named({ ...base, op: 'drop', kind: 'drop' })).toEqual(['shop.a']);
+    expect(named({ ...base, namespace: 'shop', op: 'drop_database', kind: 'dropDatabase' })).toEqual([
+      'shop.a',
+      'shop.b',
+    ]);
+    expect(named({ ...base, op: 'create', kind: 'create' })).toEqual([]);
   });
 
   it('does nothing a second time', () => {
@@ -69,11 +82,13 @@ describe('decideSchemaChange', () => {
     expect(decideSchemaChange(drop, at(10), context({ inStepAfter: 5, barrier: done })).action).toBe('alter');
   });
 
-  it('copies what enters, whenever it was copied before', () => {
+  it('copies what enters in place of what stood there', () => {
     const enter: SchemaChange = { ...rename, op: 'enter', namespace: 'shop.outside' };
-    expect(decideSchemaChange(enter, at(9), context({ inStepAfter: 20 }))).toEqual(copy);
-    const planned = { position: at(9), state: 'planned' } as const;
-    expect(decideSchemaChange(enter, at(9), context({ inStepAfter: 20, barrier: planned })).action).toBe('alter');
+    expect(decideSchemaChange(enter, at(9), context({}))).toMatchObject({
+      action: 'alter',
+      change: { op: 'drop', namespace: 'shop.b' },
+      copy: 'shop.b',
+    });
   });
 
   it('does with what leaves as it was told', () => {
@@ -114,6 +129,6 @@ describe('decideSchemaChange', () => {
     expect(outcomeOf({ action: 'alter', change, ignored: 'a part' })).toBe('ignored');
     expect(outcomeOf({ action: 'count', ignored: 'all' })).toBe('ignored');
     expect(outcomeOf({ action: 'count' })).toBe('repeated');
-    expect(outcomeOf({ action: 'copy', namespaces: ['shop.b'] })).toBe('copied');
+    expect(outcomeOf({ action: 'alter', change, copy: 'shop.b' })).toBe('copied');
   });
 });

@@ -21,6 +21,7 @@ const copy = {
   ranges: 4,
   rangesDone: 1,
   rowsPerSecond: 10,
+  windowSeconds: null,
   secondsLeft: 15,
 };
 

@@ -7,6 +7,7 @@ import type { Position } from '../../replication/position';
 import type { Builds } from './builds';
 import { MISMATCH, runDdl, type Identities } from './ddl';
 import type { Fence } from './fence';
+import type { Letters } from './letters';
 import type { Namespaces } from './namespaces';
 import { samePosition, storePosition, type NamespaceDocument, type StoredBarrier } from './records';
 import type { Reshaping } from './reshape';
@@ -24,6 +25,7 @@ export class Alterations {
     private readonly identities: Identities,
     private readonly reshaping: Reshaping,
     private readonly builds: Builds,
+    private readonly letters: Letters,
     private readonly log: Log,
   ) {}
 
@@ -34,12 +36,8 @@ export class Alterations {
     const intent: StoredBarrier = { position: at, state: 'intent', touches: this.#touches(change) };
     await this.fence.update({ $set: { barrier: intent } }, signal);
     await this.builds.exclusively(() => this.#run(change, signal));
+    await this.#followLetters(change, intent.touches, signal);
     await this.fence.update({ $set: { barrier: { ...intent, state: 'done' } } }, signal);
-  }
-
-  async hold(namespaces: readonly Namespace[], position: Position, signal: AbortSignal): Promise<void> {
-    const held: StoredBarrier = { position: storePosition(position), state: 'held', touches: namespaces };
-    await this.fence.update({ $set: { barrier: held } }, signal);
   }
 
   #touches({ op, namespace, to }: SchemaChange): Namespace[] {
@@ -60,6 +58,18 @@ export class Alterations {
       case 'other':
         return [];
     }
+  }
+
+  /** Letters name rows by where they stand. */
+  async #followLetters(
+    { op, namespace, to }: SchemaChange,
+    touched: readonly Namespace[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { stream } = this.fence;
+    if (op === 'drop' || op === 'drop_database') await this.letters.settle(stream, touched, signal);
+    if (op !== 'rename' || to === undefined) return;
+    await this.letters.rename(stream, namespace, { namespace: to, target: this.namespaces.nameOf(to) }, signal);
   }
 
   async #run(change: SchemaChange, signal: AbortSignal): Promise<void> {

@@ -4,9 +4,11 @@ import type { Log } from '../../replication/connector';
 import type {
   Claim,
   LanePart,
+  InlineMode,
   LaneRecord,
   Ledger,
   LoadPart,
+  Parked,
   RangeRecord,
   RepairRequest,
   Written,
@@ -18,22 +20,24 @@ import type { Renames } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
 import type { Range, SourceNamespace } from '../../replication/source';
 import { Alterations } from './alter';
+import { Copies } from './copies';
 import { Builds } from './builds';
 import { Identities } from './ddl';
 import { Fence } from './fence';
 import { heldBack, Indexes } from './indexes';
-import { Lane, outward, type WriterOptions } from './lane';
+import { Lane, lettersOf, outward, type WriterOptions } from './lane';
 import { Layout } from './layout';
 import type { Letters } from './letters';
 import { Loader } from './loader';
 import { Namespaces } from './namespaces';
-import { newRange, readLane, readPosition, readRange, storePosition, belongsTo } from './records';
+import { readLane, readPosition, readRange, storePosition, belongsTo } from './records';
 import type { LaneDocument, LoaderDocument } from './records';
 import { closeRepairs, openRepairs } from './repairs';
 import { inexpressible, Reshaping } from './reshape';
 import { FixedSession } from './session';
 import type { Store } from './store';
 import type { Holdings } from './takeover';
+import { Together } from './together';
 import type { Target } from './targets';
 
 export interface ClaimOptions {
@@ -59,7 +63,9 @@ export class MongodbClaim implements Claim {
   readonly #alterations: Alterations;
   readonly #builds: Builds;
   readonly #indexes: Indexes;
+  readonly #copies: Copies;
   readonly #layout: Layout;
+  readonly #together: Together;
   readonly #lanes = new Map<number, Lane>();
   readonly #loaders = new Map<number, Promise<Loader>>();
   readonly #loaderRecords: readonly LoaderDocument[];
@@ -88,10 +94,13 @@ export class MongodbClaim implements Claim {
       identities,
       reshaping,
       this.#builds,
+      letters,
       log,
     );
     this.#indexes = new Indexes(client, this.#fence, this.#namespaces, isHeld, log);
+    this.#copies = new Copies(this.#fence, this.#namespaces, this.#writer);
     this.#layout = new Layout(this.#fence);
+    this.#together = new Together(store, ledgerDatabase);
     this.#loaderRecords = holdings.records.filter((record) => record.kind === 'loader');
     this.#ledger = emptyLedger(epoch);
   }
@@ -113,6 +122,8 @@ export class MongodbClaim implements Claim {
       ranges: ranges.map(readRange),
       displaced,
       known: claim.#namespaces.all().map(({ source }) => source),
+      left: claim.#namespaces.all().flatMap(({ source, left }) => (left === true ? [source] : [])),
+      parked: claim.#namespaces.parked(),
     };
     return claim;
   }
@@ -137,37 +148,56 @@ export class MongodbClaim implements Claim {
   }
 
   async discard(namespace: Namespace, signal: AbortSignal): Promise<void> {
-    await guarded(() => this.#namespaces.discard(namespace, signal), namespace);
+    await guarded(async () => {
+      await this.#namespaces.discard(namespace, signal);
+      await this.options.letters.settle(this.options.stream, [namespace], signal);
+    }, namespace);
     this.#merging.delete(namespace);
   }
 
   async plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]> {
-    return guarded(async () => {
-      const { store, stream, epoch } = this.options;
-      const sources = [...ranges.keys()];
-      const [last] = await store.ranges.find(belongsTo(stream), { signal }).sort({ number: -1 }).limit(1).toArray();
-      let number = last === undefined ? 0 : last.number + 1;
-      const records = [...ranges].flatMap(([name, list]) =>
-        list.map((range) => newRange({ stream, epoch }, number++, name, range)),
-      );
-      const { barrier } = await this.#fence.record(signal);
-      const answers = barrier?.state === 'held' && barrier.touches.every((name) => ranges.has(name));
-      await this.#fence.transaction(
-        { $set: { planned: new Date(), ...(answers && { 'barrier.state': 'planned' }) } },
-        async (session) => {
-          await store.ranges.updateMany(
-            { ...belongsTo(stream), namespace: { $in: sources }, replaced: false },
-            { $set: { replaced: true } },
-            { session },
-          );
-          if (records.length > 0) await store.ranges.insertMany(records, { session });
-        },
-        signal,
-      );
-      // A new copy takes the collections that stand there now for its own.
-      await this.#namespaces.adopt(sources, { partial: false }, signal);
-      return (await store.rangesOf(stream, signal)).map(readRange);
-    });
+    return guarded(() => this.#copies.plan({ ranges, inline: null }, signal));
+  }
+
+  async planInline(
+    namespaces: ReadonlyMap<Namespace, { readonly estimatedRows: number }>,
+    mode: InlineMode,
+    signal: AbortSignal,
+  ): Promise<readonly RangeRecord[]> {
+    const ranges = new Map(
+      [...namespaces].map(([name, { estimatedRows }]) => [name, [{ from: null, to: null, estimatedRows }]] as const),
+    );
+    return guarded(() => this.#copies.plan({ ranges, inline: mode }, signal));
+  }
+
+  async progressed(
+    range: RangeRecord,
+    next: Pick<RangeRecord, 'after' | 'done' | 'rows' | 'bytes'>,
+    signal: AbortSignal,
+  ): Promise<RangeRecord> {
+    return guarded(() => this.#copies.progressed(range, next, signal), range.namespace);
+  }
+
+  async copied(namespace: Namespace, inStepAfter: Position, signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#copies.copied(namespace, inStepAfter, signal), namespace);
+  }
+
+  async park(parked: readonly Parked[], signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#namespaces.park(parked, signal));
+    this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
+  }
+
+  async unpark(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#namespaces.mark(namespaces, { parked: null }, signal));
+    this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
+  }
+
+  async leave(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#namespaces.mark(namespaces, { left: true }, signal));
+  }
+
+  async remove(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
+    for (const name of namespaces) await guarded(() => this.#namespaces.remove(name, signal), name);
   }
 
   async load(part: LoadPart, signal: AbortSignal): Promise<Written> {
@@ -201,6 +231,21 @@ export class MongodbClaim implements Claim {
     });
   }
 
+  async applyTogether(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
+    return guarded(async () => {
+      const shares = parts.flatMap((part) => {
+        const lane = this.#lanes.get(part.lane);
+        return lane === undefined ? [] : [{ lane, part }];
+      });
+      if (shares.length < parts.length) throw new RangeError('the layout in force has no such lane');
+      const targets = new Map<Namespace, Target>();
+      for (const part of parts) for (const entry of await this.#targets(part, signal)) targets.set(...entry);
+      if (parts.some(({ refusals }) => refusals?.length)) await this.options.letters.ready(signal);
+      const fresh = await this.#together.apply(shares, targets, signal);
+      return parts.map((part) => ({ fresh, bytes: 0, letters: lettersOf(this.options.stream, part) }));
+    });
+  }
+
   async behind(limit: number, signal: AbortSignal): Promise<readonly LetterKey[]> {
     return guarded(() => this.options.letters.behind(this.options.stream, limit, signal));
   }
@@ -223,16 +268,19 @@ export class MongodbClaim implements Claim {
       this.#fence.transaction(
         { $set: { lowWater: storePosition(position), barrier: null }, $inc: { sequence: 1 } },
         (session) =>
-          store.ledger.updateMany({ ...belongsTo(stream), kind: 'lane' }, { $set: { position: null } }, { session }),
+          store.ledger.updateMany(
+            { ...belongsTo(stream), kind: 'lane' },
+            { $set: { position: null, aheadUntil: null } },
+            { session },
+          ),
         signal,
       ),
     );
   }
 
-  async advance(position: Position, signal: AbortSignal): Promise<void> {
-    await guarded(() =>
-      this.#fence.update({ $set: { lowWater: storePosition(position) }, $inc: { sequence: 1 } }, signal),
-    );
+  async advance(position: Position, signal: AbortSignal): Promise<number> {
+    const update = { $set: { lowWater: storePosition(position) }, $inc: { sequence: 1 } };
+    return guarded(async () => (await this.#fence.updated(update, signal)).repairs ?? 0);
   }
 
   async alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void> {
@@ -251,12 +299,8 @@ export class MongodbClaim implements Claim {
     return this.#namespaces.get(namespace)?.wholeOrder === true;
   }
 
-  async hold(namespaces: readonly Namespace[], position: Position, signal: AbortSignal): Promise<void> {
-    await guarded(() => this.#alterations.hold(namespaces, position, signal));
-  }
-
-  async layout(lanes: number, signal: AbortSignal): Promise<readonly LaneRecord[]> {
-    return guarded(async () => this.#open(await this.#layout.change(lanes, signal), lanes));
+  async layout(lanes: number, aheadUntil: Position | null, signal: AbortSignal): Promise<readonly LaneRecord[]> {
+    return guarded(async () => this.#open(await this.#layout.change(lanes, aheadUntil, signal), lanes));
   }
 
   async repairs(limit: number, signal: AbortSignal): Promise<readonly RepairRequest[]> {
@@ -300,6 +344,8 @@ const emptyLedger = (epoch: number): Ledger => ({
   ranges: [],
   displaced: [],
   known: [],
+  left: [],
+  parked: [],
 });
 
 async function guarded<T>(run: () => Promise<T>, namespace?: Namespace): Promise<T> {

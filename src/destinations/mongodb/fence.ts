@@ -24,6 +24,13 @@ export class Fence {
     if (!(await this.store.update('ledger', { filter: this.#own, update }, signal))) throw await this.lost(signal);
   }
 
+  /** The same, and answers with the record as it is then. */
+  async updated(update: Document, signal: AbortSignal): Promise<StreamDocument> {
+    const record = await this.store.updated({ filter: this.#own, update }, signal);
+    if (record === null) throw await this.lost(signal);
+    return record as StreamDocument;
+  }
+
   /** Changes the stream's record and other records in one transaction. */
   async transaction(
     update: Document,

@@ -98,7 +98,10 @@ export class Namespaces {
     await this.fence.check(signal);
     const now = (await present(this.client, [record.target], signal)).get(record.target);
     if (now?.identity === record.identity) await this.#drop(source, now, signal);
-    await this.save([{ ...record, identity: null, partial: false, held: [], left: false, parked: null }], signal);
+    await this.save(
+      [{ ...record, identity: null, partial: false, held: [], pending: [], left: false, parked: null }],
+      signal,
+    );
   }
 
   get(source: Namespace): NamespaceDocument | undefined {
@@ -134,11 +137,13 @@ export class Namespaces {
       const now = there.get(target);
       this.#refuseKept(namespace.name, now);
       if (now === undefined) missing.push(namespace);
-      else if (now.type !== 'collection') throw notACollection(target, now.type);
+      else if (now.type !== 'collection') throw notACollection(namespace.name, target, now.type);
       else if (now.options['capped'] === true) throw cappedTarget(namespace.name, target);
       else if (
         this.withOptions &&
         isTold(namespace) &&
+        // What the stream made itself follows the source event by event, and may be behind it now.
+        this.#records.get(namespace.name)?.identity !== now.identity &&
         collationOf(now.options) !== collationOf(targetOptions(namespace.options))
       )
         throw otherCollation(namespace.name);
@@ -163,10 +168,11 @@ export class Namespaces {
         known?.identity === identity &&
         known.wholeOrder === wholeOrder &&
         !known.partial &&
+        known.left !== true &&
         known.options !== null &&
         Buffer.compare(known.options.buffer, stored.buffer) === 0;
       if (same) return [];
-      return [this.#record(name, { identity, wholeOrder, partial: false, options: stored })];
+      return [this.#record(name, { identity, wholeOrder, partial: false, left: false, options: stored })];
     });
     await this.save(changed, signal, there);
     for (const { name } of wanted) {
@@ -204,7 +210,8 @@ export class Namespaces {
 
   #refuseConflicts(sources: readonly Namespace[]): void {
     const owners = new Map<Namespace, Namespace>();
-    for (const record of this.#records.values()) if (record.identity !== null) owners.set(record.target, record.source);
+    for (const record of this.#records.values())
+      if (record.identity !== null && record.left !== true) owners.set(record.target, record.source);
     for (const source of sources) {
       const target = this.rename(source);
       const owner = owners.get(target);
@@ -299,7 +306,7 @@ export class Namespaces {
   async discard(source: Namespace, signal: AbortSignal): Promise<void> {
     const target = this.rename(source);
     const now = (await present(this.client, [target], signal)).get(target);
-    if (now !== undefined && now.type !== 'collection') throw notACollection(target, now.type);
+    if (now !== undefined && now.type !== 'collection') throw notACollection(source, target, now.type);
     this.#refuseKept(source, now);
     await this.fence.check(signal);
     const recorded = this.#records.get(source)?.options;

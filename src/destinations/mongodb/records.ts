@@ -1,5 +1,5 @@
 import { Binary, UUID } from 'mongodb';
-import type { Barrier, LaneRecord, RangeRecord, RepairAsk } from '../../replication/destination';
+import type { Barrier, InlineMode, LaneRecord, Parked, RangeRecord, RepairAsk } from '../../replication/destination';
 import type { Namespace } from '../../replication/namespace';
 import type { Json, Position } from '../../replication/position';
 import type { Range } from '../../replication/source';
@@ -24,7 +24,7 @@ interface Writing extends Fenced {
 export interface StoredBarrier {
   readonly position: StoredPosition;
   readonly state: Barrier['state'];
-  /** Source names whose identity may differ from the recorded one until the change is done; while it is held, those to be copied. */
+  /** Source names whose identity may differ from the recorded one until the change is done. */
   readonly touches: readonly Namespace[];
 }
 
@@ -75,6 +75,9 @@ export interface RangeDocument extends Fenced {
   readonly estimatedRows: number;
   /** A later plan took its place. */
   readonly replaced: boolean;
+  /** Copied inside the stream. */
+  readonly inline?: InlineMode | null;
+  readonly inStepAfter?: StoredPosition | null;
 }
 
 /** What the stream knows of one of its targets. */
@@ -92,6 +95,10 @@ export interface NamespaceDocument {
   readonly options: Binary | null;
   /** Unique and TTL indexes that wait for the end. */
   readonly held: readonly Binary[];
+  /** Why it cannot go on; its changes are left out. */
+  readonly parked?: Omit<Parked, 'namespace'> | null;
+  /** No longer selected when the stream was last prepared. */
+  readonly left?: boolean;
   /** Plain indexes that a schema change has asked for and that are not built yet. */
   readonly pending?: readonly PendingIndex[];
   /** TTL indexes that `finalize` has put in force. */
@@ -164,9 +171,17 @@ export const readRange = (document: RangeDocument): RangeRecord => ({
   rows: document.rows,
   bytes: document.bytes,
   estimatedRows: document.estimatedRows,
+  inline: document.inline ?? null,
+  inStepAfter: readPosition(document.inStepAfter ?? null),
 });
 
-export const newRange = ({ stream, epoch }: Fenced, number: number, name: Namespace, range: Range): RangeDocument => ({
+export const newRange = (
+  { stream, epoch }: Fenced,
+  number: number,
+  name: Namespace,
+  range: Range,
+  inline: InlineMode | null,
+): RangeDocument => ({
   _id: rangeId(stream, number),
   stream,
   epoch,
@@ -181,4 +196,6 @@ export const newRange = ({ stream, epoch }: Fenced, number: number, name: Namesp
   bytes: 0,
   estimatedRows: range.estimatedRows,
   replaced: false,
+  inline,
+  inStepAfter: null,
 });

@@ -99,6 +99,11 @@ export class Store {
     return (await abortable(collection.updateOne(filter, update), signal)).matchedCount === 1;
   }
 
+  /** An update by condition of one record of the ledger; answers with it, null where none matched. */
+  async updated({ filter, update }: Conditional, signal: AbortSignal): Promise<LedgerDocument | null> {
+    return abortable(this.ledger.findOneAndUpdate(filter, update, { returnDocument: 'after' }), signal);
+  }
+
   async progress(records: 'ledger' | 'ranges', _id: string, signal: AbortSignal): Promise<Progress | null> {
     return this.#db.collection<Progress & { _id: string }>(records).findOne({ _id }, { signal });
   }

@@ -13,6 +13,14 @@ export interface Target {
   readonly wholeOrder: boolean;
 }
 
+export type Targets = ReadonlyMap<Namespace, Target>;
+
+export function targetOf(targets: Targets, name: Namespace): Target {
+  const found = targets.get(name);
+  if (found === undefined) throw new Error('a lane was given a namespace without its target');
+  return found;
+}
+
 /** A collection as it is at the destination now. */
 export interface Present {
   readonly name: Namespace;
@@ -124,12 +132,12 @@ export function collationOf(options: Document): string | null {
   return `${String(collation['locale'])}/${String(collation['strength'] ?? 3)}`;
 }
 
-export const notACollection = (target: Namespace, type: string): ReplicationError =>
+export const notACollection = (source: Namespace, target: Namespace, type: string): ReplicationError =>
   new ReplicationError('needs_attention', {
     code: 'not_a_collection',
     message: `the target ${target} is a ${type}`,
-    remedy: 'Rename it at the destination, or give the namespace another name with `namespaces`.',
-    namespace: target,
+    remedy: 'Rename it at the destination, or give the namespace another name with `namespaces`; then resume.',
+    namespace: source,
   });
 
 export const cappedTarget = (source: Namespace, target: Namespace): ReplicationError =>

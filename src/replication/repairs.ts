@@ -1,0 +1,94 @@
+import type { DeltaChange } from './change';
+import type { Claim, RepairRequest } from './destination';
+import type { Gate } from './gate';
+import type { Batch } from './low-water';
+import type { Namespace } from './namespace';
+import type { Source } from './source';
+
+const AT_ONCE = 500;
+/** On a silent source the low water does not move, and nothing tells that somebody has asked. */
+const LOOK_EVERY_MS = 2_000;
+
+export interface RepairsContext {
+  readonly source: Pick<Source, 'keyOf'>;
+  readonly claim: Pick<Claim, 'repairs' | 'repaired'>;
+  readonly moved: Gate;
+  /** Changes can be routed now, and nothing that a lane has written lies beyond them. */
+  readonly ready: () => boolean;
+  /** Makes sure that there is a target; false where the stream does not write this namespace. */
+  readonly target: (namespace: Namespace) => Promise<boolean>;
+  /** Routes look-ups of these keys behind all that was routed before. Only while `ready`. */
+  readonly push: (namespace: Namespace, keys: readonly DeltaChange['key'][]) => Batch;
+  readonly reading: AbortSignal;
+  readonly writing: AbortSignal;
+}
+
+/** Gets fresh copies of the rows that somebody has asked for, through the lanes of their keys. */
+export class Repairs {
+  readonly #context: RepairsContext;
+  #asked: number | null = null;
+  #due = true;
+
+  constructor(context: RepairsContext) {
+    this.#context = context;
+  }
+
+  /** How often repairs have been asked for until now. */
+  asked(times: number): void {
+    if (times === this.#asked) return;
+    this.#asked = times;
+    this.#due = true;
+    this.#context.moved.open();
+  }
+
+  async run(): Promise<void> {
+    const { moved, reading, ready } = this.#context;
+    while (!reading.aborted) {
+      await moved.until(() => reading.aborted || this.#due, LOOK_EVERY_MS);
+      await moved.until(() => reading.aborted || ready());
+      if (reading.aborted) return;
+      this.#due = false;
+      await this.#look();
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { claim, moved, reading, writing } = this.#context;
+    const requests = await claim.repairs(AT_ONCE, writing);
+    if (requests.length === 0) return;
+    const batches: Batch[] = [];
+    for (const [namespace, own] of byNamespace(requests)) {
+      if (!(await this.#context.target(namespace))) continue;
+      const batch = await this.#route(namespace, own);
+      if (batch === null) return;
+      batches.push(batch);
+    }
+    await moved.until(() => reading.aborted || batches.every(({ durable }) => durable));
+    if (!batches.every(({ durable }) => durable)) return;
+    await claim.repaired(
+      requests.map(({ id }) => id),
+      writing,
+    );
+    this.#due ||= requests.length === AT_ONCE;
+  }
+
+  async #route(namespace: Namespace, requests: readonly RepairRequest[]): Promise<Batch | null> {
+    const { moved, push, reading, ready, source } = this.#context;
+    const keys = requests.map(({ key }) => source.keyOf(key));
+    while (!ready() || reading.aborted) {
+      await moved.until(() => reading.aborted || ready());
+      if (reading.aborted) return null;
+    }
+    return push(namespace, keys);
+  }
+}
+
+function byNamespace(requests: readonly RepairRequest[]): Map<Namespace, RepairRequest[]> {
+  const groups = new Map<Namespace, RepairRequest[]>();
+  for (const request of requests) {
+    const own = groups.get(request.namespace);
+    if (own) own.push(request);
+    else groups.set(request.namespace, [request]);
+  }
+  return groups;
+}
