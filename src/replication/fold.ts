@@ -1,9 +1,9 @@
-import type { Change, DeltaChange } from './change';
+import type { Change } from './change';
 
 const isFullState = (change: Change): boolean => change.op !== 'update';
 
 /** Identity of a change's row inside a part that may span namespaces. */
-const rowId = (change: Change): string => `${change.namespace}\0${change.key.id}`;
+export const rowId = (change: Pick<Change, 'namespace' | 'key'>): string => `${change.namespace}\0${change.key.id}`;
 
 /**
  * Drops what a later full state or delete of the same row supersedes. A delta never stands for its predecessors: every
@@ -22,23 +22,38 @@ export function fold(changes: readonly Change[]): readonly Change[] {
   return kept.length === changes.length ? changes : kept.reverse();
 }
 
+export interface Resolved {
+  readonly changes: readonly Change[];
+  /** Rows that were read. */
+  readonly read: ReadonlySet<string>;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
 /**
- * Replaces each row whose deltas cannot be applied as they are by one fresh read of it. `every`: all deltas, because one
- * of them did not fit its row.
+ * Replaces all changes of each row of which one is `needed` as it is now by one fresh read, where the first of them stood:
+ * the order of rows counts in some namespaces.
  */
-export async function resolveDeltas(
+export async function readAfresh(
   changes: readonly Change[],
-  every: boolean,
-  lookup: (deltas: readonly DeltaChange[]) => Promise<readonly Change[]>,
-): Promise<readonly Change[]> {
-  const wanted = new Map<string, DeltaChange>();
+  needed: (change: Change) => boolean,
+  lookup: (changes: readonly Change[]) => Promise<readonly Change[]>,
+): Promise<Resolved> {
+  const read = new Set<string>();
+  for (const change of changes) if (needed(change)) read.add(rowId(change));
+  if (read.size === 0) return { changes, read: NONE };
+  // The last change of a row stands for the read: it is the newest place that the fresh state has to reach.
+  const last = new Map<string, Change>();
+  for (const change of changes) if (read.has(rowId(change))) last.set(rowId(change), change);
+  const found = await lookup([...last.values()]);
+  const fresh = new Map([...last.keys()].map((id, index) => [id, found[index] as Change]));
+  const resolved: Change[] = [];
   for (const change of changes) {
-    if (change.op !== 'update') continue;
     const id = rowId(change);
-    // The last delta of a row stands for the read: it is the newest place that the fresh state has to reach.
-    if (every || change.needsLookup || wanted.has(id)) wanted.set(id, change);
+    const row = fresh.get(id);
+    if (!read.has(id)) resolved.push(change);
+    else if (row !== undefined) resolved.push(row);
+    fresh.delete(id);
   }
-  if (wanted.size === 0) return changes;
-  const fresh = await lookup([...wanted.values()]);
-  return [...changes.filter((change) => !wanted.has(rowId(change))), ...fresh];
+  return { changes: resolved, read };
 }

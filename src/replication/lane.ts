@@ -1,12 +1,10 @@
 import type { Change } from './change';
-import type { Log } from './connector';
-import type { Claim, LaneRecord } from './destination';
-import { isReplicationError } from './errors';
-import { fold, resolveDeltas } from './fold';
+import type { LaneRecord } from './destination';
+import { pause } from './gate';
 import type { Batch } from './low-water';
 import { reached, type Position } from './position';
-import type { Meter } from './progress';
-import type { Source } from './source';
+import { isCollision, type Refusals } from './refusals';
+import { Steps, type Piece, type Refused, type StepsContext } from './steps';
 
 /** What one batch gives to one lane. */
 interface Item {
@@ -16,44 +14,44 @@ interface Item {
   readonly bytes: number;
 }
 
-/** A piece of the queue that fits one atomic step. */
-interface Part {
-  readonly changes: readonly Change[];
-  readonly bytes: number;
-  readonly inStep: boolean;
-  readonly position: Position | null;
+/** A piece of the queue. */
+export interface Part extends Piece {
   /** Batches whose share of this lane ends with this part. */
   readonly ended: readonly Batch[];
 }
 
-export interface LaneContext {
-  readonly source: Pick<Source, 'lookup' | 'order' | 'traits'>;
-  readonly claim: Pick<Claim, 'apply'>;
+export interface LaneContext extends StepsContext {
+  readonly refusals: Refusals;
   readonly maxChanges: number;
   readonly maxBytes: number;
-  readonly meter: Meter;
-  readonly log: Log;
   /** A part became durable. */
   readonly durable: (changes: number, bytes: number) => void;
+  /** A unique index refuses a part. The lane waits until it is told to go on; null: it judges that by itself. */
+  readonly collided: (() => void) | null;
+  /** Something is tried again. */
+  readonly alive: () => void;
   readonly failed: (error: unknown) => void;
 }
 
 /** One of the parallel writers of a leg: applies what it is given in order, as much per atomic step as fits. */
 export class Lane {
   readonly #context: LaneContext;
-  readonly #lane: number;
-  #sequence: number;
+  readonly steps: Steps;
   #skipUntil: Position | null;
   #queue: Item[] = [];
   /** Changes of the first item that were written in an earlier part. */
   #offset = 0;
+  /** Parts that were taken and are not written: pieces of one that was refused. The next one is the last. */
+  #parts: Part[] = [];
+  #stuck = false;
+  /** Collisions are faults of their changes: nothing else is left to try. */
+  #judging = false;
   #running: Promise<void> | null = null;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(record: LaneRecord, context: LaneContext) {
     this.#context = context;
-    this.#lane = record.lane;
-    this.#sequence = record.sequence;
+    this.steps = new Steps(record, context);
     this.#skipUntil = record.position;
   }
 
@@ -69,43 +67,129 @@ export class Lane {
   }
 
   push(changes: readonly Change[], batch: Batch, inStep: boolean, signal: AbortSignal): void {
-    if (this.#closed) return;
+    // Counted even where it is not taken: nothing passes what was not written.
     batch.add();
-    this.#queue.push({ changes, batch, inStep, bytes: changes.reduce((sum, change) => sum + change.bytes, 0) });
-    this.#running ??= this.#drain(signal).finally(() => {
-      this.#running = null;
-    });
+    if (this.#closed) return;
+    this.#queue.push({ changes, batch, inStep, bytes: sizeOf(changes) });
+    if (!this.#stuck) this.#run(signal);
   }
 
-  /** Resolves when nothing is queued. */
+  /** Resolves when nothing is queued, or the lane waits after a collision. */
   async idle(): Promise<void> {
     await this.#running;
   }
 
+  /** Waits after a collision. */
+  get stuck(): boolean {
+    return this.#stuck && !this.#closed;
+  }
+
+  /** Tries again after a collision. `judge`: what collides now is refused. */
+  async retry(judge: boolean, signal: AbortSignal): Promise<void> {
+    this.#stuck = false;
+    this.#judging = judge;
+    this.#run(signal);
+    await this.idle();
+  }
+
+  /** All that is not written, as one part; whoever takes it writes it, and says so by `wrote`. */
+  surrender(): Part {
+    const items = this.#queue.map((item, index) => (index === 0 ? this.#rest(item) : item));
+    const parts = [...this.#parts].reverse();
+    const all = [...parts, ...items];
+    const changes = all.flatMap((piece) => piece.changes);
+    const ended = [...parts.flatMap((part) => part.ended), ...items.map(({ batch }) => batch)];
+    this.#parts = [];
+    this.#queue = [];
+    this.#offset = 0;
+    const inStep = all.every((piece) => piece.inStep);
+    return { changes, bytes: sizeOf(changes), inStep, position: this.#mark(changes, ended), ended };
+  }
+
+  /** What was surrendered could not be written together. */
+  giveBack(part: Part): void {
+    this.#parts.push(part);
+  }
+
+  wrote(part: Part): void {
+    for (const batch of part.ended) batch.settle();
+    this.#context.durable(part.changes.length, part.bytes);
+  }
+
   /** Takes nothing more; resolves when the step under way has ended. What is queued is left to the next leg. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     await this.#running;
+  }
+
+  get #closed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  #run(signal: AbortSignal): void {
+    this.#running ??= this.#drain(signal).finally(() => {
+      this.#running = null;
+    });
   }
 
   async #drain(signal: AbortSignal): Promise<void> {
     // Let the reader hand over the whole batch first: one step then takes what belongs together.
     await Promise.resolve();
     try {
-      while (this.#queue.length > 0 && !this.#closed) {
-        const part = this.#take();
-        await this.#write(part, signal);
-        for (const batch of part.ended) batch.settle();
-        this.#context.durable(part.changes.length, part.bytes);
+      while (!this.#closed) {
+        const part = this.#parts.pop() ?? this.#take();
+        if (part === null) break;
+        const refused = await this.steps.write(part, signal);
+        if (refused === null) this.wrote(part);
+        else if (isCollision(refused.error) && this.#context.collided && !this.#judging) {
+          this.#parts.push(part);
+          this.#stuck = true;
+          this.#context.collided();
+          return;
+        } else if (part.changes.length > 1) this.#halve(part);
+        else await this.#refused(part, refused, signal);
       }
+      this.#judging = false;
     } catch (error) {
-      this.#closed = true;
+      this.#closing.abort();
       this.#context.failed(error);
     }
   }
 
-  #take(): Part {
+  /** Each half is a step of its own, and the second one does not begin before the first one is durable. */
+  #halve(part: Part): void {
+    const middle = part.changes.length >> 1;
+    const [first, second] = [part.changes.slice(0, middle), part.changes.slice(middle)];
+    const bytes = sizeOf(first);
+    this.#parts.push({ ...part, changes: second, bytes: part.bytes - bytes });
+    this.#parts.push({ ...part, changes: first, bytes, position: this.#mark(first, []), ended: [] });
+  }
+
+  /** One change alone is refused. */
+  async #refused(part: Part, first: Refused, signal: AbortSignal): Promise<void> {
+    const { refusals, alive } = this.#context;
+    const [change] = part.changes as [Change];
+    let { error, sent } = first;
+    // Of a row that was refused before, time alone changes nothing.
+    const tries = refusals.isBehind(change) ? 0 : refusals.policy.maxRetries;
+    for (let tried = 0; tried < tries; tried += 1) {
+      await pause(AbortSignal.any([this.#closing.signal, signal]), refusals.policy.retryDelayMs);
+      if (this.#closed) return;
+      alive();
+      const again = await this.steps.write(part, signal);
+      if (again === null) {
+        this.wrote(part);
+        return;
+      }
+      ({ error, sent } = again);
+    }
+    await this.steps.pass(part, refusals.decide(sent[0] ?? change, error, tries + 1), signal);
+    this.wrote(part);
+  }
+
+  #take(): Part | null {
     const { maxChanges, maxBytes } = this.#context;
+    if (this.#queue.length === 0) return null;
     const changes: Change[] = [];
     const ended: Batch[] = [];
     let bytes = 0;
@@ -117,7 +201,7 @@ export class Lane {
       } else if (!this.#split(item, changes, bytes)) {
         break;
       } else {
-        bytes = changes.reduce((sum, change) => sum + change.bytes, 0);
+        bytes = sizeOf(changes);
         if (this.#offset > 0) break;
       }
       this.#queue.shift();
@@ -132,6 +216,11 @@ export class Lane {
     const last = ended[ended.length - 1];
     const whole = this.#offset === 0 && this.#queue[0]?.batch !== last;
     return whole ? (last?.end?.position ?? null) : null;
+  }
+
+  #rest(item: Item): Item {
+    const changes = item.changes.slice(this.#offset);
+    return { ...item, changes, bytes: sizeOf(changes) };
   }
 
   /** Takes from `item` what still fits (one change at least); false when nothing does. Sets the offset. */
@@ -150,33 +239,6 @@ export class Lane {
     this.#offset = next === item.changes.length ? 0 : next;
     return taken;
   }
-
-  async #write(part: Part, signal: AbortSignal): Promise<void> {
-    const { claim, log, meter, source } = this.#context;
-    const started = performance.now();
-    const about = { batch: `${this.#lane}.${this.#sequence + 1}`, changes: part.changes.length, bytes: part.bytes };
-    const folded = fold(part.changes);
-    const resolve = (every: boolean): Promise<readonly Change[]> =>
-      resolveDeltas(folded, every, (deltas) => source.lookup(deltas, signal));
-    const send = async (changes: readonly Change[], inStep: boolean): Promise<void> => {
-      const { fresh } = await claim.apply(
-        { lane: this.#lane, expected: this.#sequence, changes, position: part.position, inStep },
-        signal,
-      );
-      if (!fresh) meter.skipped(part.changes.length);
-    };
-    try {
-      await send(await resolve(false), part.inStep);
-    } catch (error) {
-      if (!isReplicationError(error, 'delta_missed')) throw error;
-      const deltas = folded.filter((change) => change.op === 'update').length;
-      meter.deltaMissed(deltas);
-      log('warn', 'delta_missed', { ...about, deltas });
-      await send(await resolve(true), false);
-    }
-    this.#sequence += 1;
-    const durationMs = performance.now() - started;
-    meter.applied(part.changes.length, part.bytes, durationMs);
-    log('debug', 'batch_applied', { ...about, durationMs: Math.round(durationMs) });
-  }
 }
+
+const sizeOf = (changes: readonly Change[]): number => changes.reduce((sum, change) => sum + change.bytes, 0);

@@ -150,7 +150,7 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
         stale.apply(part([insert(t.namespace, { _id: 1 })]), never),
         stale.advance(at(9), never),
         stale.load({ loader: 0, range: range!, rows: [row], bytes: row.length, after: null, done: true }, never),
-        stale.layout(4, never),
+        stale.layout(4, null, never),
         stale.prepare([sourceNamespace(`${t.namespace}_2`)], never),
         stale.discard(t.namespace, never),
         stale.plan(new Map([[t.namespace, []]]), never),
@@ -176,19 +176,19 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       await made.advance(at(1), never);
       expect((await claim(2, { lanes: 8 })).ledger.lanes).toHaveLength(2);
       const wide = await claim(3);
-      expect(await wide.layout(3, never)).toEqual([
+      expect(await wide.layout(3, null, never)).toEqual([
         { lane: 0, sequence: 1, position: at(1) },
         { lane: 1, sequence: 0, position: at(1) },
         { lane: 2, sequence: 0, position: at(1) },
       ]);
       await wide.apply(part([insert(t.namespace, { _id: 2 })], { lane: 2, position: at(2) }), never);
       await wide.advance(at(2), never);
-      await wide.layout(1, never);
+      await wide.layout(1, null, never);
       const again = await claim(4);
       expect(again.ledger.lanes).toEqual([{ lane: 0, sequence: 1, position: at(2) }]);
       await again.apply(part([insert(t.namespace, { _id: 3 })], { expected: 1, position: at(3) }), never);
       // Lanes are never deleted: one that comes back goes on where it was.
-      expect((await again.layout(3, never)).map(({ sequence }) => sequence)).toEqual([2, 0, 1]);
+      expect((await again.layout(3, null, never)).map(({ sequence }) => sequence)).toEqual([2, 0, 1]);
     });
 
     it('copies ranges, and knows how far each is', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Change } from '../../src/replication/change';
-import { fold, resolveDeltas } from '../../src/replication/fold';
+import { fold, readAfresh } from '../../src/replication/fold';
 import { delta, removal, row, words } from '../support/changes';
 
 /** Applies changes to a row model in which a delta appends, so that a lost or repeated one shows. */
@@ -50,22 +50,35 @@ describe('fold', () => {
   });
 });
 
-describe('resolveDeltas', () => {
-  const lookup = (deltas: readonly Change[]) =>
-    Promise.resolve(deltas.map((d) => row(d.key.id, d.position.token as number)));
+describe('readAfresh', () => {
+  const lookup = (rows: readonly Change[]) =>
+    Promise.resolve(rows.map((d) => row(d.key.id, d.position.token as number)));
+  const never = () => Promise.reject(new Error('looked up'));
+  const marked = (change: Change): boolean => change.op === 'update' && change.needsLookup;
 
-  it('replaces every change of a row by one read as soon as one delta needs it', async () => {
-    const changes = [row('a', 1), delta('a', 2, true), delta('a', 3), delta('b', 4)];
-    expect(words(await resolveDeltas(changes, false, lookup))).toEqual(['update b@4', 'replace a@3']);
+  it('replaces every change of a row by one read as soon as one of them needs it, where its first one stood', async () => {
+    const changes = [delta('b', 0), row('a', 1), delta('a', 2, true), delta('a', 3), delta('b', 4)];
+    const resolved = await readAfresh(changes, marked, lookup);
+    expect(words(resolved.changes)).toEqual(['update b@0', 'replace a@3', 'update b@4']);
+    expect(resolved.read.size).toBe(1);
   });
 
-  it('looks up nothing when every delta can be applied', async () => {
+  it('looks up nothing when everything can be applied as it is', async () => {
     const changes = [row('a', 1), delta('b', 2)];
-    expect(await resolveDeltas(changes, false, () => Promise.reject(new Error('looked up')))).toBe(changes);
+    const resolved = await readAfresh(changes, marked, never);
+    expect(resolved.changes).toBe(changes);
+    expect(resolved.read.size).toBe(0);
   });
 
-  it('looks up all rows with deltas when asked to', async () => {
-    const changes = [delta('a', 1), removal('c', 2), delta('b', 3)];
-    expect(words(await resolveDeltas(changes, true, lookup))).toEqual(['delete c@2', 'replace a@1', 'replace b@3']);
+  it('looks up full states and deletes too, when they are asked for', async () => {
+    const changes = [delta('a', 1), removal('c', 2), row('b', 3)];
+    const resolved = await readAfresh(changes, (change) => change.key.id !== 'a', lookup);
+    expect(words(resolved.changes)).toEqual(['update a@1', 'replace c@2', 'replace b@3']);
+  });
+
+  it('keeps the order of rows', async () => {
+    const changes = [delta('c', 1, true), row('b', 2), delta('a', 3, true), row('d', 4)];
+    const resolved = await readAfresh(changes, marked, lookup);
+    expect(words(resolved.changes)).toEqual(['replace c@1', 'replace b@2', 'replace a@3', 'replace d@4']);
   });
 });

@@ -1,8 +1,10 @@
-import type { LanePart } from '../../src/replication/destination';
+import type { Change } from '../../src/replication/change';
+import type { LanePart, Written } from '../../src/replication/destination';
 import { deltaMissed, ReplicationError } from '../../src/replication/errors';
 import { Lane, type LaneContext } from '../../src/replication/lane';
 import { LowWater } from '../../src/replication/low-water';
 import type { Position } from '../../src/replication/position';
+import { Refusals, type ErrorPolicy } from '../../src/replication/refusals';
 import { at, delta, order, removal, row, silentMeter, words } from '../support/changes';
 
 const signal = new AbortController().signal;
@@ -12,17 +14,42 @@ function lane(options: {
   readonly maxChanges?: number;
   readonly maxBytes?: number;
   readonly positions?: 'change' | 'batch';
-  readonly apply?: (part: LanePart) => Promise<{ fresh: boolean; bytes: number }>;
+  readonly apply?: (part: LanePart) => Promise<Written>;
+  readonly aheadUntil?: Position;
+  readonly here?: () => Position;
+  readonly forward?: boolean;
+  readonly policy?: Partial<ErrorPolicy>;
+  readonly behind?: readonly Change[];
+  readonly collided?: () => void;
 }) {
   const parts: LanePart[] = [];
   const failures: unknown[] = [];
+  const looked: string[] = [];
   let durable = 0;
+  let refused = 0;
+  const refusals = new Refusals(
+    {
+      policy: { onError: 'fail_stream', maxRetries: 0, retryDelayMs: 1, ...options.policy },
+      meter: silentMeter,
+      log: () => undefined,
+      refused: (changes) => (refused += changes),
+    },
+    (options.behind ?? []).map(({ namespace, key }) => ({ letter: `letter ${key.id}`, namespace, key })),
+  );
   const context: LaneContext = {
     source: {
       order,
       traits: { kind: 'list', encoding: 'bson', positions: options.positions ?? 'change', deltas: true },
-      lookup: (changes) => Promise.resolve(changes.map((c) => row(c.key.id, c.position.token as number))),
+      lookup: (changes) => {
+        looked.push(...words(changes));
+        return Promise.resolve(changes.map((c) => row(c.key.id, c.position.token as number)));
+      },
+      here: () => Promise.resolve(options.here?.() ?? at(0)),
     },
+    refusals,
+    forward: options.forward ?? true,
+    collided: options.collided ?? null,
+    alive: () => undefined,
     claim: {
       apply: async (part) => {
         const result = await (options.apply?.(part) ?? Promise.resolve({ fresh: true, bytes: 0 }));
@@ -37,8 +64,11 @@ function lane(options: {
     durable: (changes) => (durable += changes),
     failed: (error) => failures.push(error),
   };
-  const it = new Lane({ lane: 3, sequence: 10, position: options.position ?? null, aheadUntil: null }, context);
-  return { lane: it, parts, failures, durable: () => durable };
+  const it = new Lane(
+    { lane: 3, sequence: 10, position: options.position ?? null, aheadUntil: options.aheadUntil ?? null },
+    context,
+  );
+  return { lane: it, parts, failures, looked, durable: () => durable, refused: () => refused };
 }
 
 describe('Lane', () => {
@@ -133,7 +163,7 @@ describe('Lane', () => {
     t.lane.push([delta('a', 1), removal('b', 2)], new LowWater(at(0)).begin(), true, signal);
     await t.lane.idle();
     expect(t.parts.map((part) => [part.expected, part.inStep, words(part.changes)])).toEqual([
-      [10, false, ['delete b@2', 'replace a@1']],
+      [10, false, ['replace a@1', 'delete b@2']],
     ]);
     expect(t.durable()).toBe(2);
   });
@@ -148,8 +178,188 @@ describe('Lane', () => {
     await t.lane.idle();
     t.lane.push([row('b', 2)], mark.begin(), true, signal);
     await t.lane.close();
-    expect(t.failures).toEqual([failure]);
+    expect(t.failures).toMatchObject([{ kind: 'poison', code: 'document_validation', namespace: 'shop.orders' }]);
     expect(mark.settle()).toBe(false);
     expect(t.parts).toEqual([]);
+  });
+});
+
+const poison = (code = 'document_validation') => new ReplicationError('poison', { code, message: 'refused' });
+
+describe('a lane that has looked a row up', () => {
+  it('looks up every change of it until where it was read, and remembers that beyond itself', async () => {
+    const t = lane({ here: () => at(5) });
+    const mark = new LowWater(at(0));
+    const give = async (...changes: Change[]) => {
+      t.lane.push(changes, mark.begin(), true, signal);
+      await t.lane.idle();
+    };
+    await give(delta('a', 1, true));
+    await give(delta('a', 2), delta('b', 2));
+    await give(row('a', 3), removal('c', 3));
+    await give(removal('a', 5));
+    await give(delta('a', 6));
+    expect(t.looked).toEqual(['update a@1', 'update a@2', 'replace a@3', 'delete a@5']);
+    expect(t.parts.map((part) => [part.aheadUntil, words(part.changes)])).toEqual([
+      [at(5), ['replace a@1']],
+      [at(5), ['replace a@2', 'update b@2']],
+      [at(5), ['replace a@3', 'delete c@3']],
+      [at(5), ['replace a@5']],
+      [undefined, ['update a@6']],
+    ]);
+  });
+
+  it('and was taken over looks all rows up until there', async () => {
+    const t = lane({ aheadUntil: at(4), here: () => at(4) });
+    const mark = new LowWater(at(0));
+    for (const changes of [[delta('a', 3), row('b', 4)], [delta('a', 5)]]) {
+      t.lane.push(changes, mark.begin(), true, signal);
+      await t.lane.idle();
+    }
+    expect(t.parts.map((part) => words(part.changes))).toEqual([['replace a@3', 'replace b@4'], ['update a@5']]);
+  });
+
+  it('asks nothing where rows are looked up all the time', async () => {
+    const t = lane({ forward: false, here: () => Promise.reject(new Error('asked')) as never });
+    t.lane.push([delta('a', 1, true)], new LowWater(at(0)).begin(), true, signal);
+    await t.lane.idle();
+    expect(t.parts.map((part) => part.aheadUntil)).toEqual([undefined]);
+    expect(t.failures).toEqual([]);
+  });
+});
+
+describe('a lane with a change that is refused', () => {
+  const rows = (count: number) => Array.from({ length: count }, (_, i) => row(`r${i}`, i + 1));
+  const refusing = (...ids: string[]) => {
+    let calls = 0;
+    const apply = (part: LanePart): Promise<Written> => {
+      calls += 1;
+      if (part.changes.some((change) => ids.includes(change.key.id))) return Promise.reject(poison());
+      const letters = (part.refusals ?? []).map(({ letter, change }) => letter ?? `letter ${change.key.id}`);
+      return Promise.resolve({ fresh: true, bytes: 0, letters });
+    };
+    return { apply, calls: () => calls };
+  };
+
+  it('isolates it by halving, each half with its own sequence and position', async () => {
+    const { apply, calls } = refusing('r5');
+    const t = lane({ apply, policy: { onError: 'dead_letter' } });
+    const mark = new LowWater(at(0));
+    const batch = mark.begin();
+    t.lane.push(rows(1000), batch, true, signal);
+    batch.close(at(1000), 1);
+    await t.lane.idle();
+    expect(t.parts.map((part) => part.expected)).toEqual(t.parts.map((_, i) => 10 + i));
+    expect(t.parts.flatMap((part) => words(part.changes))).toEqual(words(rows(1000).filter((_, i) => i !== 5)));
+    const ends = t.parts.map((part) => part.position?.token as number);
+    expect(ends).toEqual([...ends].sort((a, b) => a - b));
+    for (const part of t.parts) {
+      const last = part.changes.at(-1) ?? part.refusals?.[0]?.change;
+      expect(part.position).toEqual(last?.position);
+    }
+    expect(
+      t.parts.flatMap((part) => part.refusals ?? []).map(({ code, attempts, kept }) => [code, attempts, kept]),
+    ).toEqual([['document_validation', 1, true]]);
+    expect(calls()).toBeLessThan(2 * 11 + 2);
+    expect(mark.settle() && mark.position).toEqual(at(1000));
+    expect([t.durable(), t.refused()]).toEqual([1000, 1]);
+  });
+
+  it('claims no position inside a batch whose changes have none', async () => {
+    const t = lane({ apply: refusing('r1').apply, positions: 'batch', policy: { onError: 'skip' } });
+    const batch = new LowWater(at(0)).begin();
+    t.lane.push(rows(4), batch, true, signal);
+    batch.close(at(9), 1);
+    await t.lane.idle();
+    expect(t.parts.map((part) => part.position)).toEqual([null, null, at(9)]);
+    expect(t.parts.flatMap((part) => part.refusals ?? []).map(({ kept }) => kept)).toEqual([false]);
+  });
+
+  it('stops before it, and names it, where that is the policy', async () => {
+    for (const onError of ['fail_stream', 'retry'] as const) {
+      const { apply, calls } = refusing('r2');
+      const t = lane({ apply, policy: { onError, maxRetries: onError === 'retry' ? 3 : 0 } });
+      t.lane.push(rows(4), new LowWater(at(0)).begin(), true, signal);
+      await t.lane.idle();
+      expect(t.parts.flatMap((part) => words(part.changes))).toEqual(['replace r0@1', 'replace r1@2']);
+      expect(t.failures).toMatchObject([
+        { kind: 'poison', code: 'document_validation', namespace: 'shop.orders', keyHash: row('r2', 1).key.hash },
+      ]);
+      expect(calls()).toBe(onError === 'retry' ? 7 : 4);
+    }
+  });
+
+  it('looks its row up from then on, and settles its letter with the first full state that goes through', async () => {
+    let open = false;
+    const apply = (part: LanePart): Promise<Written> =>
+      !open && part.changes.some((change) => change.key.id === 'a')
+        ? Promise.reject(poison())
+        : Promise.resolve({ fresh: true, bytes: 0, letters: (part.refusals ?? []).map(() => 'letter a') });
+    const t = lane({ apply, policy: { onError: 'dead_letter', maxRetries: 1 }, forward: false });
+    const mark = new LowWater(at(0));
+    const give = async (...changes: Change[]) => {
+      t.lane.push(changes, mark.begin(), true, signal);
+      await t.lane.idle();
+    };
+    await give(delta('a', 1));
+    await give(delta('a', 2));
+    open = true;
+    await give(delta('a', 3), delta('b', 3));
+    await give(delta('a', 4));
+    expect(
+      t.parts.map((part) => [
+        words(part.changes),
+        part.settled,
+        part.refusals?.map(({ letter, attempts, change }) => [letter, attempts, change.op]),
+      ]),
+    ).toEqual([
+      [[], undefined, [[null, 2, 'update']]],
+      [[], undefined, [['letter a', 1, 'replace']]],
+      [['replace a@3', 'update b@3'], ['letter a'], undefined],
+      [['update a@4'], undefined, undefined],
+    ]);
+  });
+
+  it('remembers rows that were left behind by an earlier leg', async () => {
+    const t = lane({ behind: [row('a', 0)], forward: false });
+    t.lane.push([delta('a', 1), delta('b', 2)], new LowWater(at(0)).begin(), true, signal);
+    await t.lane.idle();
+    expect(t.parts.map((part) => [words(part.changes), part.settled])).toEqual([
+      [['replace a@1', 'update b@2'], ['letter a']],
+    ]);
+  });
+
+  it('leaves the change out of a letter that is refused too', async () => {
+    const t = lane({
+      apply: (part) =>
+        part.changes.length > 0 || part.refusals?.[0]?.kept === true
+          ? Promise.reject(poison('too_large'))
+          : Promise.resolve({ fresh: true, bytes: 0, letters: ['x'] }),
+      policy: { onError: 'dead_letter' },
+    });
+    t.lane.push([row('a', 1)], new LowWater(at(0)).begin(), true, signal);
+    await t.lane.idle();
+    expect(t.parts.map((part) => part.refusals?.map(({ kept }) => kept))).toEqual([[false]]);
+  });
+
+  it('waits after a collision with all that it has, and goes on when it is told', async () => {
+    let level = false;
+    let reports = 0;
+    const t = lane({
+      apply: () => (level ? Promise.resolve({ fresh: true, bytes: 0 }) : Promise.reject(poison('duplicate_key'))),
+      collided: () => (reports += 1),
+    });
+    const mark = new LowWater(at(0));
+    t.lane.push(rows(3), mark.begin(), true, signal);
+    await t.lane.idle();
+    t.lane.push([row('z', 9)], mark.begin(), true, signal);
+    await t.lane.idle();
+    expect([t.lane.stuck, t.parts.length, reports]).toEqual([true, 0, 1]);
+    const part = t.lane.surrender();
+    expect([words(part.changes).length, part.position, part.ended.length]).toEqual([4, at(9), 2]);
+    t.lane.giveBack(part);
+    level = true;
+    await t.lane.retry(false, signal);
+    expect([t.lane.stuck, t.parts.map((each) => each.changes.length), t.durable()]).toEqual([false, [4], 4]);
   });
 });

@@ -1,3 +1,4 @@
+import type { ClientSession } from 'mongodb';
 import { classify, codeOf } from '../../mongodb/errors';
 import type { LanePart, Written } from '../../replication/destination';
 import { ReplicationError } from '../../replication/errors';
@@ -9,10 +10,10 @@ import { Obstructed, runCommand, type Command } from './run';
 import { FixedSession } from './session';
 import type { Progress, Store } from './store';
 import { taken } from './takeover';
-import type { Target } from './targets';
+import { targetOf, type Target, type Targets } from './targets';
 
 /** The record says otherwise than the writer thinks; the transaction is rolled back, and the record read. */
-class NotMatched extends Error {}
+export class NotMatched extends Error {}
 
 export interface WriterOptions {
   readonly store: Store;
@@ -48,41 +49,54 @@ export class Lane {
       if (error instanceof Obstructed) return write('exact');
       throw error;
     });
-    const letters = refusals.map(
-      ({ letter, change }) => letter ?? letterId(this.options.stream, change, change.position),
-    );
-    return { fresh, bytes, ...(letters.length > 0 && { letters }) };
+    return { fresh, bytes, letters: lettersOf(this.options.stream, part) };
   }
 
   async #write(part: LanePart, targets: Targets, commands: readonly Command[], signal: AbortSignal): Promise<boolean> {
-    const { store, stream, epoch, letters } = this.options;
-    const record = {
-      filter: { _id: this.#id, epoch, sequence: part.expected },
-      update: {
-        $set: {
-          sequence: part.expected + 1,
-          ...(part.position !== null && { position: storePosition(part.position) }),
-          ...(part.aheadUntil && { aheadUntil: storePosition(part.aheadUntil) }),
-        },
-      },
-    };
+    const { store } = this.options;
     try {
-      await this.#session.run(async (session) => {
-        if (!(await store.update('ledger', record, signal, session))) throw new NotMatched();
+      await this.run(async (session) => {
+        await this.advance(part, session, signal);
         for (const command of commands) await runCommand(store.client, command, session, signal);
-        if (part.settled?.length) await letters.supersede(part.settled, session);
-        if (part.refusals?.length)
-          await letters.write(stream, part.refusals, (name) => targetOf(targets, name).name, session);
+        await this.writeLetters(part, targets, session);
       }, signal);
       return true;
     } catch (error) {
-      if (error instanceof NotMatched || codeOf(error) === 225) return this.#look(part, signal);
+      if (error instanceof NotMatched || codeOf(error) === 225) return this.look(part, signal);
       throw error;
     }
   }
 
+  /** A transaction on the session of this lane. */
+  run(body: (session: ClientSession) => Promise<void>, signal: AbortSignal): Promise<void> {
+    return this.#session.run(body, signal);
+  }
+
+  /** The first statement of a part's transaction: the record moves on, or nothing is written. */
+  async advance(
+    { expected, position, aheadUntil }: LanePart,
+    session: ClientSession,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store, epoch } = this.options;
+    const filter = { _id: this.#id, epoch, sequence: expected };
+    const $set = {
+      sequence: expected + 1,
+      ...(position !== null && { position: storePosition(position) }),
+      ...(aheadUntil && { aheadUntil: storePosition(aheadUntil) }),
+    };
+    if (!(await store.update('ledger', { filter, update: { $set } }, signal, session))) throw new NotMatched();
+  }
+
+  /** What a part says of changes that are refused, and of rows that were behind. */
+  async writeLetters({ settled, refusals }: LanePart, targets: Targets, session: ClientSession): Promise<void> {
+    const { letters, stream } = this.options;
+    if (settled?.length) await letters.supersede(settled, session);
+    if (refusals?.length) await letters.write(stream, refusals, (name) => targetOf(targets, name).name, session);
+  }
+
   /** Further on: this part was written before, by a commit whose answer was lost. */
-  async #look(part: LanePart, signal: AbortSignal): Promise<false> {
+  async look(part: LanePart, signal: AbortSignal): Promise<false> {
     const found = await confirmed('ledger', this.options, this.#id, signal);
     return judge(found, { ...this.options, expected: part.expected });
   }
@@ -91,6 +105,10 @@ export class Lane {
     this.#session.close();
   }
 }
+
+/** Which letter each refusal of a part has. */
+export const lettersOf = (stream: string, { refusals = [] }: LanePart): readonly string[] =>
+  refusals.map(({ letter, change }) => letter ?? letterId(stream, change, change.position));
 
 /** A writer's record, on a majority: a later write to it is, and so is all before. */
 export async function confirmed(
@@ -115,14 +133,6 @@ export function judge(
     message: `the ledger of stream ${stream} is not where this writer left it`,
     remedy: 'Nothing to do: the next leg reads it. If it repeats, was the destination restored while the stream ran?',
   });
-}
-
-type Targets = ReadonlyMap<Namespace, Target>;
-
-function targetOf(targets: Targets, name: Namespace): Target {
-  const found = targets.get(name);
-  if (found === undefined) throw new Error('a lane was given a namespace without its target');
-  return found;
 }
 
 function commandsOf(part: LanePart, mode: Mode, targets: Targets): Command[] {

@@ -1,4 +1,5 @@
-import { belongsTo, laneId, loaderId, type LaneDocument, type LoaderDocument } from './records';
+import type { Position } from '../../replication/position';
+import { belongsTo, laneId, loaderId, storePosition, type LaneDocument, type LoaderDocument } from './records';
 import type { Fence } from './fence';
 import { newLane } from './store';
 import { newLoader } from './takeover';
@@ -8,17 +9,18 @@ export class Layout {
   constructor(private readonly fence: Fence) {}
 
   /** Another number of lanes. All of them are level at the low water, and that is where each of them begins. */
-  async change(lanes: number, signal: AbortSignal): Promise<LaneDocument[]> {
+  async change(lanes: number, aheadUntil: Position | null, signal: AbortSignal): Promise<LaneDocument[]> {
     const { store, stream, epoch } = this.fence;
     const { lowWater } = await this.fence.record(signal);
+    const ahead = aheadUntil && storePosition(aheadUntil);
     await this.fence.transaction(
       { $set: { lanes } },
       async (session) => {
         for (let lane = 0; lane < lanes; lane++) {
-          const { position: _p, inForce: _i, ...fresh } = newLane(stream, lane, epoch);
+          const { position: _p, aheadUntil: _a, inForce: _i, ...fresh } = newLane(stream, lane, epoch);
           await store.ledger.updateOne(
             { _id: laneId(stream, lane) },
-            { $set: { position: lowWater, inForce: true }, $setOnInsert: fresh },
+            { $set: { position: lowWater, aheadUntil: ahead, inForce: true }, $setOnInsert: fresh },
             { upsert: true, session },
           );
         }

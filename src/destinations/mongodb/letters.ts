@@ -130,9 +130,9 @@ export class Letters {
     );
   }
 
-  /** Nothing of a namespace is behind any more: it is gone, or is copied anew. */
-  async settle(stream: string, namespace: Namespace, signal: AbortSignal): Promise<void> {
-    const filter = { stream, namespace, state: { $in: [...BEHIND] } };
+  /** Nothing of these namespaces is behind any more: they are gone, or are copied anew. */
+  async settle(stream: string, namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
+    const filter = { stream, namespace: { $in: [...namespaces] }, state: { $in: [...BEHIND] } };
     await abortable(this.#documents.updateMany(filter, { $set: { state: 'superseded', lastAt: new Date() } }), signal);
   }
 

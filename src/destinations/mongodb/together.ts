@@ -1,0 +1,169 @@
+import type { ClientSession } from 'mongodb';
+import { idDocument, keyOf } from '../../bson/key';
+import { codeOf } from '../../mongodb/errors';
+import { queryId } from '../../mongodb/keys';
+import type { Change, EncodedRow, RowChange } from '../../replication/change';
+import type { LanePart } from '../../replication/destination';
+import { deltaMissed } from '../../replication/errors';
+import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
+import { compose, type Statements } from './compose';
+import { NotMatched, type Lane } from './lane';
+import { runCommand } from './run';
+import type { Store } from './store';
+import { targetOf, type Target, type Targets } from './targets';
+
+/** Keys per question: their bytes stay far below the limit of a command. */
+const KEYS = 500;
+
+export interface LaneShare {
+  readonly lane: Lane;
+  readonly part: LanePart;
+}
+
+/**
+ * Parts of several lanes in one transaction over all of their records, as the final states of their rows: the old states
+ * leave before the new ones come, so that a value may move between rows of different lanes. Where deltas end is found out
+ * by the server itself, in a collection without unique indexes that is empty again when the transaction ends.
+ */
+export class Together {
+  readonly #scratch: Namespace;
+  #made: Promise<void> | null = null;
+
+  constructor(
+    private readonly store: Store,
+    ledgerDatabase: string,
+  ) {
+    this.#scratch = joined(ledgerDatabase, 'together');
+  }
+
+  /** False when the ledger shows that these parts were written before. */
+  async apply(shares: readonly LaneShare[], targets: Targets, signal: AbortSignal): Promise<boolean> {
+    const [first] = shares;
+    if (first === undefined) return false;
+    await this.#ready(signal);
+    try {
+      // The records name every session: a later claim finds this transaction on one of them.
+      await first.lane.run(async (session) => {
+        for (const { lane, part } of shares) await lane.advance(part, session, signal);
+        const finals: Change[] = [];
+        for (const [namespace, changes] of byNamespace(shares))
+          finals.push(...(await this.#finals(namespace, changes, targetOf(targets, namespace), session, signal)));
+        await this.#send(
+          compose(finals, 'exact', () => false),
+          (name) => targetOf(targets, name),
+          session,
+          signal,
+        );
+        for (const { lane, part } of shares) await lane.writeLetters(part, targets, session);
+      }, signal);
+      return true;
+    } catch (error) {
+      if (error instanceof NotMatched || codeOf(error) === 225) return first.lane.look(first.part, signal);
+      throw error;
+    }
+  }
+
+  /** What each row ends as: a full state or a delete. */
+  async #finals(
+    namespace: Namespace,
+    changes: readonly Change[],
+    target: Target,
+    session: ClientSession,
+    signal: AbortSignal,
+  ): Promise<readonly Change[]> {
+    const deltas = changes.filter((change) => change.op === 'update');
+    if (deltas.length === 0) return changes;
+    const moving = new Map(deltas.map((change) => [change.key.id, change]));
+    const bases = new Map(changes.flatMap((change) => ('row' in change ? [[change.key.id, change.row] as const] : [])));
+    const unread = [...moving.values()].filter(({ key }) => !bases.has(key.id));
+    for (const [id, row] of await this.#read(target.name, unread, session, signal)) bases.set(id, row);
+    const begun = [...moving].map(([id, change]): RowChange => {
+      const row = bases.get(id);
+      if (row === undefined) throw deltaMissed(namespace);
+      return { ...placed(change), op: 'replace', row };
+    });
+    const scratch = { source: namespace, name: this.#scratch, validated: false, wholeOrder: false };
+    const steps = compose([...begun, ...deltas], 'exact', () => false);
+    await this.#send(steps, () => scratch, session, signal);
+    const ended = await this.#read(this.#scratch, begun, session, signal);
+    await this.#empty(session, signal);
+    return [
+      ...changes.filter(({ key }) => !moving.has(key.id)),
+      ...begun.map((change) => ({ ...change, row: ended.get(change.key.id) ?? change.row })),
+    ];
+  }
+
+  async #send(
+    statements: readonly Statements[],
+    target: (namespace: Namespace) => Target,
+    session: ClientSession,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const { verb, namespace, documents, owners } of statements)
+      await runCommand(this.store.client, { verb, target: target(namespace), documents, owners }, session, signal);
+  }
+
+  async #read(
+    from: Namespace,
+    changes: readonly Change[],
+    session: ClientSession,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, EncodedRow>> {
+    const { database, collection } = splitNamespace(from);
+    const rows = new Map<string, EncodedRow>();
+    for (let at = 0; at < changes.length; at += KEYS) {
+      const $in = changes.slice(at, at + KEYS).map(({ key, namespace }) => queryId(key.bytes, namespace));
+      const found = await this.store.client
+        .db(database)
+        .collection(collection)
+        .find({ _id: { $in } } as object, { raw: true, session, signal, batchSize: KEYS + 1 })
+        .toArray();
+      for (const row of found as unknown as Buffer[]) {
+        const key = idDocument(row);
+        if (key) rows.set(keyOf(key).id, row);
+      }
+    }
+    return rows;
+  }
+
+  async #empty(session: ClientSession, signal: AbortSignal): Promise<void> {
+    const { database, collection } = splitNamespace(this.#scratch);
+    const command = { delete: collection, deletes: [{ q: {}, limit: 0 }] };
+    await this.store.client.db(database).command(command, { session, signal });
+  }
+
+  #ready(signal: AbortSignal): Promise<void> {
+    const { database, collection } = splitNamespace(this.#scratch);
+    this.#made ??= this.store.client
+      .db(database)
+      .command({ create: collection }, { signal })
+      .then(
+        () => undefined,
+        (error: unknown) => {
+          if (codeOf(error) === 48) return;
+          this.#made = null;
+          throw error;
+        },
+      );
+    return this.#made;
+  }
+}
+
+function byNamespace(shares: readonly LaneShare[]): ReadonlyMap<Namespace, readonly Change[]> {
+  const all = new Map<Namespace, Change[]>();
+  for (const change of shares.flatMap(({ part }) => part.changes)) {
+    const own = all.get(change.namespace);
+    if (own) own.push(change);
+    else all.set(change.namespace, [change]);
+  }
+  return all;
+}
+
+/** What every change has; some give it by getters. */
+const placed = ({ namespace, key, sourceTimeMs, bytes, position }: Change) => ({
+  namespace,
+  key,
+  sourceTimeMs,
+  bytes,
+  position,
+});

@@ -1,0 +1,137 @@
+import type { Change } from './change';
+import type { Log } from './connector';
+import type { Claim, LanePart, LaneRecord, Refusal } from './destination';
+import { isReplicationError, type ReplicationError } from './errors';
+import { fold, readAfresh, rowId } from './fold';
+import { KeyWatch } from './key-watch';
+import type { Position } from './position';
+import type { Meter } from './progress';
+import { isRefusal, type Refusals } from './refusals';
+import type { Source } from './source';
+
+export interface StepsContext {
+  readonly source: Pick<Source, 'lookup' | 'order' | 'traits' | 'here'>;
+  readonly claim: Pick<Claim, 'apply'>;
+  readonly refusals: Refusals;
+  /** No row may go back to an older state: false where rows are looked up all the time anyway. */
+  readonly forward: boolean;
+  readonly meter: Meter;
+  readonly log: Log;
+}
+
+/** What one atomic step is to write. */
+export interface Piece {
+  readonly changes: readonly Change[];
+  readonly bytes: number;
+  readonly inStep: boolean;
+  readonly position: Position | null;
+}
+
+/** The destination did not take a piece. */
+export interface Refused {
+  readonly error: ReplicationError;
+  /** What was sent; the changes themselves where it did not get so far. */
+  readonly sent: readonly Change[];
+}
+
+/** The atomic steps of one lane, one at a time, each counted by its record at the destination. */
+export class Steps {
+  readonly #context: StepsContext;
+  readonly #lane: number;
+  readonly #watch: KeyWatch;
+  #sequence: number;
+
+  constructor(record: LaneRecord, context: StepsContext) {
+    this.#context = context;
+    this.#lane = record.lane;
+    this.#sequence = record.sequence;
+    this.#watch = new KeyWatch((a, b) => context.source.order(a, b), context.forward ? record.aheadUntil : null);
+  }
+
+  /** Null when it is durable. */
+  async write(piece: Piece, signal: AbortSignal): Promise<Refused | null> {
+    const { claim, log, meter } = this.#context;
+    const started = performance.now();
+    const about = {
+      batch: `${this.#lane}.${this.#sequence + 1}`,
+      changes: piece.changes.length,
+      bytes: piece.bytes,
+    };
+    let sent = piece.changes;
+    const send = async (everyDelta: boolean): Promise<void> => {
+      const part = await this.prepare(piece, everyDelta, signal);
+      sent = part.changes;
+      this.written(piece, part, (await claim.apply(part, signal)).fresh);
+    };
+    try {
+      await send(false).catch((error: unknown) => {
+        if (!isReplicationError(error, 'delta_missed')) throw error;
+        const deltas = sent.filter((change) => change.op === 'update').length;
+        meter.deltaMissed(deltas);
+        log('warn', 'delta_missed', { ...about, deltas });
+        return send(true);
+      });
+    } catch (error) {
+      if (isRefusal(error)) return { error, sent };
+      throw error;
+    }
+    const durationMs = performance.now() - started;
+    meter.applied(piece.changes.length, piece.bytes, durationMs);
+    log('debug', 'batch_applied', { ...about, durationMs: Math.round(durationMs) });
+    return null;
+  }
+
+  /** Passes a change that is refused, by a letter. */
+  async pass(piece: Piece, refusal: Refusal, signal: AbortSignal): Promise<void> {
+    const { claim, refusals } = this.#context;
+    const { lane, expected, position, inStep } = this.#part(piece, []);
+    const send = async (passed: Refusal): Promise<void> => {
+      const part: LanePart = { lane, expected, position, inStep, changes: [], refusals: [passed] };
+      const written = await claim.apply(part, signal);
+      refusals.written(written, [passed], []);
+      this.written(piece, part, written.fresh);
+    };
+    await send(refusal).catch((error: unknown) => {
+      // What is too large for a row is too large for a letter.
+      if (!isRefusal(error) || !refusal.kept) throw error;
+      return send({ ...refusal, kept: false });
+    });
+  }
+
+  /** A piece as the destination is to have it: folded, and with every row read again that has to be. */
+  async prepare(piece: Piece, everyDelta: boolean, signal: AbortSignal): Promise<LanePart> {
+    const { source, refusals, forward } = this.#context;
+    const { changes, read } = await readAfresh(fold(piece.changes), this.#needed(everyDelta), (rows) =>
+      source.lookup(rows, signal),
+    );
+    const part = { ...this.#part(piece, changes), inStep: piece.inStep && !everyDelta };
+    if (read.size === 0) return part;
+    const settled = { settled: refusals.settledBy(changes) };
+    if (!forward) return { ...part, ...settled };
+    const aheadUntil = await source.here(signal);
+    this.#watch.add(read, aheadUntil);
+    return { ...part, ...settled, aheadUntil };
+  }
+
+  /** Counts a part that is durable. */
+  written(piece: Piece, part: LanePart, fresh: boolean): void {
+    this.#sequence += 1;
+    if (!this.#watch.empty && piece.position !== null) this.#watch.pass(piece.position);
+    if (part.changes.length > 0) this.#context.refusals.written({ fresh, bytes: 0 }, [], part.changes);
+    if (!fresh) this.#context.meter.skipped(piece.changes.length);
+  }
+
+  #part(piece: Piece, changes: readonly Change[]): LanePart {
+    const { position, inStep } = piece;
+    return { lane: this.#lane, expected: this.#sequence, changes, position, inStep };
+  }
+
+  /** Which changes must not be applied as they are. Where no row was looked up or refused, deltas alone are asked. */
+  #needed(everyDelta: boolean): (change: Change) => boolean {
+    const { refusals } = this.#context;
+    const asDelta = (change: Change): boolean => change.op === 'update' && (everyDelta || change.needsLookup);
+    if (this.#watch.empty && refusals.none) return asDelta;
+    return (change) =>
+      asDelta(change) || refusals.isBehind(change) || this.#watch.covers(rowId(change), change.position);
+  }
+}
