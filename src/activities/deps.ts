@@ -4,6 +4,7 @@ import type { ConnectorContext, Log } from '../replication/connector';
 import type { Destination } from '../replication/destination';
 import type { Meter } from '../replication/progress';
 import type { Source } from '../replication/source';
+import type { VerificationMeter } from './verification-meter';
 
 /** What activities are made of; a worker gives the real ones. */
 export interface ActivityDeps {
@@ -12,5 +13,7 @@ export interface ActivityDeps {
   resolveCredentials(spec: StreamSpec, side: 'source' | 'destination'): Credentials;
   log(stream: string): Log;
   meter(spec: StreamSpec): Meter;
+  /** Where verifications count; nowhere when left out. */
+  verificationMeter?(spec: StreamSpec): VerificationMeter;
   now(): number;
 }

@@ -8,9 +8,13 @@ import { parse } from './parse';
 import { prepare } from './prepare';
 import { pump } from './pump';
 import { revise } from './revise';
+import { createVerificationActivities } from './verification';
+import type { VerificationActivities } from './verification-contract';
+
+export type Activities = StreamActivities & VerificationActivities;
 
 /** Everything that workflows call. */
-export const createActivities = (deps: ActivityDeps): StreamActivities => ({
+export const createActivities = (deps: ActivityDeps): Activities => ({
   parse: parse(deps),
   revise: revise(deps),
   prepare: prepare(deps),
@@ -19,4 +23,5 @@ export const createActivities = (deps: ActivityDeps): StreamActivities => ({
   finalize: finalize(deps),
   here: here(deps),
   catchUp: catchUp(deps),
+  ...createVerificationActivities(deps),
 });

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
-import { createActivities } from '../activities';
-import type { StreamActivities } from '../activities/contract';
+import { createActivities, type Activities } from '../activities';
 import { resolveCredentials } from '../auth/resolve';
 import type { StreamSpec } from '../config/schema';
 import { openDestination } from '../destinations/registry';
@@ -9,7 +8,7 @@ import { logTo } from '../telemetry/log';
 import type { StreamMetrics } from '../telemetry/stream-metrics';
 
 /** The activities with the real connectors, this worker's log and its metrics. */
-export const activitiesOf = (logger: Logger, streams: StreamMetrics): StreamActivities =>
+export const activitiesOf = (logger: Logger, streams: StreamMetrics): Activities =>
   createActivities({
     openSource,
     openDestination,

@@ -1,5 +1,5 @@
 import { Worker, type WorkerOptions } from '@temporalio/worker';
-import type { StreamActivities } from '../activities/contract';
+import type { Activities } from '../activities';
 import type { Log } from '../replication/connector';
 import { telemetryInterceptor } from '../telemetry/interceptor';
 import type { StreamMetrics } from '../telemetry/stream-metrics';
@@ -24,11 +24,22 @@ export interface WorkerPair {
   shutdown(): void;
 }
 
-const CONTROL: readonly (keyof StreamActivities)[] = ['parse', 'revise', 'catchUp', 'here'];
+const CONTROL: readonly (keyof Activities)[] = [
+  'parse',
+  'revise',
+  'catchUp',
+  'here',
+  'planVerification',
+  'compareRows',
+  'settleDifferences',
+  'compareLayout',
+  'repairDifferences',
+  'concludeVerification',
+];
 
-const pick = (activities: StreamActivities, control: boolean): Partial<StreamActivities> =>
+const pick = (activities: Activities, control: boolean): Partial<Activities> =>
   Object.fromEntries(
-    Object.entries(activities).filter(([name]) => CONTROL.includes(name as keyof StreamActivities) === control),
+    Object.entries(activities).filter(([name]) => CONTROL.includes(name as keyof Activities) === control),
   );
 
 function stop(worker: Worker): void {
@@ -38,7 +49,7 @@ function stop(worker: Worker): void {
 export async function createPair(
   { connection, namespace }: TemporalConnection,
   { service, taskQueue, identity, graceMs, deployment }: WorkerSettings,
-  activities: StreamActivities,
+  activities: Activities,
   streams: StreamMetrics,
   log: Log,
 ): Promise<WorkerPair> {

@@ -9,6 +9,11 @@ export const pumpQueue = (taskQueue: string): string => `${taskQueue}-pump`;
 
 export const workflowId = (stream: string): string => `tributary/${stream}`;
 
+/** Compares both sides of a stream. What a schedule starts has the time behind its id. */
+export const VERIFICATION_TYPE = 'verification';
+
+export const verificationId = (stream: string): string => `tributary-verify/${stream}`;
+
 /** Type of the failure that a worker gives to what its former self had been running. */
 export const WORKER_LOST = 'worker_lost';
 

@@ -34,7 +34,7 @@ const COMPARE_SLICE_MS = MINUTE_MS;
 const SETTLE_SLICE_MS = MINUTE_MS;
 /** An interval that is begun is read to its end, and a repair waits for the stream; heartbeats tell a live call. */
 const CALL_MS = 24 * 60 * MINUTE_MS;
-const HEARTBEAT_MS = 30_000;
+const HEARTBEAT_MS = 15_000;
 /** A side that is away is waited for, some twenty minutes. */
 const FAILURES_MAX = 45;
 const CONCLUDING_MAX = 5;

@@ -6,6 +6,7 @@ import { fetchRows, readRows } from '../../mongodb/rows';
 import type { EncodedRow, Key } from '../../replication/change';
 import type { Claim, ClaimRequest, Destination, DestinationTraits, RepairAsk } from '../../replication/destination';
 import type { Interval, RowBatch } from '../../replication/source';
+import type { Verification } from '../../replication/verification';
 import type { Finding } from '../../replication/finding';
 import type { Letter, LetterFilter, LetterKey, LetterSummary } from '../../replication/letter';
 import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
@@ -21,6 +22,7 @@ import { DEFAULT_LETTERS, Letters } from './letters';
 import { Store } from './store';
 import { takeOver } from './takeover';
 import { present } from './targets';
+import { MongodbVerification } from './verification';
 
 export const traits: DestinationTraits = {
   kind: 'mongodb',
@@ -161,6 +163,20 @@ export class MongodbDestination implements Destination {
 
   dropLetters(filter: LetterFilter, signal: AbortSignal): Promise<number> {
     return outward(() => this.#letters.drop(filter, signal));
+  }
+
+  verification(stream: string, run: string): Verification {
+    const { ledger_database, create_options, indexes, unique_indexes } = this.config.options;
+    const options = {
+      client: this.client,
+      store: this.#store,
+      ledgerDatabase: ledger_database,
+      rename: this.#rename,
+      createOptions: create_options,
+      buildIndexes: indexes,
+      uniqueIndexes: unique_indexes,
+    };
+    return new MongodbVerification(options, stream, run);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,25 @@
+import type { StreamSpec } from '../config/schema';
+import { splitNamespace, type Namespace } from '../replication/namespace';
+import { compileName } from '../replication/pattern';
+import type { Source, SourceNamespace } from '../replication/source';
+import type { VerificationCall } from './verification-contract';
+
+/** What a run compares: everything, or what the patterns name, with or without the source's database. */
+export function chosen(spec: StreamSpec, patterns: readonly string[] | null): (name: Namespace) => boolean {
+  if (patterns === null) return () => true;
+  const compiled = patterns.map(compileName);
+  const own = spec.stream.source.database;
+  return (name) => {
+    const { database, collection } = splitNamespace(name);
+    return compiled.some(({ matches }) => matches(name) || (own === database && matches(collection)));
+  };
+}
+
+export async function selectedNamespaces(
+  source: Source,
+  { spec, namespaces }: VerificationCall,
+  signal: AbortSignal,
+): Promise<readonly SourceNamespace[]> {
+  const matches = chosen(spec, namespaces);
+  return (await source.namespaces(signal)).filter(({ name }) => matches(name));
+}

@@ -1,0 +1,176 @@
+import { idDocument, keyOf } from '../bson/key';
+import type { EncodedRow, Key } from '../replication/change';
+import { createComparison } from '../replication/compare';
+import { ReplicationError } from '../replication/errors';
+import { settle, type SettleProgress } from '../replication/settle';
+import type { SourceNamespace } from '../replication/source';
+import type { NotVerified, Standing, Verification } from '../replication/verification';
+import { runCall, type Call } from './call';
+import type { ActivityDeps } from './deps';
+import { openPipeline, type Pipeline } from './open';
+import { cut } from './plan';
+import {
+  NAMED,
+  type VerificationActivities,
+  type VerificationCall,
+  type VerificationCompared,
+} from './verification-contract';
+import { layoutOf } from './verification-layout';
+import { noVerificationMeter } from './verification-meter';
+import { selectedNamespaces } from './verification-namespaces';
+import { repair } from './verification-repair';
+
+/** Ranges that are read at a time: their rows are in memory. */
+const PARALLELISM = 4;
+const BATCH_ROWS = 2_000;
+
+/** The key of a row, in the encoding that all sources have so far. */
+function rowKey(row: EncodedRow): Key | null {
+  const key = idDocument(row);
+  return key === null ? null : keyOf(key);
+}
+
+/** Why a namespace cannot be compared; null where it can. */
+function whyNot({ name, follows }: SourceNamespace, { parked, copying }: Standing): NotVerified['why'] | null {
+  if (follows !== 'stream') return 'copy_only';
+  if (parked.has(name)) return 'parked';
+  return copying.has(name) ? 'copying' : null;
+}
+
+async function standingOf(verification: Verification, stream: string, signal: AbortSignal): Promise<Standing> {
+  const standing = await verification.standing(signal);
+  if (standing?.lowWater != null) return standing;
+  throw new ReplicationError('needs_attention', {
+    code: 'ledger_missing',
+    message: `the destination holds no position of stream ${stream}, so there is nothing to compare yet`,
+    remedy: 'Start the stream, and wait until it replicates.',
+  });
+}
+
+/** Opens both sides and the records of the run; the body's call is told to end by its signal. */
+const within = <T>(
+  deps: ActivityDeps,
+  { spec, run }: VerificationCall,
+  body: (pipeline: Pipeline, verification: Verification, call: Call) => Promise<T>,
+): Promise<T> =>
+  runCall(deps.log(spec.stream.id), async (call) => {
+    await using pipeline = await openPipeline(deps, spec);
+    return await body(pipeline, pipeline.destination.verification(spec.stream.id, run), call);
+  });
+
+const plan = (deps: ActivityDeps): VerificationActivities['planVerification'] => {
+  return (asked) =>
+    within(deps, asked, async ({ source }, verification, { signal }) => {
+      const { id, snapshot } = asked.spec.stream;
+      const standing = await standingOf(verification, id, signal);
+      const all = await selectedNamespaces(source, asked, signal);
+      const notVerified: NotVerified[] = [];
+      const compared: SourceNamespace[] = [];
+      for (const each of all) {
+        const why = whyNot(each, standing);
+        if (why === null) compared.push(each);
+        else notVerified.push({ namespace: each.name, why });
+      }
+      const byName = new Map(compared.map((each) => [each.name, each]));
+      const ranges = await cut(source, [...byName.keys()], byName, snapshot.copy_parallelism, signal);
+      await verification.plan(ranges, notVerified, signal);
+      const { ranges: planned } = await verification.findings(signal);
+      return {
+        namespaces: all.length,
+        ranges: planned,
+        estimatedRows: compared.reduce((sum, { estimatedRows }) => sum + estimatedRows, 0),
+        notVerified: notVerified.slice(0, NAMED),
+        notVerifiedCount: notVerified.length,
+      };
+    });
+};
+
+const compare = (deps: ActivityDeps): VerificationActivities['compareRows'] => {
+  return (asked) =>
+    within(deps, asked, async ({ source, destination }, verification, call) => {
+      const { signal, log } = call;
+      const meter = deps.verificationMeter?.(asked.spec) ?? noVerificationMeter;
+      const before = await verification.findings(signal);
+      const running = createComparison({
+        source,
+        destination,
+        verification,
+        since: await source.here(signal),
+        keyOf: rowKey,
+        parallelism: PARALLELISM,
+        batchSize: BATCH_ROWS,
+        rowsPerSecond: asked.rowsPerSecond,
+        sliceMs: asked.sliceMs,
+        compared: (rows) => meter.compared(rows),
+        log,
+      });
+      call.report(() => ({
+        verified: before.sourceRows + running.progress.rows,
+        rowsPerSecond: running.progress.rowsPerSecond,
+      }));
+      const told = await running.run(signal).catch((error: unknown) => {
+        if (!signal.aborted || (error instanceof ReplicationError && error.kind !== 'retry')) throw error;
+        return 'stopped' as const;
+      });
+      const reason: VerificationCompared['reason'] = told === 'stopped' ? call.reason() : told;
+      // What was told to end has little time; the next call tells what it has found.
+      return { reason, findings: signal.aborted ? before : await verification.findings(signal) };
+    });
+};
+
+const settleAll = (deps: ActivityDeps): VerificationActivities['settleDifferences'] => {
+  return (asked) =>
+    within(deps, asked, async ({ source, destination }, verification, call) => {
+      const { signal, log } = call;
+      const before = await verification.findings(signal);
+      let progress: SettleProgress | null = null;
+      call.report(() => progress);
+      const { reason } = await settle(
+        {
+          source,
+          destination,
+          verification,
+          sliceMs: asked.sliceMs,
+          now: () => deps.now(),
+          report: (now) => void (progress = now),
+          log,
+        },
+        signal,
+      );
+      return {
+        reason: reason === 'stopped' ? call.reason() : reason,
+        findings: signal.aborted ? before : await verification.findings(signal),
+      };
+    });
+};
+
+const conclude = (deps: ActivityDeps): VerificationActivities['concludeVerification'] => {
+  return (asked) =>
+    within(deps, asked, async (_pipeline, verification, { signal, log }) => {
+      const [{ damaged, unsettled, sourceRows, destinationRows }, rows] = await Promise.all([
+        verification.findings(signal),
+        verification.rowsOf(NAMED, signal),
+      ]);
+      await verification.conclude(asked.verdict, signal);
+      (deps.verificationMeter?.(asked.spec) ?? noVerificationMeter).concluded(asked.verdict, damaged);
+      log(asked.verdict === 'identical' ? 'info' : 'warn', 'verify.concluded', {
+        verdict: asked.verdict,
+        sourceRows,
+        destinationRows,
+        ...damaged,
+        unsettled,
+      });
+      return rows;
+    });
+};
+
+export const createVerificationActivities = (deps: ActivityDeps): VerificationActivities => ({
+  planVerification: plan(deps),
+  compareRows: compare(deps),
+  settleDifferences: settleAll(deps),
+  compareLayout: (asked) =>
+    within(deps, asked, (pipeline, verification, call) => layoutOf(pipeline, verification, asked, call)),
+  repairDifferences: (asked) =>
+    within(deps, asked, (pipeline, verification, call) => repair(deps, pipeline, verification, asked, call)),
+  concludeVerification: conclude(deps),
+});

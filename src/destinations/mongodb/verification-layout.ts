@@ -1,0 +1,143 @@
+import { BSON, type MongoClient } from 'mongodb';
+import type { Finding } from '../../replication/finding';
+import type { Namespace } from '../../replication/namespace';
+import type { Renames } from '../../replication/pattern';
+import type { SourceNamespace } from '../../replication/source';
+import { expires, indexesOf, isUnique, servesAs, specification, type Index } from './index-specs';
+import type { NamespaceDocument } from './records';
+import { creatable, present, targetOptions, type Present } from './targets';
+
+export interface LayoutOptions {
+  readonly client: MongoClient;
+  readonly rename: Renames;
+  /** As configured: what the stream does not make is not compared. */
+  readonly createOptions: boolean;
+  readonly buildIndexes: boolean;
+  readonly uniqueIndexes: 'hold' | 'in_force';
+}
+
+interface Layout {
+  readonly namespaces: readonly SourceNamespace[];
+  readonly selected: (name: Namespace) => boolean;
+  readonly records: readonly NamespaceDocument[];
+}
+
+/** What targets are, apart from their rows, against what the stream would have made of the source's namespaces. */
+export async function compareLayout(
+  options: LayoutOptions,
+  { namespaces, selected, records }: Layout,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const { client, rename } = options;
+  const known = new Set(namespaces.map(({ name }) => name));
+  const alone = records.filter(
+    ({ source, identity, left }) => identity !== null && left !== true && !known.has(source) && selected(source),
+  );
+  const targets = [...namespaces.map(({ name }) => rename(name)), ...alone.map(({ target }) => target)];
+  const there = await present(client, targets, signal);
+  const findings: Finding[] = alone
+    .filter(({ target }) => there.has(target))
+    .map(({ source, target }) =>
+      differs('source_missing', source, `${source} is gone at the source, and its target ${target} is still there`),
+    );
+  const held = new Map(records.map((record) => [record.source, record]));
+  for (const namespace of namespaces) {
+    const target = rename(namespace.name);
+    const now = there.get(target);
+    if (now === undefined) {
+      findings.push(differs('target_missing', namespace.name, `its target ${target} does not exist`));
+    } else if (now.type !== 'collection') {
+      findings.push(differs('not_a_collection', namespace.name, `its target ${target} is a ${now.type}`));
+    } else {
+      if (options.createOptions) findings.push(...optionFindings(namespace, now));
+      if (options.buildIndexes)
+        findings.push(...(await indexFindings(options, namespace, held.get(namespace.name), target, signal)));
+    }
+  }
+  return findings;
+}
+
+const differs = (code: string, namespace: Namespace, message: string): Finding => ({
+  severity: 'error',
+  code,
+  message,
+  remedy: REMEDIES[code] ?? '',
+  namespace,
+});
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  target_missing:
+    'copy it again: `tributary streams resume ID --namespace NAME`, or `streams restart ID --from snapshot`',
+  source_missing: 'drop the target, if nobody needs it',
+  not_a_collection: 'rename what is in the way, then copy the namespace again',
+  options_differ: 'change the options of the target with collMod, or copy the namespace into a new one',
+  index_missing: 'create the index at the destination',
+  index_differs: 'drop the index at the destination and create it as the source has it',
+};
+
+function optionFindings({ name, options }: SourceNamespace, now: Present): readonly Finding[] {
+  if (options.length === 0) return [];
+  const wanted = targetOptions(options);
+  const found = creatable(now.options);
+  const names = new Set([...Object.keys(wanted), ...Object.keys(found)]);
+  const other = [...names].filter((option) => text(wanted[option]) !== text(found[option])).sort();
+  return other.length === 0
+    ? []
+    : [differs('options_differ', name, `the target has other options than the source: ${other.join(', ')}`)];
+}
+
+/** A validation level or action that is left out is the server's default. */
+const DEFAULTS = new Set(['', '"strict"', '"error"', '{}']);
+
+function text(value: unknown): string {
+  const plain = value === undefined ? '' : BSON.EJSON.stringify(value, { relaxed: true });
+  return DEFAULTS.has(plain) ? '' : plain;
+}
+
+async function indexFindings(
+  options: LayoutOptions,
+  { name, indexes }: SourceNamespace,
+  record: NamespaceDocument | undefined,
+  target: Namespace,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const there = await indexesOf(options.client, target, signal);
+  const findings: Finding[] = [];
+  const held = new Set((record?.held ?? []).map((raw) => specification(raw.buffer).name));
+  const building = new Set((record?.pending ?? []).map(({ index }) => specification(index.buffer).name));
+  const names = new Set<string>();
+  for (const raw of indexes) {
+    const wanted = specification(raw);
+    if (wanted.name === '_id_') continue;
+    names.add(wanted.name);
+    const found = there.get(wanted.name);
+    if (found === undefined) {
+      if (waits(options, wanted, held))
+        findings.push(remark(name, 'index_held', `index ${wanted.name} waits for finalize`));
+      else if (building.has(wanted.name))
+        findings.push(remark(name, 'index_building', `index ${wanted.name} is being built`));
+      else findings.push(differs('index_missing', name, `index ${wanted.name} is missing at the target`));
+    } else if (!same(wanted, found)) {
+      findings.push(differs('index_differs', name, `index ${wanted.name} is another one at the target`));
+    }
+  }
+  for (const index of there.keys()) {
+    if (!names.has(index)) findings.push(remark(name, 'index_extra', `the target has an index of its own: ${index}`));
+  }
+  return findings;
+}
+
+/** Unique and TTL indexes are put in force by `finalize`. */
+const waits = ({ uniqueIndexes }: LayoutOptions, index: Index, held: ReadonlySet<string>): boolean =>
+  held.has(index.name) || expires(index) || (uniqueIndexes === 'hold' && isUnique(index));
+
+const same = (wanted: Index, found: Index): boolean =>
+  servesAs(wanted, found) && text(wanted['expireAfterSeconds']) === text(found['expireAfterSeconds']);
+
+const remark = (namespace: Namespace, code: string, message: string): Finding => ({
+  severity: 'note',
+  code,
+  message,
+  remedy: '',
+  namespace,
+});
