@@ -19,7 +19,7 @@ const project = (name) => ({
 });
 
 export default {
-  projects: ['unit', 'contract', 'integration', 'replay', 'e2e'].map(project),
+  projects: ['unit', 'contract', 'integration', 'replay', 'e2e', 'chaos'].map(project),
   cacheDirectory: '.cache/jest',
   testTimeout: 120_000,
   // Two cores are shared with the servers that the tests start.

@@ -1,0 +1,55 @@
+import { writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LATE } from '../writer';
+import { bite, type Inject } from './bite';
+
+const NEW_RUN_TRIES = 15;
+
+export const pause: Inject<'pause'> = async (round, { ms }) => {
+  const view = await round.insist('a pause', () => round.t.pause());
+  await delay(ms);
+  await round.insist('a resume', () => round.t.resume());
+  return bite(view.status === 'paused', `was ${view.status} at ${view.at ?? 'no position'}`);
+};
+
+/** History grows by short legs until the server suggests a new run. */
+export const continueAsNew: Inject<'continue_as_new'> = async (round) => {
+  const runOf = async (): Promise<string> => (await round.t.handle.describe()).runId;
+  const first = await round.insist('the run', runOf);
+  let now = first;
+  for (let n = 0; n < NEW_RUN_TRIES && now === first; n += 1) {
+    await round.insist('a pause', () => round.t.pause());
+    await round.insist('a resume', () => round.t.resume());
+    await delay(100);
+    now = await round.insist('the run', runOf);
+  }
+  return bite(now !== first, now === first ? 'the run went on' : 'a new run took over');
+};
+
+export const reconfigure: Inject<'reconfigure'> = async (round, { lanes, batchSize }) => {
+  const { revision } = await round.insist('the status', () => round.t.status());
+  const view = await round.reconfigure({ destination: { options: { lanes } }, stream: { batch_size: batchSize } });
+  return bite(view.revision > revision, `${lanes} lanes and batches of ${batchSize}: revision ${view.revision}`);
+};
+
+export const addCollections: Inject<'add_collections'> = async (round) => {
+  const { revision } = await round.insist('the status', () => round.t.status());
+  const view = await round.reconfigure({ source: { exclude: [] } });
+  round.lateFollowed = true;
+  return bite(view.revision > revision, `${LATE} is followed from revision ${view.revision} on`);
+};
+
+export const jumpClock: Inject<'clock_jump'> = async (round, { offsetMs, ms }) => {
+  const before = new Map(round.t.workers.map((worker) => [worker, worker.lines.length]));
+  await writeFile(round.clockFile, String(offsetMs));
+  await delay(ms);
+  await writeFile(round.clockFile, '0');
+  // What the worker wrote meanwhile carries the time that it saw.
+  const shifted = [...before]
+    .flatMap(([worker, from]) => worker.lines.slice(from))
+    .filter((line) => {
+      const time = /"time":"([^"]+)"/.exec(line)?.[1];
+      return time !== undefined && Math.abs(Date.parse(time) - Date.now()) > Math.abs(offsetMs) / 2;
+    });
+  return bite(shifted.length > 0, `${shifted.length} log lines are ${offsetMs / 1000} s off`);
+};

@@ -1,0 +1,59 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Proxy } from '../proxy';
+import type { Round } from '../round-context';
+import { bite, within, type Bite, type Inject } from './bite';
+
+const PATIENCE_MS = 6000;
+
+async function again(times: number, end: () => number, what: string): Promise<Bite> {
+  let ended = 0;
+  for (let n = 0; n < times; n += 1) {
+    if (n > 0) await delay(300);
+    ended += end();
+  }
+  return bite(ended > 0, `${ended} connections ${what}`);
+}
+
+export const cut: Inject<'cut'> = ({ proxies }, { side, times }) =>
+  again(times, () => proxies[side].cut(), `to the ${side} closed`);
+
+export const reset: Inject<'reset'> = ({ proxies }, { side, times }) =>
+  again(times, () => proxies[side].reset(), `to the ${side} reset`);
+
+export const halfClose: Inject<'half_close'> = ({ proxies }, { side, times }) =>
+  again(times, () => proxies[side].halfClose(), `from the ${side} closed in one direction`);
+
+export const slow: Inject<'delay'> = async ({ proxies }, { side, ms, delayMs }) => {
+  const proxy = proxies[side];
+  const before = proxy.delayed;
+  proxy.delayMs = delayMs;
+  await delay(ms);
+  proxy.delayMs = 0;
+  const delayed = proxy.delayed - before;
+  return bite(delayed > 0, `${delayed} messages to or from the ${side} came ${delayMs} ms late`);
+};
+
+/** Does something to the next requests of some kinds, until it has been done often enough. */
+async function next(
+  proxy: Proxy,
+  action: 'drop_reply' | 'truncate',
+  commands: readonly string[],
+  times: number,
+): Promise<number> {
+  const before = proxy.done[action];
+  const done = (): number => proxy.done[action] - before;
+  proxy.rule = (command) => (commands.includes(command) && done() < times ? action : 'pass');
+  await within(PATIENCE_MS, () => done() >= times);
+  proxy.rule = null;
+  return done();
+}
+
+export const dropReply: Inject<'drop_reply'> = async ({ proxies }: Round, { side, commands, times }) => {
+  const dropped = await next(proxies[side], 'drop_reply', commands, times);
+  return bite(dropped > 0, `${dropped} answers of the ${side} to ${commands.join(', ')} were lost`);
+};
+
+export const truncate: Inject<'truncate'> = async ({ proxies }: Round, { side, commands, times }) => {
+  const cutShort = await next(proxies[side], 'truncate', commands, times);
+  return bite(cutShort > 0, `${cutShort} requests (${commands.join(', ')}) reached the ${side} by half`);
+};

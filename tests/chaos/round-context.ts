@@ -1,0 +1,194 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Document } from 'mongodb';
+import { waitFor } from '../../src/services/wait';
+import type { StreamView } from '../../src/workflows/messages';
+import { Pipeline, type Changed } from '../support/pipeline';
+import type { WorkerProcess } from '../support/worker-process';
+import type { Plan, Side } from './plan';
+import { Proxy } from './proxy';
+import type { Stage } from './stage';
+import { LATE } from './writer';
+
+const HEARTBEAT = '3s';
+const INSIST_MS = 60_000;
+/** Activities that write. */
+const WRITING = new Set(['prepare', 'copy', 'pump']);
+
+const portOf = (address: string): number => Number(/:(\d+)(\/|$)/.exec(address)?.[1]);
+
+/** What faults and oracle of one round share: the pipeline, the network that its workers see, and the servers behind. */
+export class Round implements AsyncDisposable {
+  readonly #temporals = new Map<WorkerProcess, Proxy>();
+  readonly #lines: string[] = [];
+  readonly #began = performance.now();
+  #changed: Changed = {};
+  lateFollowed = false;
+
+  private constructor(
+    readonly plan: Plan,
+    readonly stage: Stage,
+    readonly t: Pipeline,
+    readonly proxies: Record<Side, Proxy>,
+    readonly clockFile: string,
+  ) {}
+
+  static async open(plan: Plan, stage: Stage, directory: string): Promise<Round> {
+    const framed = { framed: true };
+    const [source, destination] = await Promise.all([
+      Proxy.open(portOf(stage.source.uri), framed),
+      Proxy.open(portOf(stage.destination.uri), framed),
+    ]);
+    const clockFile = join(directory, 'clock');
+    await writeFile(clockFile, '0');
+    const through = ({ port }: Proxy): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
+    const t = await Pipeline.open({
+      temporal: stage.temporal,
+      sourceUri: stage.source.uri,
+      destinationUri: stage.destination.uri,
+      database: 'chaos',
+      workers: 0,
+      workflowTaskTimeoutMs: 2000,
+      source: { exclude: [LATE], options: { updates: plan.updates } },
+      destination: { options: { lanes: plan.lanes } },
+      stream: {
+        batch_size: plan.batchSize,
+        snapshot: { copy_parallelism: plan.copyParallelism },
+        advanced: { heartbeat_timeout: HEARTBEAT, stall_timeout: '15s' },
+      },
+      env: {
+        PIPELINE_SOURCE: through(source),
+        PIPELINE_DESTINATION: through(destination),
+        TRIBUTARY_LOG_LEVEL: 'debug',
+        CHAOS_CLOCK_FILE: clockFile,
+        NODE_OPTIONS: `--import=${pathToFileURL(join(__dirname, 'clock.mjs')).href}`,
+      },
+    });
+    return new Round(plan, stage, t, { source, destination }, clockFile);
+  }
+
+  note(line: string): void {
+    this.#lines.push(`${((performance.now() - this.#began) / 1000).toFixed(2)} ${line}`);
+  }
+
+  get notes(): readonly string[] {
+    return this.#lines;
+  }
+
+  async startWorker(): Promise<WorkerProcess> {
+    const proxy = await Proxy.open(portOf(this.stage.temporal.address), { framed: false });
+    const worker = await this.t.startWorker({ TEMPORAL_ADDRESS: `127.0.0.1:${proxy.port}` });
+    this.#temporals.set(worker, proxy);
+    this.note(`worker ${worker.pid} is ready`);
+    return worker;
+  }
+
+  async workers(count: number): Promise<void> {
+    while (this.t.workers.length < count) await this.startWorker();
+  }
+
+  temporalOf(worker: WorkerProcess): Proxy {
+    const proxy = this.#temporals.get(worker);
+    if (proxy === undefined) throw new Error('a worker without its way to Temporal');
+    return proxy;
+  }
+
+  /** Ends a worker; it is no longer one of the pipeline's. */
+  async end(worker: WorkerProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    this.note(`${signal} to worker ${worker.pid}`);
+    this.t.workers.splice(this.t.workers.indexOf(worker), 1);
+    const status = await worker.signal(signal);
+    await this.#temporals.get(worker)?.[Symbol.asyncDispose]();
+    this.#temporals.delete(worker);
+    return status;
+  }
+
+  /** The worker that has a writing activity now. */
+  atWork(timeoutMs = 15_000): Promise<WorkerProcess> {
+    return waitFor(
+      async () => {
+        const { raw } = await this.t.handle.describe();
+        for (const { activityType, lastWorkerIdentity } of raw.pendingActivities ?? []) {
+          if (!WRITING.has(activityType?.name ?? '')) continue;
+          const found = this.t.workers.find(({ pid }) => lastWorkerIdentity?.endsWith(`:${pid}`));
+          if (found !== undefined) return found;
+        }
+        return undefined;
+      },
+      { what: 'a worker at work', timeoutMs },
+    );
+  }
+
+  ledger(): Promise<Document[]> {
+    return this.#records('ledger');
+  }
+
+  async #records(collection: string): Promise<Document[]> {
+    const { id } = this.t;
+    return this.t.destination.client
+      .db('tributary')
+      .collection(collection)
+      .find({ $or: [{ _id: id as never }, { _id: { $gte: `${id}/` as never, $lt: `${id}0` as never } }] })
+      .toArray();
+  }
+
+  /** Everything that the destination remembers of the stream. */
+  async records(): Promise<Document> {
+    const [ledger, ranges, namespaces] = await Promise.all(
+      ['ledger', 'ranges', 'namespaces'].map((name) => this.#records(name)),
+    );
+    return { ledger, ranges, namespaces };
+  }
+
+  async epoch(): Promise<number> {
+    const [stream] = await this.t.destination.client
+      .db('tributary')
+      .collection('ledger')
+      .find({ _id: this.t.id as never })
+      .toArray();
+    return Number(stream?.['epoch'] ?? 0);
+  }
+
+  /** Waits until a claim has raised the epoch. */
+  raised(above: number, timeoutMs = 25_000): Promise<number> {
+    return waitFor(
+      async () => {
+        const epoch = await this.epoch();
+        return epoch > above ? epoch : undefined;
+      },
+      { what: `an epoch above ${above}`, timeoutMs },
+    );
+  }
+
+  /** What a person would do: ask again until it is done. */
+  insist<T extends string | object | true>(what: string, ask: () => Promise<T>, timeoutMs = INSIST_MS): Promise<T> {
+    return waitFor<T>(ask, { what, timeoutMs, everyMs: 200 });
+  }
+
+  async reconfigure(changed: Changed): Promise<StreamView> {
+    const merged: Changed = {
+      source: { ...this.#changed.source, ...changed.source },
+      destination: { ...this.#changed.destination, ...changed.destination },
+      stream: { ...this.#changed.stream, ...changed.stream },
+    };
+    const view = await this.insist('a reconfigure', () => this.t.reconfigure(merged));
+    this.#changed = merged;
+    return view;
+  }
+
+  /** Nothing is in the way any more, and somebody works. */
+  async mend(): Promise<void> {
+    for (const proxy of [...Object.values(this.proxies), ...this.#temporals.values()]) proxy.heal();
+    await rm(this.clockFile, { force: true });
+    await this.stage.mend();
+    await this.workers(1);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stage.mend();
+    await this.t[Symbol.asyncDispose]();
+    const proxies = [...Object.values(this.proxies), ...this.#temporals.values()];
+    await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
+  }
+}

@@ -1,0 +1,102 @@
+import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startMongo, type RunningMongo } from '../../src/services/mongo';
+import type { Report } from '../../src/services/report';
+import { startTemporal, type RunningTemporal } from '../../src/services/temporal';
+import { searchAttributes } from '../support/search-attributes';
+import type { Side } from './plan';
+
+export type Variant = 'fast' | 'default';
+
+/** A new run is suggested after so many events, so that several fall into one round. */
+const RUN_EVENTS = 70;
+
+/** The servers of one lane of rounds: one round at a time, which may kill them. No acknowledged write is lost by that. */
+export class Stage implements AsyncDisposable {
+  rounds = 0;
+
+  private constructor(
+    private readonly memory: string | null,
+    readonly temporal: RunningTemporal,
+    readonly source: RunningMongo,
+    readonly destination: RunningMongo,
+  ) {}
+
+  static async open(variant: Variant, report: Report): Promise<Stage> {
+    const memory = await inMemory();
+    const mongo = (name: string): Promise<RunningMongo> =>
+      startMongo(
+        {
+          variant,
+          own: true,
+          testCommands: true,
+          syncOnCommit: true,
+          // Only the embedded servers limit their history; it has to be larger than all rounds.
+          onlyEmbedded: true,
+          oplogMaxEntries: 5_000_000,
+          oplogRetentionSeconds: 86_400,
+          cacheSize: '512M',
+          ...(memory !== null && { storagePath: join(memory, name) }),
+        },
+        report,
+      );
+    const [temporal, source, destination] = await Promise.all([
+      startTemporal(
+        {
+          searchAttributes,
+          ui: false,
+          own: true,
+          dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': RUN_EVENTS },
+        },
+        report,
+      ),
+      mongo('source'),
+      mongo('destination'),
+    ]);
+    return new Stage(memory, temporal, source, destination);
+  }
+
+  server(side: Side): RunningMongo {
+    return side === 'source' ? this.source : this.destination;
+  }
+
+  /** Ready for another round: whatever the last one has left down is up. */
+  async mend(): Promise<void> {
+    for (const server of [this.temporal, this.source, this.destination])
+      if (server.pid === undefined) await server.restart();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.temporal, this.source, this.destination].map((server) => server[Symbol.asyncDispose]()));
+    if (this.memory !== null) await rm(this.memory, { recursive: true, force: true });
+  }
+}
+
+const MEMORY = '/dev/shm';
+const PREFIX = 'tributary-chaos-';
+const ENOUGH_BYTES = 4 * 2 ** 30;
+
+/**
+ * What a killed process has written stays, on a disk or not: files in memory are as good, and a commit that waits for them
+ * costs nothing. Null where there is no such place.
+ */
+async function inMemory(): Promise<string | null> {
+  try {
+    const { bavail, bsize } = await statfs(MEMORY);
+    if (bavail * bsize < ENOUGH_BYTES) return null;
+    for (const name of await readdir(MEMORY))
+      if (name.startsWith(PREFIX) && !isAlive(Number(name.slice(PREFIX.length).split('-')[0])))
+        await rm(join(MEMORY, name), { recursive: true, force: true });
+    return await mkdtemp(join(MEMORY, `${PREFIX}${process.pid}-`));
+  } catch {
+    return null;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
