@@ -24,6 +24,8 @@ interface ChangeBase {
   readonly bytes: number;
   /** This change's own place in the log. Computed on demand: the hot path never asks. */
   readonly position: Position;
+  /** Which namespace it was, whatever has its name by now, as in `SourceNamespace.identity`; for look-ups. */
+  readonly identity?: string;
 }
 
 /** A full state of a row. */

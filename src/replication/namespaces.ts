@@ -10,6 +10,7 @@ export class Namespaces {
   readonly #source: Pick<Source, 'namespace'>;
   readonly #claim: Pick<Claim, 'prepare' | 'wholeOrder'>;
   readonly #known = new Map<Namespace, number | null>();
+  readonly #identities = new Map<Namespace, string>();
 
   constructor(source: Pick<Source, 'namespace'>, claim: Pick<Claim, 'prepare' | 'wholeOrder'>) {
     this.#source = source;
@@ -23,6 +24,11 @@ export class Namespaces {
   /** A lane number seed where the order of the whole namespace counts, else null. */
   wholeOrder(name: Namespace): number | null {
     return this.#known.get(name) ?? null;
+  }
+
+  /** As the source told it last; empty where it did not. */
+  identity(name: Namespace): string {
+    return this.#identities.get(name) ?? '';
   }
 
   /** In steps, because thousands that have to be made take a while. */
@@ -69,7 +75,8 @@ export class Namespaces {
   async #prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
     const followed = namespaces.filter(({ follows }) => follows === 'stream');
     await this.#claim.prepare(followed, signal);
-    for (const { name, options, wholeOrder } of followed) {
+    for (const { name, identity, options, wholeOrder } of followed) {
+      this.#identities.set(name, identity);
       // The source does not know the options of what is gone by now; the destination has them on record.
       const whole = options.length > 0 ? wholeOrder : this.#claim.wholeOrder(name);
       this.#known.set(name, whole ? seed(name) : null);

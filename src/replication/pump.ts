@@ -59,6 +59,8 @@ export interface PumpOutcome {
   /** Namespaces whose copy inside the stream is not complete. */
   readonly copying: readonly Namespace[];
   readonly parked: readonly Parked[];
+  /** Of those that were to be resumed. A leg may end before it comes to them. */
+  readonly resumed: readonly Namespace[];
   readonly totals: Totals;
 }
 
@@ -433,7 +435,8 @@ class Leg implements Pump {
     const shares: Change[][] = this.#lanes.map(() => []);
     for (const each of unplaced) {
       const seed = this.#namespaces.wholeOrder(each.namespace) ?? each.key.hash;
-      shares[seed % shares.length]?.push({ ...each, position, sourceTimeMs });
+      const identity = this.#namespaces.identity(each.namespace);
+      shares[seed % shares.length]?.push({ ...each, position, sourceTimeMs, identity });
     }
     shares.forEach((changes, index) => {
       if (changes.length === 0) return;

@@ -8,14 +8,28 @@ import { parseTime, position, tokenData, tokenOf, type PositionScope } from './p
 export class Place {
   readonly #make: PositionScope | Position;
   readonly #token: Buffer | null;
+  readonly #collection: Buffer | null;
   readonly time: Timestamp;
   readonly sourceTimeMs: number;
 
-  constructor(make: PositionScope | Position, token: Buffer | null, time: Timestamp, sourceTimeMs: number) {
+  /** `collection`: its UUID, raw, where the server tells it. */
+  constructor(
+    make: PositionScope | Position,
+    token: Buffer | null,
+    time: Timestamp,
+    sourceTimeMs: number,
+    collection: Buffer | null = null,
+  ) {
     this.#make = make;
     this.#token = token;
+    this.#collection = collection;
     this.time = time;
     this.sourceTimeMs = sourceTimeMs;
+  }
+
+  /** What the collection is, whatever its name is by now; empty where the server does not tell. */
+  get identity(): string {
+    return this.#collection === null ? '' : uuidOf(this.#collection);
   }
 
   /** The place of a change that another process made. */
@@ -55,6 +69,10 @@ export abstract class Row {
   get position(): Position {
     return this.place.position;
   }
+
+  get identity(): string {
+    return this.place.identity;
+  }
 }
 
 export class FullRow extends Row implements RowChange {
@@ -71,26 +89,17 @@ export class FullRow extends Row implements RowChange {
 export interface DeltaParts {
   readonly delta: Buffer;
   readonly needsLookup: boolean;
-  /** The UUID of its collection, raw, where the server tells it. */
-  readonly collection: Buffer | null;
 }
 
 export class Delta extends Row implements DeltaChange {
   readonly op = 'update';
   readonly delta: Buffer;
   readonly needsLookup: boolean;
-  readonly #collection: Buffer | null;
 
-  constructor(namespace: Namespace, place: Place, key: Key, { delta, needsLookup, collection }: DeltaParts) {
+  constructor(namespace: Namespace, place: Place, key: Key, { delta, needsLookup }: DeltaParts) {
     super(namespace, place, key, key.bytes.length + delta.length);
     this.delta = delta;
     this.needsLookup = needsLookup;
-    this.#collection = collection;
-  }
-
-  /** What the collection is, whatever its name is by now; empty where the server does not tell. */
-  get identity(): string {
-    return this.#collection === null ? '' : uuidOf(this.#collection);
   }
 }
 

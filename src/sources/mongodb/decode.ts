@@ -7,7 +7,7 @@ import type { Change, SchemaChange } from '../../replication/change';
 import { ReplicationError } from '../../replication/errors';
 import { namespace, type Namespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
-import { Deleted, Delta, FullRow, Place, uuidOf } from './change';
+import { Deleted, Delta, FullRow, Place } from './change';
 import { isAmbiguous } from './paths';
 import type { PositionScope } from './position';
 
@@ -77,7 +77,7 @@ export class Decoder {
     const [token, operation, time, wall, ns, key, row, update, to, description, nsType, split, uuid] = fields;
     if (split) return { type: 'fragment', last: isLastFragment(slice(buf, split)) };
     if (token === undefined || operation === undefined) throw unreadable('_id or operationType');
-    const place = placeOf(this.#scope, buf, token, time, wall);
+    const place = placeOf(this.#scope, buf, [token, time, wall, uuid]);
     const kind = text(buf, operation);
     if (kind === 'invalidate') return { type: 'invalidate', place };
     const named = ns ? this.#named(buf, ns) : { name: '', followed: false };
@@ -98,7 +98,6 @@ export class Decoder {
           change: new Delta(named.name, place, keyOf(part(buf, key)), {
             delta,
             needsLookup,
-            collection: uuid?.type === BsonType.binary ? slice(buf, uuid) : null,
           }),
         };
       }
@@ -106,8 +105,7 @@ export class Decoder {
         if (!named.followed) return { type: 'ignored', place };
         return { type: 'change', place, change: new Deleted(named.name, place, keyOf(part(buf, key))) };
       default: {
-        const identity = uuid?.type === BsonType.binary ? uuidOf(slice(buf, uuid)) : '';
-        const about = { kind, named, to: to && this.#named(buf, to), place, identity };
+        const about = { kind, named, to: to && this.#named(buf, to), place, identity: place.identity };
         const described = description && slice(buf, description);
         const isCollection = (nsType === undefined || text(buf, nsType) === 'collection') && !isComputed(described);
         const change = this.#schema(about, described, isCollection);
@@ -172,13 +170,12 @@ export class Decoder {
 export function placeOf(
   scope: PositionScope,
   buf: Buffer,
-  token: Element,
-  time: Element | undefined,
-  wall: Element | undefined,
+  [token, time, wall, uuid]: readonly [Element, ...(Element | undefined)[]],
 ): Place {
   const clusterTime = new Timestamp(time?.type === BsonType.timestamp ? buf.readBigUInt64LE(time.start) : 0n);
   const wallMs = wall?.type === BsonType.date ? Number(buf.readBigInt64LE(wall.start)) : clusterTime.t * 1000;
-  return new Place(scope, slice(buf, token), clusterTime, wallMs);
+  const collection = uuid?.type === BsonType.binary ? slice(buf, uuid) : null;
+  return new Place(scope, slice(buf, token), clusterTime, wallMs, collection);
 }
 
 /** Views and time series; before 8.1 only their description tells. */

@@ -3,7 +3,7 @@ import { fetchRows } from '../../mongodb/rows';
 import type { Change, EncodedRow } from '../../replication/change';
 import { ReplicationError } from '../../replication/errors';
 import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
-import { Deleted, Delta, FullRow, Place, Row } from './change';
+import { Deleted, FullRow, Place, Row } from './change';
 import { ask } from './deployment';
 import { parseTime, tokenOf } from './position';
 
@@ -47,7 +47,7 @@ export async function lookup(
 
 const collectionOf = (change: Change): { readonly namespace: Namespace; readonly identity: string } => ({
   namespace: change.namespace,
-  identity: change instanceof Delta ? change.identity : '',
+  identity: change.identity ?? '',
 });
 
 function groupOf(change: Change): string {

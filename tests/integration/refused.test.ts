@@ -1,0 +1,258 @@
+import fc from 'fast-check';
+import { MongoClient, type Document } from 'mongodb';
+import type { LetterSummary } from '../../src/replication/letter';
+import { CoreStream, type CoreOptions } from '../support/core';
+import { sharedMongo } from '../support/servers';
+import { Witness } from '../support/witness';
+
+const never = new AbortController().signal;
+
+type Row = Document & { _id: number };
+
+/** A stream whose destination has a unique index on `u` that the source knows nothing of, or knows too. */
+async function open(options: CoreOptions & { readonly also?: 'source' } = {}): Promise<CoreStream> {
+  const t = await CoreStream.open({ lanes: 4, ...options });
+  await t.sourceDb.createCollection('rows');
+  if (options.also === 'source') await rows(t).createIndex({ u: 1 }, { unique: true });
+  await t.copy();
+  await t.catchUp();
+  await t.destinationDb.collection('rows').createIndex({ u: 1 }, { unique: true });
+  return t;
+}
+
+const rows = (t: CoreStream) => t.sourceDb.collection<Row>('rows');
+const copied = (t: CoreStream) => t.destinationDb.collection<Row>('rows').find().sort({ _id: 1 }).toArray();
+const letters = async (t: CoreStream): Promise<readonly LetterSummary[]> =>
+  (await t.destination.letters({ stream: t.id }, 100, never)).filter(({ stream }) => stream === t.id);
+const states = async (t: CoreStream) => (await letters(t)).map(({ code, state }) => `${code} ${state}`);
+
+describe('a change that the destination refuses', () => {
+  it('stops the stream before it by default, and names it by its hash', async () => {
+    await using t = await open();
+    await rows(t).insertMany(Array.from({ length: 50 }, (_, i) => ({ _id: i, u: i === 40 ? 7 : i })));
+    await expect(t.catchUp()).rejects.toMatchObject({
+      kind: 'poison',
+      code: 'duplicate_key',
+      namespace: `${t.sourceDb.databaseName}.rows`,
+      keyHash: expect.any(Number) as number,
+    });
+    expect(await letters(t)).toEqual([]);
+    expect(await states(t)).toEqual([]);
+  });
+
+  it('is passed by a letter, and everything else goes through', async () => {
+    await using t = await open({ errors: { onError: 'dead_letter' } });
+    await rows(t).insertMany(Array.from({ length: 500 }, (_, i) => ({ _id: i, u: i === 400 ? 7 : i })));
+    await t.catchUp();
+    expect(await copied(t)).toHaveLength(499);
+    const [letter, ...others] = await letters(t);
+    expect(others).toEqual([]);
+    expect(letter).toMatchObject({ code: 'duplicate_key', op: 'insert', attempts: 1, state: 'open', kept: true });
+  });
+
+  it('takes no delta on top of what is not there, and is superseded by the first full state that goes through', async () => {
+    await using t = await open({ errors: { onError: 'dead_letter' } });
+    await rows(t).insertMany([
+      { _id: 1, u: 1 },
+      { _id: 2, u: 2 },
+    ]);
+    await t.catchUp();
+    await rows(t).updateOne({ _id: 2 }, { $set: { u: 1, v: 'refused' } });
+    await t.catchUp();
+    expect(await copied(t)).toEqual([
+      { _id: 1, u: 1 },
+      { _id: 2, u: 2 },
+    ]);
+    await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
+    await t.catchUp();
+    expect((await letters(t)).map(({ attempts, op, state }) => [attempts, op, state])).toEqual([
+      [2, 'replace', 'open'],
+    ]);
+    expect((await copied(t))[1]).toEqual({ _id: 2, u: 2 });
+    await rows(t).updateOne({ _id: 2 }, { $set: { u: 3 } });
+    await t.catchUp();
+    await t.expectSame();
+    expect(await states(t)).toEqual(['duplicate_key superseded']);
+    await rows(t).updateOne({ _id: 2 }, { $inc: { w: 1 } });
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('is superseded by a delete of its row', async () => {
+    await using t = await open({ errors: { onError: 'skip' } });
+    await rows(t).insertMany([
+      { _id: 1, u: 1 },
+      { _id: 2, u: 1 },
+    ]);
+    await t.catchUp();
+    expect((await letters(t)).map(({ kept }) => kept)).toEqual([false]);
+    const refused = (await copied(t))[0]!._id === 1 ? 2 : 1;
+    await rows(t).deleteOne({ _id: refused });
+    await t.catchUp();
+    await t.expectSame();
+    expect(await states(t)).toEqual(['duplicate_key superseded']);
+  });
+
+  it('follows its collection to another name', async () => {
+    await using t = await open({ errors: { onError: 'dead_letter' } });
+    await rows(t).insertOne({ _id: 1, u: 1 });
+    await t.catchUp();
+    await rows(t).insertOne({ _id: 2, u: 1 });
+    await t.catchUp();
+    await rows(t).rename('moved');
+    const moved = t.sourceDb.collection<Row>('moved');
+    await moved.updateOne({ _id: 2 }, { $set: { u: 2 } });
+    await t.catchUp();
+    await t.expectSame();
+    expect((await letters(t)).map(({ namespace, state }) => [namespace.split('.')[1], state])).toEqual([
+      ['moved', 'superseded'],
+    ]);
+  });
+});
+
+/** Values go round between rows, as the source allows it: over one that nobody has. */
+async function rotate(t: CoreStream, ids: readonly number[], spare: number, version: number): Promise<void> {
+  const before = await rows(t)
+    .find({ _id: { $in: [...ids] } })
+    .toArray();
+  const values = new Map(before.map(({ _id, u }) => [_id, u as number]));
+  const [first = 0] = ids;
+  await rows(t).updateOne({ _id: first }, { $set: { u: spare, v: version } });
+  for (let i = ids.length - 1; i > 0; i -= 1)
+    await rows(t).updateOne({ _id: ids[i]! }, { $set: { u: values.get(ids[(i + 1) % ids.length]!)!, v: version } });
+  await rows(t).updateOne({ _id: first }, { $set: { u: values.get(ids[1]!)!, v: version + 0.5 } });
+}
+
+describe('a unique index in force', () => {
+  it.each([
+    ['two', [1, 2]],
+    ['three', [1, 2, 3]],
+    ['seven', [1, 2, 3, 4, 5, 6, 7]],
+  ])('lets values move between %s rows, and nobody sees a row missing or going back', async (_name, ids) => {
+    await using t = await open({ also: 'source', batchSize: 3 });
+    await rows(t).insertMany(ids.map((id) => ({ _id: id, u: id, v: 0 })));
+    await t.catchUp();
+    await using witness = await Witness.open(t.destinationDb);
+    for (let round = 1; round <= 10; round += 1) await rotate(t, ids, 1000 + round, round);
+    await t.catchUp();
+    await t.expectSame();
+    expect(t.events).toContain('collision');
+    expect(await letters(t)).toEqual([]);
+    expect(await witness.regressions('v')).toEqual([]);
+  });
+
+  it('lets values move while the stream runs, over crashes', async () => {
+    await using t = await open({ also: 'source', batchSize: 5 });
+    const ids = [1, 2, 3, 4];
+    await rows(t).insertMany(ids.map((id) => ({ _id: id, u: id, v: 0 })));
+    await t.catchUp();
+    await using witness = await Witness.open(t.destinationDb);
+    for (let crash = 0; crash < 4; crash += 1)
+      await t.running(async () => {
+        for (let round = 1; round <= 5; round += 1) await rotate(t, ids, 2000 + crash * 10 + round, crash * 10 + round);
+      });
+    await t.catchUp();
+    await t.expectSame();
+    expect(await letters(t)).toEqual([]);
+    expect(await witness.regressions('v')).toEqual([]);
+  });
+
+  it('tells a true conflict from values that move beside it', async () => {
+    await using t = await open({ errors: { onError: 'dead_letter' } });
+    await rows(t).insertMany([1, 2, 3, 4, 5].map((id) => ({ _id: id, u: id, v: 0 })));
+    await t.catchUp();
+    await rotate(t, [1, 2, 3], 1000, 1);
+    await rows(t).updateOne({ _id: 5 }, { $set: { u: 4 } });
+    await rotate(t, [1, 2, 3], 1001, 2);
+    await t.catchUp();
+    expect((await letters(t)).map(({ code, op }) => [code, op])).toEqual([['duplicate_key', 'update']]);
+    const wanted = (await rows(t).find().sort({ _id: 1 }).toArray()).map((row) =>
+      row._id === 5 ? { ...row, u: 5 } : row,
+    );
+    expect(await copied(t)).toEqual(wanted);
+  });
+
+  it('lets values move where every update is read again', async () => {
+    await using t = await open({ also: 'source', updates: 'row', batchSize: 3 });
+    const ids = [1, 2, 3];
+    await rows(t).insertMany(ids.map((id) => ({ _id: id, u: id, v: 0 })));
+    await t.catchUp();
+    for (let round = 1; round <= 10; round += 1) await rotate(t, ids, 1000 + round, round);
+    await t.catchUp();
+    await t.expectSame();
+    expect(await letters(t)).toEqual([]);
+  });
+});
+
+describe('a row that was looked up', () => {
+  it('never goes back, whatever comes after it', async () => {
+    await using t = await open();
+    await t.destinationDb.collection('rows').dropIndexes();
+    await rows(t).insertMany(Array.from({ length: 30 }, (_, i) => ({ _id: i, v: 0, 'a.b': 0 })));
+    await t.catchUp();
+    await using witness = await Witness.open(t.destinationDb);
+    const dotted = {
+      $replaceWith: { $setField: { field: 'a.b', input: '$$ROOT', value: { $literal: 'x'.repeat(200) } } },
+    };
+    const all = Array.from({ length: 30 }, (_, i) => i);
+    for (let round = 1; round <= 8; round += 1) {
+      for (const _id of all) {
+        const v = round * 10;
+        if (_id % 3 === 0) await rows(t).updateOne({ _id }, [dotted, { $set: { v } }]);
+        else if (_id % 3 === 1) await rows(t).replaceOne({ _id }, { v, 'a.b': round });
+        await rows(t).updateOne({ _id }, { $set: { v: v + 1 } });
+        if (_id % 5 === 0) await rows(t).updateOne({ _id }, [dotted, { $set: { v: v + 2 } }]);
+      }
+    }
+    const until = await t.source.here(never);
+    for (;;) {
+      const outcome = await t.leg({ until, sliceMs: 60 });
+      if (outcome.reason === 'reached') break;
+    }
+    await t.expectSame();
+    expect(await witness.regressions('v')).toEqual([]);
+  });
+});
+
+describe('any changes of which some are refused', () => {
+  it('end as at the source once the reason is gone and the rows are asked for', async () => {
+    const write = fc.record({
+      _id: fc.nat(11),
+      u: fc.nat(14),
+      how: fc.constantFrom('replace' as const, 'delta' as const, 'other' as const, 'delete' as const),
+    });
+    const client = await new MongoClient(sharedMongo('destination')).connect();
+    try {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.array(write, { maxLength: 25 }), { minLength: 1, maxLength: 3 }),
+          async (bursts) => {
+            await using t = await open({ errors: { onError: 'dead_letter' }, batchSize: 7 });
+            for (const burst of bursts) {
+              for (const { _id, u, how } of burst) {
+                if (how === 'replace') await rows(t).replaceOne({ _id }, { u }, { upsert: true });
+                else if (how === 'delta') await rows(t).updateOne({ _id }, { $set: { u } });
+                else if (how === 'other') await rows(t).updateOne({ _id }, { $inc: { n: 1 } });
+                else await rows(t).deleteOne({ _id });
+              }
+              await t.catchUp();
+            }
+            await t.destinationDb.collection('rows').dropIndexes();
+            const asks = [];
+            for await (const { namespace, key } of t.destination.letterKeys({ stream: t.id, state: 'open' }, never))
+              asks.push({ namespace, key, reason: 'replay' as const });
+            await t.destination.askRepairs(t.id, asks, never);
+            await t.running(async () => {
+              while ((await t.destination.repairsLeft(t.id, never)) > 0) await t.sourceDb.command({ ping: 1 });
+            });
+            await t.expectSame();
+            expect((await letters(t)).filter(({ state }) => state === 'open')).toEqual([]);
+          },
+        ),
+        { numRuns: 12 },
+      );
+    } finally {
+      await client.close();
+    }
+  });
+});
