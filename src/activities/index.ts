@@ -7,11 +7,13 @@ import { here } from './here';
 import { parse } from './parse';
 import { prepare } from './prepare';
 import { pump } from './pump';
+import { replayLetters } from './replay';
+import type { ReplayActivities } from './replay-contract';
 import { revise } from './revise';
 import { createVerificationActivities } from './verification';
 import type { VerificationActivities } from './verification-contract';
 
-export type Activities = StreamActivities & VerificationActivities;
+export type Activities = StreamActivities & VerificationActivities & ReplayActivities;
 
 /** Everything that workflows call. */
 export const createActivities = (deps: ActivityDeps): Activities => ({
@@ -24,4 +26,5 @@ export const createActivities = (deps: ActivityDeps): Activities => ({
   here: here(deps),
   catchUp: catchUp(deps),
   ...createVerificationActivities(deps),
+  replayLetters: replayLetters(deps),
 });

@@ -33,6 +33,13 @@ export function positive(text: string): number {
   return value;
 }
 
+export function whole(text: string): number {
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value >= 1 && value <= 100_000))
+    throw new InvalidArgumentError('Expected a number above 0.');
+  return value;
+}
+
 /** Examples below the help, as a person would type them. */
 export const examples = (command: Command, ...lines: readonly string[]): Command =>
   command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`);

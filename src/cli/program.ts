@@ -2,9 +2,11 @@ import type { Command } from 'commander';
 import { applyCommand } from './commands/apply';
 import { command } from './commands/command';
 import { configCommand } from './commands/config';
+import { deadLettersCommand } from './commands/dead-letters';
 import { demoCommand } from './commands/demo';
 import { streamsCommand } from './commands/streams';
 import { upCommand } from './commands/up';
+import { verifyCommand } from './commands/verify';
 import { workerCommand } from './commands/worker';
 import type { Io } from './io';
 import { examples } from './options';
@@ -14,6 +16,8 @@ export const program = (io: Io): Command =>
     command(io, 'tributary', 'Durable database replication on Temporal.')
       .addCommand(applyCommand(io))
       .addCommand(streamsCommand(io))
+      .addCommand(verifyCommand(io))
+      .addCommand(deadLettersCommand(io))
       .addCommand(configCommand(io))
       .addCommand(workerCommand(io))
       .addCommand(upCommand(io))

@@ -35,6 +35,7 @@ const CONTROL: readonly (keyof Activities)[] = [
   'compareLayout',
   'repairDifferences',
   'concludeVerification',
+  'replayLetters',
 ];
 
 const pick = (activities: Activities, control: boolean): Partial<Activities> =>

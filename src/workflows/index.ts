@@ -1,2 +1,3 @@
+export { replayDeadLetters } from './replay';
 export { replicationStream } from './stream';
 export { verification } from './verification';

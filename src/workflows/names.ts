@@ -14,6 +14,11 @@ export const VERIFICATION_TYPE = 'verification';
 
 export const verificationId = (stream: string): string => `tributary-verify/${stream}`;
 
+/** Has the dead letters of a stream tried again, beside it; one at a time. */
+export const REPLAY_TYPE = 'replayDeadLetters';
+
+export const replayId = (stream: string): string => `tributary-replay/${stream}`;
+
 /** Type of the failure that a worker gives to what its former self had been running. */
 export const WORKER_LOST = 'worker_lost';
 

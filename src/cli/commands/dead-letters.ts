@@ -1,0 +1,167 @@
+import { createInterface } from 'node:readline/promises';
+import { isatty } from 'node:tty';
+import { type Command, Option } from 'commander';
+import type { StreamSpec } from '../../config/schema';
+import type { Destination } from '../../replication/destination';
+import type { LetterFilter, LetterState } from '../../replication/letter';
+import { CliError, usageError } from '../failure';
+import type { Io } from '../io';
+import { destinationOf } from '../letters/destination';
+import { replay, type Told } from '../letters/replay';
+import { shown } from '../letters/shown';
+import { examples, type TemporalOptions, whole } from '../options';
+import { emit, remark } from '../output';
+import { letterDetails, lettersTable, replayLine } from '../render/letters';
+import { count } from '../render/text';
+import { specInFile, specOf } from '../streams/spec';
+import { command, temporalCommand, withTemporal } from './command';
+
+interface LetterOptions extends TemporalOptions {
+  readonly stream: string;
+  readonly file?: string;
+  readonly namespace?: string;
+  readonly reason?: string;
+}
+
+/** Enough to say how many; beyond it, that they are more. */
+const COUNTED = 10_000;
+
+export const deadLettersCommand = (io: Io): Command =>
+  command(io, 'dead-letters', 'see and settle changes that the destination refused')
+    .addCommand(list(io))
+    .addCommand(show(io))
+    .addCommand(replayCommand(io))
+    .addCommand(drop(io));
+
+/** What all of them take. */
+const letters = (io: Io, name: string, description: string): Command =>
+  temporalCommand(io, name, description).requiredOption('--stream <id>', 'the stream');
+
+const local = (made: Command): Command =>
+  made.option('-f, --file <file>', 'the configuration that names the destination; asked of the stream when left out');
+
+const filtered = (made: Command): Command =>
+  made
+    .option('--namespace <name>', 'only of this namespace, as the source names it')
+    .option('--reason <code>', 'only those refused for this reason, such as duplicate_key');
+
+const specFrom = (io: Io, options: LetterOptions): Promise<StreamSpec> =>
+  options.file === undefined
+    ? withTemporal(io, options, (temporal) => specOf(temporal, options.stream))
+    : Promise.resolve(specInFile(options.file, options.stream));
+
+async function atDestination<T>(io: Io, options: LetterOptions, work: (at: Destination) => Promise<T>): Promise<T> {
+  await using destination = await destinationOf(await specFrom(io, options));
+  return await work(destination);
+}
+
+const criteria = ({ namespace, reason }: LetterOptions, ids: readonly string[]) => ({
+  ...(namespace !== undefined && { namespace }),
+  ...(reason !== undefined && { code: reason }),
+  ...(ids.length > 0 && { ids }),
+});
+
+const list = (io: Io): Command =>
+  examples(
+    filtered(local(letters(io, 'list', 'list the dead letters of a stream, oldest first; shows no data')))
+      .addOption(
+        new Option('--state <state>', 'which of them')
+          .choices(['open', 'superseded', 'dropped', 'all'])
+          .default('open'),
+      )
+      .option('--limit <n>', 'at most so many', whole, 100)
+      .action(async (options: LetterOptions & { state: LetterState | 'all'; limit: number }) => {
+        const { stream, state, limit } = options;
+        const filter: LetterFilter = { stream, ...criteria(options, []), ...(state !== 'all' && { state }) };
+        const found = await atDestination(io, options, (at) => at.letters(filter, limit + 1, io.interrupted()));
+        emit(io, options.format, found.slice(0, limit), (data) => lettersTable(data, found.length > limit, io.paint));
+      }),
+    'tributary dead-letters list --stream orders',
+    'tributary dead-letters list --stream orders --reason duplicate_key --format json',
+  );
+
+const show = (io: Io): Command =>
+  examples(
+    local(letters(io, 'show', 'show one dead letter, with its key and its row'))
+      .argument('<letter>', 'its id')
+      .option('--canonical', 'every value with its type (canonical Extended JSON)')
+      .action(async (id: string, options: LetterOptions & { canonical?: true }) => {
+        const { stream } = options;
+        const letter = await atDestination(io, options, (at) => at.letter(stream, id, io.interrupted()));
+        if (letter === null)
+          throw new CliError(
+            `stream ${stream} has no dead letter ${id}`,
+            `see \`tributary dead-letters list --stream ${stream} --state all\``,
+          );
+        const data = shown(letter, { canonical: options.canonical === true });
+        emit(io, options.format, data, (each) => letterDetails(each, io.paint));
+      }),
+    'tributary dead-letters show 0f3c… --stream orders',
+  );
+
+const replayCommand = (io: Io): Command =>
+  examples(
+    filtered(letters(io, 'replay', 'have the stream copy these rows again, as the source has them by now'))
+      .argument('[letter...]', 'ids; all open ones that match when left out')
+      .action(async (ids: string[], options: LetterOptions) => {
+        const { stream } = options;
+        const replayed = await withTemporal(io, options, (temporal) =>
+          replay(temporal, stream, criteria(options, ids), teller(io), io.interrupted()),
+        );
+        emit(io, options.format, replayed, replayLine);
+        const { refused, untouched } = replayed;
+        if (refused + untouched > 0)
+          throw new CliError(
+            `${count(refused + untouched)} letters of ${stream} are still open`,
+            `see why with \`tributary dead-letters list --stream ${stream}\``,
+          );
+      }),
+    'tributary dead-letters replay --stream orders',
+    'tributary dead-letters replay --stream orders --namespace shop.orders',
+  );
+
+/** Says on standard error how far it is, and why it waits, whenever that changes. */
+function teller(io: Io): (told: Told) => void {
+  let last = '';
+  return ({ progress, waits }) => {
+    const line = [progress === null ? 'beginning' : replayLine(progress), ...(waits === null ? [] : [waits])].join(
+      '; ',
+    );
+    if (line !== last) remark(io, line);
+    last = line;
+  };
+}
+
+const drop = (io: Io): Command =>
+  examples(
+    filtered(local(letters(io, 'drop', 'close dead letters without writing anything; their rows stay as they are')))
+      .argument('[letter...]', 'ids; all open ones that match when left out')
+      .option('-y, --yes', 'do not ask')
+      .action(async (ids: string[], options: LetterOptions & { yes?: true }) => {
+        const { stream } = options;
+        const filter: LetterFilter = { stream, state: 'open', ...criteria(options, ids) };
+        const signal = io.interrupted();
+        const dropped = await atDestination(io, options, async (at) => {
+          const found = (await at.letters(filter, COUNTED, signal)).length;
+          if (found > 0 && options.yes !== true) await confirm(stream, found, signal);
+          return found === 0 ? 0 : at.dropLetters(filter, signal);
+        });
+        emit(io, options.format, { stream, dropped }, (data) => `${count(data.dropped)} letters of ${stream} dropped`);
+      }),
+    'tributary dead-letters drop 0f3c… --stream orders',
+    'tributary dead-letters drop --stream orders --reason too_large --yes',
+  );
+
+async function confirm(stream: string, found: number, signal: AbortSignal): Promise<void> {
+  const many = found === COUNTED ? `${count(found)} or more` : count(found);
+  if (!isatty(0))
+    throw usageError(`${many} letters of ${stream} would be dropped, and nobody is there to be asked`, 'add --yes');
+  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const question = `Drop ${many} letters of ${stream}? Their rows stay behind the source until they change. [y/N] `;
+    const answer = await asking.question(question, { signal });
+    if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('nothing was dropped');
+  } finally {
+    asking.close();
+  }
+}

@@ -1,0 +1,14 @@
+import { resolveCredentials } from '../../auth/resolve';
+import type { StreamSpec } from '../../config/schema';
+import { openDestination } from '../../destinations/registry';
+import type { Destination } from '../../replication/destination';
+
+/** The destination of a stream, reached from this machine and with its environment. */
+export function destinationOf(spec: StreamSpec): Promise<Destination> {
+  const { id, destination, error_handling: errors } = spec.stream;
+  return openDestination(destination, resolveCredentials(spec, 'destination'), {
+    stream: id,
+    log: () => undefined,
+    ...(errors.dead_letter_destination !== undefined && { deadLetters: errors.dead_letter_destination }),
+  });
+}

@@ -1,0 +1,102 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { defaultPayloadConverter, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { ReplayFilter, ReplayProgress } from '../../activities/replay-contract';
+import { REPLAY_TYPE, replayId } from '../../workflows/names';
+import type { ReplayInput } from '../../workflows/replay';
+import { CliError } from '../failure';
+import { observe } from '../streams/observe';
+import type { StreamReport } from '../streams/report';
+import { specOf } from '../streams/spec';
+import type { Temporal } from '../temporal';
+
+/** The documented JSON of `dead-letters replay`. */
+export interface Replayed extends ReplayProgress {
+  readonly stream: string;
+  readonly workflow: string;
+}
+
+export interface Told {
+  /** Null until its worker has told of it. */
+  readonly progress: ReplayProgress | null;
+  /** Why it does not go on at the moment. */
+  readonly waits: string | null;
+}
+
+const LOOK_EVERY_MS = 1_000;
+const RESTING = new Set(['paused', 'pausing', 'needs_attention', 'stopped', 'finalized']);
+
+/** Only the stream writes rows: a replay of one that does not move would wait for ever. */
+function whyNot({ stream, status, workflow, worker }: StreamReport): { message: string; remedy: string } | null {
+  if (workflow.execution !== 'running')
+    return {
+      message: `stream ${stream} does not run (${status}), and only the stream itself writes its rows`,
+      remedy: 'start it with `tributary apply -f FILE`, then replay',
+    };
+  if (RESTING.has(status))
+    return {
+      message: `stream ${stream} is ${status}, and only the stream itself writes its rows`,
+      remedy: `resume it first: tributary streams resume ${stream}`,
+    };
+  if (worker === 'silent')
+    return { message: `no worker answers for stream ${stream}`, remedy: 'start one with `tributary worker`' };
+  return null;
+}
+
+async function begin(temporal: Temporal, stream: string, filter: ReplayFilter): Promise<WorkflowHandle> {
+  const report = await observe(temporal, stream);
+  const refused = whyNot(report);
+  if (refused !== null) throw new CliError(refused.message, refused.remedy);
+  const input: ReplayInput = { spec: await specOf(temporal, stream), filter };
+  return temporal.client.workflow
+    .start(REPLAY_TYPE, {
+      workflowId: replayId(stream),
+      taskQueue: report.workflow.taskQueue,
+      args: [input],
+      workflowIdConflictPolicy: 'FAIL',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      staticSummary: `replay dead letters of ${stream}`,
+    })
+    .catch((cause: unknown) => {
+      if (!(cause instanceof WorkflowExecutionAlreadyStartedError)) throw cause;
+      throw new CliError(
+        `letters of ${stream} are being replayed already, as workflow ${replayId(stream)}`,
+        'wait until that has ended, then replay what is left',
+        { cause },
+      );
+    });
+}
+
+async function progressOf(handle: WorkflowHandle): Promise<ReplayProgress | null> {
+  const { raw } = await handle.describe();
+  const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
+  return payload == null ? null : defaultPayloadConverter.fromPayload<ReplayProgress | null>(payload);
+}
+
+/** Starts a replay and follows it to its end. Whoever stops looking does not stop it. */
+export async function replay(
+  temporal: Temporal,
+  stream: string,
+  filter: ReplayFilter,
+  tell: (told: Told) => void,
+  signal: AbortSignal,
+): Promise<Replayed> {
+  const handle = await begin(temporal, stream, filter);
+  const result = handle.result() as Promise<ReplayProgress>;
+  // Whatever it ends with is looked at below.
+  result.catch(() => undefined);
+  for (;;) {
+    const ended = await Promise.race([
+      result.then(
+        () => true,
+        () => true,
+      ),
+      delay(LOOK_EVERY_MS, false, { signal }).catch((cause: unknown) => {
+        throw new CliError(`stopped looking; the replay goes on as workflow ${handle.workflowId}`, '', { cause });
+      }),
+    ]);
+    if (ended) return { stream, workflow: handle.workflowId, ...(await result) };
+    const [progress, report] = await Promise.all([progressOf(handle), observe(temporal, stream)]);
+    tell({ progress, waits: whyNot(report)?.message ?? null });
+  }
+}
