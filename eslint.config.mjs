@@ -75,6 +75,7 @@ export default tseslint.config(
       'tests/support/**',
       'tests/chaos/run.ts',
       'tests/chaos/mutants.ts',
+      'tests/chaos/chaos.test.ts',
     ],
     rules: { 'no-console': 'off' },
   },

@@ -1,0 +1,83 @@
+/** One guard taken away, as text: a patch that no longer fits fails, so that it is written anew with what it guards. */
+export interface Mutation {
+  readonly name: string;
+  /** What the product does without it. */
+  readonly without: string;
+  readonly patches: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'fence',
+    without: 'a lane writes whatever epoch its record has, on a session that no claim can reach',
+    patches: [
+      {
+        file: 'src/destinations/mongodb/lane.ts',
+        find: 'filter: { _id: this.#id, epoch, sequence: part.expected },',
+        replace: 'filter: { _id: this.#id, sequence: part.expected },',
+      },
+      {
+        file: 'src/destinations/mongodb/lane.ts',
+        find: 'id: record.session,',
+        replace: 'id: newSessionId(),',
+      },
+      {
+        file: 'src/destinations/mongodb/lane.ts',
+        find: 'import { laneId, storePosition, ',
+        replace: 'import { laneId, newSessionId, storePosition, ',
+      },
+    ],
+  },
+  {
+    name: 'low-water',
+    without: 'the last position read is reported, not the one that everything before is durable at',
+    patches: [
+      {
+        file: 'src/replication/low-water.ts',
+        find: 'batch?.durable; batch = this.#line[this.#head]',
+        replace: 'batch?.end; batch = this.#line[this.#head]',
+      },
+    ],
+  },
+  {
+    name: 'idle',
+    without: 'an idle position overtakes commits that are on their way',
+    patches: [
+      {
+        file: 'src/replication/low-water.ts',
+        find: `    this.begin().close(position, sourceTimeMs);
+    this.settle();`,
+        replace: `    this.#position = position;
+    this.#sourceTimeMs = sourceTimeMs;`,
+      },
+    ],
+  },
+  {
+    name: 'capture-before-copy',
+    without: 'the start position is taken after the copy',
+    patches: [
+      {
+        file: 'src/activities/copy.ts',
+        find: "if (reason === 'done') await buildIndexes(",
+        replace: `if (reason === 'done') await claim.begin(await source.here(call.signal), call.signal);
+        if (reason === 'done') await buildIndexes(`,
+      },
+    ],
+  },
+  {
+    name: 'per-item-result',
+    without: 'what the server says about single statements is not looked at',
+    patches: [
+      {
+        file: 'src/destinations/mongodb/run.ts',
+        find: 'if (error !== undefined) throw refused(command, error);',
+        replace: 'if (error !== undefined) void refused(command, error);',
+      },
+      {
+        file: 'src/destinations/mongodb/run.ts',
+        find: "if (verb === 'delete' || Number(reply['n']) === documents.length) return;",
+        replace: 'if (documents.length >= 0) return;',
+      },
+    ],
+  },
+];
