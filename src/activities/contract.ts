@@ -93,6 +93,8 @@ export interface PumpResult {
   /** Namespaces whose copy inside the stream is not complete; at most `NAMED_NAMESPACES` of them. */
   readonly copying: readonly Namespace[];
   readonly parked: ParkedReport;
+  /** Of those that were to be resumed. */
+  readonly resumed: readonly Namespace[];
 }
 
 export interface Revision {

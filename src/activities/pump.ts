@@ -67,7 +67,7 @@ export const pump =
       await using pipeline = await openPipeline(deps, leg.spec);
       const running = await pumpOf(deps, leg, pipeline, call);
       call.report(() => running.progress);
-      const { reason, position, copying, parked, totals } = await runPump(running, call);
+      const { reason, position, copying, parked, resumed, totals } = await runPump(running, call);
       return {
         reason: reason === 'stopped' ? call.reason() : reason,
         position,
@@ -75,5 +75,6 @@ export const pump =
         totals,
         copying: copying.slice(0, NAMED_NAMESPACES),
         parked: parkedReport(parked),
+        resumed,
       };
     });

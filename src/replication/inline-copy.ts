@@ -9,7 +9,7 @@ import { reached, type Position } from './position';
 import type { CopiesProgress, Meter } from './progress';
 import type { Interval, Source } from './source';
 
-/** Rows of one chunk at most; the source bounds its bytes. */
+/** Rows of one chunk at most, whatever a batch may hold; the source bounds its bytes. */
 const ROWS = 1_000;
 /** Read ahead, and in lanes, at a time. */
 const CHUNKS = 2;
@@ -25,6 +25,8 @@ export interface InlineContext {
   readonly source: Pick<Source, 'rows' | 'here' | 'order' | 'fetch' | 'keyOf' | 'namespace'>;
   readonly destination: Pick<Destination, 'rows'>;
   readonly claim: Pick<Claim, 'progressed' | 'copied' | 'index'>;
+  /** Changes in a batch at most. */
+  readonly batchSize: number;
   readonly moved: Gate;
   readonly log: Log;
   readonly meter: Meter;
@@ -154,6 +156,10 @@ export class InlineCopies {
     }
   }
 
+  get #rows(): number {
+    return Math.min(ROWS, this.#context.batchSize);
+  }
+
   #next(): Overlap | undefined {
     for (const overlap of this.#overlaps.values()) if (overlap.inStepAfter === null) return overlap;
     return undefined;
@@ -238,7 +244,7 @@ export class InlineCopies {
     const { source } = this.#context;
     const { from, to } = range;
     let { after } = range;
-    for await (const batch of source.rows(namespace, range, { after, since, batchSize: ROWS }, signal)) {
+    for await (const batch of source.rows(namespace, range, { after, since, batchSize: this.#rows }, signal)) {
       const rows = new Map(
         batch.rows.map((row) => {
           const key = source.keyOf(row);
@@ -264,7 +270,7 @@ export class InlineCopies {
     });
     const batches: Batch[] = [];
     const missing = new Map(chunk.rows);
-    const there = destination.rows(namespace, chunk.interval, { batchSize: ROWS }, signal);
+    const there = destination.rows(namespace, chunk.interval, { batchSize: this.#rows }, signal);
     for await (const { rows } of there) {
       const extra: Key[] = [];
       const changes: Unplaced[] = [];

@@ -24,8 +24,8 @@ export async function planOwed(
   const { displaced, parked, ranges } = claim.ledger;
   const resumed = parked.map(({ namespace }) => namespace).filter((name) => resume.includes(name));
   const followed = (name: Namespace): boolean => source.selects(name);
-  const wanted = new Set([...resumed.filter((name) => now.has(name)), ...displaced].filter(followed));
   const now = new Map(listed.map((namespace) => [namespace.name, namespace]));
+  const wanted = new Set([...resumed.filter((name) => now.has(name)), ...displaced].filter(followed));
   const planned =
     wanted.size === 0
       ? ranges

@@ -482,7 +482,7 @@ class Leg implements Pump {
             source,
             claim,
             refusals,
-            forward: updates === 'delta',
+            forward: false,
             maxChanges: traits.maxChanges,
             maxBytes: traits.maxBytes,
             meter,
@@ -583,8 +583,13 @@ class Leg implements Pump {
     const position = this.#recorded;
     if (!position)
       throw new ReplicationError('bug', { code: 'no_position', message: 'a leg ended without a position' });
-    const copying = this.#copies?.namespaces ?? [];
-    return { reason, position, copying, parked: this.#options.claim.ledger.parked, totals: this.#tally.totals };
+    const { parked, ranges } = this.#options.claim.ledger;
+    const copying =
+      this.#copies?.namespaces ??
+      overlapsOf(ranges).flatMap(({ namespace, inStepAfter }) => (inStepAfter ? [] : [namespace]));
+    const still = new Set(parked.map(({ namespace }) => namespace));
+    const resumed = this.#options.resume.filter((name) => !still.has(name));
+    return { reason, position, copying, parked, resumed, totals: this.#tally.totals };
   }
 }
 

@@ -72,7 +72,7 @@ export async function pumpLeg(run: Run, until: Position | null): Promise<PumpRes
     adoptFailed,
   );
   if (result === null) return null;
-  state.unpark = state.unpark.filter((name) => !unpark.includes(name));
+  state.unpark = state.unpark.filter((name) => !result.resumed.includes(name));
   adopt(run, result);
   if (result.reason === 'slice') state.sliceMs = doubled(nextMs, longestMs);
   return result;

@@ -85,6 +85,7 @@ export const pumped = (position: Position, more: Partial<PumpResult> = {}): Pump
   totals,
   copying: [],
   parked: { count: 0, some: [] },
+  resumed: [],
   ...more,
 });
 

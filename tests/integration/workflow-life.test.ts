@@ -84,7 +84,7 @@ describe('the life of a stream', () => {
       parks,
       () => Promise.resolve(pumped(at(20), { parked: report })),
       async (leg) => ({ ...(await longLeg(leg)), parked: report }),
-      () => Promise.resolve(pumped(at(30), { copying: ['shop.orders'] })),
+      () => Promise.resolve(pumped(at(30), { copying: ['shop.orders'], resumed: ['shop.orders'] })),
     );
     await using stage = await theatre.stage({ script });
     await stage.begun('pump', 3);

@@ -64,6 +64,21 @@ export class Witness implements AsyncDisposable {
     });
   }
 
+  /** Writes of a row in which `field` went back. Writing the same once more is none. */
+  async setbacks(field: string): Promise<string[]> {
+    const furthest = new Map<string, number>();
+    return (await this.seen()).flatMap(({ op, collection, id, fields }, place) => {
+      const key = `${collection} ${BSON.EJSON.stringify({ id })}`;
+      const value = fields[field] as number | undefined;
+      const before = furthest.get(key);
+      if (value === undefined || before === undefined || value > before) {
+        if (value !== undefined) furthest.set(key, value);
+        return [];
+      }
+      return value === before ? [] : [`${op} ${key} at ${place}: ${before} then ${value}`];
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stream.close();
   }

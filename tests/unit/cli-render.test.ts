@@ -35,6 +35,8 @@ const view: StreamView = {
   copy: null,
   namespaceCount: 1,
   namespaces: { 'shop.orders': 'streaming' },
+  parkedCount: 0,
+  parked: [],
   findings: [],
   failure: null,
   failures: 0,

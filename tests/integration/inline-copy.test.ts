@@ -1,0 +1,340 @@
+import fc from 'fast-check';
+import { Double, type Document } from 'mongodb';
+import type { InlineMode } from '../../src/replication/destination';
+import { isReplicationError } from '../../src/replication/errors';
+import { keyOfRow } from '../../src/bson/key';
+import { document, header } from '../../src/bson/build';
+import { CoreStream } from '../support/core';
+import { contents } from '../support/same';
+import { KEYS, operation, perform, type Operation } from '../support/operations';
+import { privateMongo } from '../support/servers';
+import { Witness } from '../support/witness';
+
+/** Property runs on two shared cores: a handful each time, more with PROPERTY_RUNS. */
+const numRuns = Number(process.env['PROPERTY_RUNS'] ?? 10);
+const forever = new AbortController().signal;
+const NAMES = ['orders', 'cust.omers', 'items-2'];
+
+const rows = (count: number, from = 0) => Array.from({ length: count }, (_, i) => ({ _id: (from + i) as never, n: 0 }));
+const performAll = async (t: CoreStream, operations: readonly Operation[]): Promise<void> => {
+  for (const each of operations) await perform(t.sourceDb, each);
+};
+
+/** Owed from now on, of these collections or of all. */
+async function owe(t: CoreStream, names: readonly string[] = NAMES, mode: InlineMode = 'repair'): Promise<void> {
+  const claim = await t.claim('existing');
+  const owed = names.map((name) => [`${t.sourceDb.databaseName}.${name}`, { estimatedRows: 0 }] as const);
+  await claim.planInline(new Map(owed), mode, forever);
+}
+
+/** A stream that has copied everything and stands still. */
+async function standing(options: Parameters<typeof CoreStream.open>[0] = {}): Promise<CoreStream> {
+  const t = await CoreStream.open(options);
+  await t.copy();
+  await t.catchUp();
+  return t;
+}
+
+interface Damage {
+  readonly collection: string;
+  readonly key: number;
+  readonly how: 'missing' | 'stale' | 'extra';
+}
+
+async function damage(t: CoreStream, all: readonly Damage[]): Promise<void> {
+  for (const { collection, key, how } of all) {
+    if ((await t.sourceDb.listCollections({ name: collection }).toArray()).length === 0) continue;
+    const target = t.destinationDb.collection<Document>(collection);
+    const filter = { _id: KEYS[key] as never };
+    if (how === 'missing') await target.deleteOne(filter);
+    else await target.replaceOne(filter, { damaged: how }, { upsert: how === 'extra' });
+  }
+}
+
+/** Legs that are cut off, or left behind beside their successors. */
+async function interrupted(t: CoreStream, faults: readonly { readonly overlap: boolean; readonly afterMs: number }[]) {
+  const left: Promise<unknown>[] = [];
+  for (const { overlap, afterMs } of faults) {
+    const leg = t
+      .leg({ signal: overlap ? forever : AbortSignal.timeout(afterMs), sliceMs: afterMs + 5_000 })
+      .catch((error: unknown) => {
+        if (!isReplicationError(error, 'fenced')) throw error;
+      });
+    left.push(leg);
+    if (overlap) await Promise.race([leg, new Promise((resolve) => setTimeout(resolve, afterMs))]);
+    else await leg;
+  }
+  await t.catchUp();
+  await Promise.all(left);
+}
+
+const faults = fc.array(fc.record({ overlap: fc.boolean(), afterMs: fc.integer({ min: 0, max: 150 }) }), {
+  maxLength: 4,
+});
+const damages = fc.array(
+  fc.record({
+    collection: fc.constantFrom(...NAMES),
+    key: fc.nat(KEYS.length - 1),
+    how: fc.constantFrom('missing' as const, 'stale' as const, 'extra' as const),
+  }),
+  { maxLength: 20 },
+);
+
+/** `PROPERTY_SERVERS=fast`: on servers of their own that are many times faster. */
+let uris: { readonly sourceUri?: string; readonly destinationUri?: string } = {};
+const servers: AsyncDisposable[] = [];
+beforeAll(async () => {
+  if (process.env['PROPERTY_SERVERS'] !== 'fast') return;
+  const [source, destination] = await Promise.all([
+    privateMongo({ variant: 'fast', syncOnCommit: false }),
+    privateMongo({ variant: 'fast', syncOnCommit: false }),
+  ]);
+  servers.push(source, destination);
+  uris = { sourceUri: source.uri, destinationUri: destination.uri };
+});
+afterAll(async () => {
+  for (const server of servers) await server[Symbol.asyncDispose]();
+});
+
+describe('a copy inside the stream that is under way', () => {
+  it(
+    'mends any damage, whatever is written meanwhile and whenever legs are interrupted',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(operation, { maxLength: 30 }),
+          damages,
+          fc.array(operation, { maxLength: 60 }),
+          faults,
+          fc.constantFrom(1, 4),
+          fc.constantFrom(3, 1000),
+          async (before, broken, during, cuts, lanes, batchSize) => {
+            await using t = await CoreStream.open({ ...uris, lanes, batchSize });
+            await performAll(t, before);
+            await t.copy();
+            await t.catchUp();
+            await damage(t, broken);
+            await owe(t);
+            await Promise.all([interrupted(t, cuts), performAll(t, during)]);
+            await t.catchUp();
+            await t.expectSame();
+          },
+        ),
+        { numRuns, endOnFailure: numRuns <= 12 },
+      );
+    },
+    300_000 + numRuns * 20_000,
+  );
+
+  it(
+    'lets no row go back',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.record({ key: fc.nat(9), op: fc.constantFrom('delta', 'replace', 'delete') }), {
+            minLength: 50,
+            maxLength: 150,
+          }),
+          faults,
+          fc.constantFrom(1, 4),
+          async (writes, cuts, lanes) => {
+            await using t = await CoreStream.open({ ...uris, lanes, batchSize: 3 });
+            const source = t.sourceDb.collection<Document>('orders');
+            for (let key = 0; key < 10; key += 1) await source.insertOne({ _id: key as never, v: 0 });
+            await t.copy();
+            await t.catchUp();
+            await t.destinationDb.collection('orders').deleteMany({ _id: { $lt: 4 as never } });
+            await t.destinationDb.collection('orders').updateMany({ _id: { $gt: 6 as never } }, { $set: { v: -1 } });
+            await t.destinationDb.collection('orders').insertMany(rows(5, 100));
+            await owe(t, ['orders']);
+            await using witness = await Witness.open(t.destinationDb);
+            let v = 0;
+            const write = async (): Promise<void> => {
+              for (const { key, op } of writes) {
+                v += 1;
+                const filter = { _id: key as never };
+                if (op === 'delete') await source.deleteOne(filter);
+                else if (op === 'replace') await source.replaceOne(filter, { v }, { upsert: true });
+                else await source.updateOne(filter, { $set: { v } });
+              }
+            };
+            await Promise.all([interrupted(t, cuts), write()]);
+            await t.catchUp();
+            await t.expectSame();
+            expect(await witness.setbacks('v')).toEqual([]);
+          },
+        ),
+        { numRuns, endOnFailure: numRuns <= 12 },
+      );
+    },
+    300_000 + numRuns * 20_000,
+  );
+});
+
+describe('a copy inside the stream', () => {
+  it('finds rows that are missing, stale or too many, of every type of key, and leaves equal ones alone', async () => {
+    await using t = await CoreStream.open({ batchSize: 4 });
+    const ids = [...KEYS, new Double(NaN), 'b', 'c', 'd'] as never[];
+    const among = (...places: (number | string)[]) => ({
+      _id: { $in: places.map((place) => (typeof place === 'number' ? ids[place] : place)) as never[] },
+    });
+    for (const [n, _id] of ids.entries())
+      await t.sourceDb.collection<Document>('orders').replaceOne({ _id }, { n }, { upsert: true });
+    await t.copy();
+    await t.catchUp();
+    const target = t.destinationDb.collection('orders');
+    await target.deleteMany(among(0, 18, 'b'));
+    await target.updateMany(among(3, 10, 'c'), { $set: { n: -1 } });
+    await target.insertMany([{ _id: 'e' as never }, { _id: -7 as never }, { _id: { z: 1 } as never }]);
+    await owe(t, ['orders']);
+    await using witness = await Witness.open(t.destinationDb);
+    await t.catchUp();
+    await t.expectSame();
+    expect(await witness.seen()).toHaveLength(9);
+  });
+
+  it('lets what only the destination has stay where it merges', async () => {
+    await using t = await standing();
+    await t.sourceDb.collection('orders').insertMany(rows(5));
+    await t.catchUp();
+    await t.destinationDb.collection('orders').insertMany(rows(3, 50));
+    await t.destinationDb.collection('orders').deleteOne({ _id: 2 as never });
+    await owe(t, ['orders'], 'merge');
+    await t.catchUp();
+    expect(await t.destinationDb.collection('orders').countDocuments()).toBe(8);
+  });
+
+  it('makes and fills a namespace that the destination does not have, and one without rows', async () => {
+    await using t = await standing();
+    await t.sourceDb.collection('orders').insertMany(rows(2_500));
+    await t.sourceDb.createCollection('items-2');
+    await t.catchUp();
+    await t.destinationDb.collection('orders').drop();
+    await t.destinationDb.collection('items-2').drop();
+    const { copying } = await t.leg({ sliceMs: 1 });
+    expect(copying.length).toBeLessThanOrEqual(2);
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it.each([
+    ['a collation', { collation: { locale: 'en', strength: 2 } }],
+    ['a cap', { capped: true, size: 100_000 }],
+  ])('mends a namespace with %s', async (_name, options) => {
+    await using t = await standing({ batchSize: 3 });
+    await t.sourceDb.createCollection('names', options);
+    await t.sourceDb.collection('names').insertMany(['Ann', 'bob', 'Cid', 'dan'].map((_id) => ({ _id: _id as never })));
+    await t.catchUp();
+    const target = t.destinationDb.collection('names');
+    await target.deleteMany({ _id: { $in: ['Ann' as never, 'bob' as never] } });
+    await target.insertMany([{ _id: 'ann' as never }, { _id: 'zoe' as never }]);
+    await owe(t, ['names']);
+    await t.catchUp();
+    const there = await contents(t.destinationDb);
+    for (const [key, bytes] of await contents(t.sourceDb)) expect(there.get(key)?.equals(bytes)).toBe(true);
+    expect(await target.countDocuments()).toBe(4);
+  });
+
+  it.each(['drop', 'rename', 'drop database', 'rename over'])('ends with a %s of its namespace', async (what) => {
+    await using t = await standing({ batchSize: 5 });
+    const source = t.sourceDb.collection('orders');
+    await source.insertMany(rows(300));
+    await t.sourceDb.collection('items-2').insertMany(rows(20, 7));
+    await t.catchUp();
+    await t.destinationDb.collection('orders').updateMany({}, { $set: { n: -1 } });
+    await owe(t);
+    const leg = t.leg({ signal: AbortSignal.timeout(150) });
+    if (what === 'drop') await source.drop();
+    else if (what === 'rename') await source.rename('moved');
+    else if (what === 'rename over') await source.rename('items-2', { dropTarget: true });
+    else await t.sourceDb.dropDatabase();
+    await leg;
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('goes on where it was: what was recorded is not read again', async () => {
+    await using t = await standing({ batchSize: 10 });
+    await t.sourceDb.collection('orders').insertMany(rows(400));
+    await t.catchUp();
+    await t.destinationDb.collection('orders').deleteMany({});
+    await owe(t, ['orders']);
+    const legs = new AbortController();
+    const running = t.leg({ signal: legs.signal });
+    while ((await t.destinationDb.collection('orders').countDocuments()) < 50) await new Promise(setImmediate);
+    legs.abort();
+    expect((await running).copying).toEqual([`${t.sourceDb.databaseName}.orders`]);
+    const [range] = (await t.claim('existing')).ledger.ranges.filter(({ inline, done }) => inline !== null && !done);
+    expect(range?.after).not.toBeNull();
+    expect(range?.rows).toBeGreaterThan(0);
+    await t.catchUp();
+    await t.expectSame();
+    expect((await t.leg({ sliceMs: 50 })).copying).toEqual([]);
+  });
+});
+
+describe('rows of which somebody wants a fresh copy', () => {
+  const key = (id: number) => {
+    const value = Buffer.alloc(4);
+    value.writeInt32LE(id);
+    return keyOfRow(document([header(0x10, '_id'), value]));
+  };
+
+  it('are replaced, made or deleted by the stream, also on a silent source', async () => {
+    await using t = await standing();
+    await t.sourceDb.collection('orders').insertMany(rows(10));
+    await t.catchUp();
+    const target = t.destinationDb.collection('orders');
+    const namespace = `${t.sourceDb.databaseName}.orders`;
+    const stop = new AbortController();
+    const leg = t.leg({ signal: stop.signal });
+    await target.deleteOne({ _id: 1 as never });
+    await target.updateOne({ _id: 2 as never }, { $set: { n: 9 } });
+    await target.insertOne({ _id: 77 as never });
+    const asks = [1, 2, 77].map((id) => ({ namespace, key: key(id), reason: 'verify' as const }));
+    await t.destination.askRepairs(t.id, asks, forever);
+    while ((await t.destination.repairsLeft(t.id, forever)) > 0)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    await t.expectSame();
+    stop.abort();
+    await leg;
+  });
+});
+
+describe('a parked namespace', () => {
+  it('is left out while the others go on, and is mended when it is resumed', async () => {
+    await using t = await standing();
+    const database = t.sourceDb.databaseName;
+    const orders = `${database}.orders`;
+    for (const name of ['orders', 'items-2']) await t.sourceDb.collection(name).insertMany(rows(20));
+    await t.catchUp();
+    const claim = await t.claim('existing');
+    await claim.park([{ namespace: orders, code: 'c', message: 'm', remedy: 'r', at: 'now' }], forever);
+    await t.sourceDb.collection('orders').updateMany({}, { $set: { n: 1 } });
+    await t.sourceDb.collection('orders').deleteOne({ _id: 3 as never });
+    await t.sourceDb.collection('items-2').updateMany({}, { $set: { n: 1 } });
+    await t.catchUp();
+    const target = t.destinationDb.collection('orders');
+    expect(await target.countDocuments({ n: 0 })).toBe(20);
+    expect(await t.destinationDb.collection('items-2').countDocuments({ n: 1 })).toBe(20);
+    const { parked } = await t.leg({ sliceMs: 1 });
+    expect(parked).toMatchObject([{ namespace: orders, code: 'c' }]);
+    await t.leg({ resume: [orders], until: await t.source.here(forever) });
+    await t.expectSame();
+    expect((await t.claim('existing')).ledger.parked).toEqual([]);
+  });
+
+  it('goes when it is resumed and the source no longer has it', async () => {
+    await using t = await standing();
+    const orders = `${t.sourceDb.databaseName}.orders`;
+    await t.sourceDb.collection('orders').insertMany(rows(20));
+    await t.catchUp();
+    const claim = await t.claim('existing');
+    await claim.park([{ namespace: orders, code: 'c', message: 'm', remedy: 'r', at: 'now' }], forever);
+    await t.sourceDb.collection('orders').drop();
+    await t.catchUp();
+    expect(await t.destinationDb.collection('orders').countDocuments()).toBe(20);
+    await t.leg({ resume: [orders], until: await t.source.here(forever) });
+    await t.expectSame();
+  });
+});
