@@ -482,7 +482,7 @@ class Leg implements Pump {
             source,
             claim,
             refusals,
-            forward: false,
+            forward: updates === 'delta',
             maxChanges: traits.maxChanges,
             maxBytes: traits.maxBytes,
             meter,
