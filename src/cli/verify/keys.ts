@@ -1,0 +1,41 @@
+import { BSON } from 'mongodb';
+import { resolveCredentials } from '../../auth/resolve';
+import type { StreamSpec } from '../../config/schema';
+import { openDestination } from '../../destinations/registry';
+import type { DifferenceKind, DifferenceState } from '../../replication/verification';
+
+/** A row that differs, as a person may see it. */
+export interface DifferingRow {
+  readonly namespace: string;
+  readonly difference: DifferenceKind;
+  readonly state: DifferenceState;
+  /** Extended JSON of the key. */
+  readonly key: string;
+}
+
+/** Keys are data: they are read where the rows are, by whoever may read there. */
+export async function differingRows(
+  spec: StreamSpec,
+  run: string,
+  limit: number,
+  signal: AbortSignal,
+): Promise<readonly DifferingRow[]> {
+  const { id, destination: config } = spec.stream;
+  const context = { stream: id, log: () => undefined };
+  await using destination = await openDestination(config, resolveCredentials(spec, 'destination'), context);
+  const verification = destination.verification(id, run);
+  const rows: DifferingRow[] = [];
+  for (const state of ['damaged', 'unsettled'] as const) {
+    if (rows.length >= limit) break;
+    const page = { limit: limit - rows.length, after: null };
+    const { list } = await verification.differences({ state }, page, signal);
+    for (const { namespace, kind, key } of list)
+      rows.push({ namespace, difference: kind, state, key: shown(key.bytes) });
+  }
+  return rows;
+}
+
+const shown = (key: Buffer): string => {
+  const { _id: id } = BSON.deserialize(key, { promoteValues: false, bsonRegExp: true }) as { _id: unknown };
+  return BSON.EJSON.stringify({ id }, { relaxed: false }).slice('{"id":'.length, -1);
+};
