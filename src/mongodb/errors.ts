@@ -11,6 +11,7 @@ import {
   MongoServerError,
   MongoServerSelectionError,
   MongoTopologyClosedError,
+  MongoWriteConcernError,
 } from 'mongodb';
 import { ReplicationError, type ErrorKind } from '../replication/errors';
 import type { Namespace } from '../replication/namespace';
@@ -38,6 +39,7 @@ export function classify(error: unknown, where: Where): ReplicationError {
   const cause = withoutMessage(error);
   if (error instanceof MongoServerError) {
     const refusal = refusalOf(error);
+    if (error instanceof MongoWriteConcernError) return classifyWriteConcern(refusal, where);
     const meaning = SERVER_CODES.get(refusal.code);
     if (meaning) return told(meaning, refusal, where, cause);
     const passing = PASSING.some((label) => error.hasErrorLabel(label));
