@@ -64,8 +64,13 @@ async function within(
   const ended = new AbortController();
   const armed = arm(round, versions, ended.signal);
   round.note('started');
-  await Promise.all([writer.play(plan.during), suffer(round, plan.faults, bites)]);
-  round.note('all was written');
+  const suffering = new AbortController();
+  const suffered = suffer(round, plan.faults, bites).finally(() => suffering.abort());
+  await writer.play(plan.during);
+  round.note('all was written once');
+  // A fault that takes its time still meets changes under way.
+  await Promise.all([suffered, writer.repeat(plan.during, suffering.signal)]);
+  round.note('all faults are over');
   await round.mend();
   await armed;
   round.note('judged from here on');

@@ -39,10 +39,14 @@ export class Writer implements AsyncDisposable {
   }
 
   async play(acts: readonly Act[]): Promise<void> {
-    for (const { works, ms } of acts) {
-      if (this.#stopped) return;
-      await Promise.all([delay(ms), ...works.map((work) => this.#work(work))]);
-    }
+    for (const { works, ms } of acts) await Promise.all([delay(ms), ...works.map((work) => this.#work(work))]);
+  }
+
+  /** The same again, until the signal aborts. */
+  async repeat(acts: readonly Act[], until: AbortSignal): Promise<void> {
+    const busy = acts.filter(({ works }) => works.length > 0);
+    for (let n = 0; busy.length > 0 && !until.aborted; n += 1)
+      await Promise.all(busy[n % busy.length]?.works.map((work) => this.#work(work)) ?? []);
   }
 
   /** Rows of a collection that the stream does not follow yet. */

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LATE } from '../writer';
-import { bite, type Inject } from './bite';
+import { bite, within, type Inject } from './bite';
 
 const NEW_RUN_TRIES = 15;
+const PATIENCE_MS = 15_000;
 
 export const pause: Inject<'pause'> = async (round, { ms }) => {
   const view = await round.insist('a pause', () => round.t.pause());
@@ -41,15 +42,18 @@ export const addCollections: Inject<'add_collections'> = async (round) => {
 
 export const jumpClock: Inject<'clock_jump'> = async (round, { offsetMs, ms }) => {
   const before = new Map(round.t.workers.map((worker) => [worker, worker.lines.length]));
+  // What a worker writes carries the time that it sees.
+  const shifted = (): number =>
+    round.t.workers
+      .flatMap((worker) => worker.lines.slice(before.get(worker) ?? 0))
+      .filter((line) => {
+        const time = /"time":"([^"]+)"/.exec(line)?.[1];
+        return time !== undefined && Math.abs(Date.parse(time) - Date.now()) > Math.abs(offsetMs) / 2;
+      }).length;
   await writeFile(round.clockFile, String(offsetMs));
   await delay(ms);
+  await within(PATIENCE_MS, () => shifted() > 0);
+  const lines = shifted();
   await writeFile(round.clockFile, '0');
-  // What the worker wrote meanwhile carries the time that it saw.
-  const shifted = [...before]
-    .flatMap(([worker, from]) => worker.lines.slice(from))
-    .filter((line) => {
-      const time = /"time":"([^"]+)"/.exec(line)?.[1];
-      return time !== undefined && Math.abs(Date.parse(time) - Date.now()) > Math.abs(offsetMs) / 2;
-    });
-  return bite(shifted.length > 0, `${shifted.length} log lines are ${offsetMs / 1000} s off`);
+  return bite(lines > 0, `${lines} log lines are ${offsetMs / 1000} s off`);
 };

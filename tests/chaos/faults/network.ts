@@ -3,31 +3,34 @@ import type { Proxy } from '../proxy';
 import type { Round } from '../round-context';
 import { bite, within, type Bite, type Inject } from './bite';
 
-const PATIENCE_MS = 6000;
+/** A worker may have to be started first. */
+const PATIENCE_MS = 15_000;
 
-async function again(times: number, end: () => number, what: string): Promise<Bite> {
+async function again(proxy: Proxy, times: number, end: (proxy: Proxy) => number, what: string): Promise<Bite> {
   let ended = 0;
+  await within(PATIENCE_MS, () => proxy.connections > 0);
   for (let n = 0; n < times; n += 1) {
     if (n > 0) await delay(300);
-    ended += end();
+    ended += end(proxy);
   }
   return bite(ended > 0, `${ended} connections ${what}`);
 }
 
 export const cut: Inject<'cut'> = ({ proxies }, { side, times }) =>
-  again(times, () => proxies[side].cut(), `to the ${side} closed`);
+  again(proxies[side], times, (proxy) => proxy.cut(), `to the ${side} closed`);
 
 export const reset: Inject<'reset'> = ({ proxies }, { side, times }) =>
-  again(times, () => proxies[side].reset(), `to the ${side} reset`);
+  again(proxies[side], times, (proxy) => proxy.reset(), `to the ${side} reset`);
 
 export const halfClose: Inject<'half_close'> = ({ proxies }, { side, times }) =>
-  again(times, () => proxies[side].halfClose(), `from the ${side} closed in one direction`);
+  again(proxies[side], times, (proxy) => proxy.halfClose(), `from the ${side} closed in one direction`);
 
 export const slow: Inject<'delay'> = async ({ proxies }, { side, ms, delayMs }) => {
   const proxy = proxies[side];
   const before = proxy.delayed;
   proxy.delayMs = delayMs;
   await delay(ms);
+  await within(PATIENCE_MS, () => proxy.delayed > before);
   proxy.delayMs = 0;
   const delayed = proxy.delayed - before;
   return bite(delayed > 0, `${delayed} messages to or from the ${side} came ${delayMs} ms late`);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { failPoint } from '../../support/fail-point';
 import { bite, within, type Inject } from './bite';
 
-const PATIENCE_MS = 6000;
+const PATIENCE_MS = 15_000;
 const HISTORY_LOST = 286;
 /** A token that is refused twice is history lost; once, its time still does. */
 const TOKEN_REFUSED = 280;

@@ -31,7 +31,7 @@ export const killBehind: Inject<'worker_kill_behind'> = async (round, { slowMs }
     return 'pass';
   };
   proxy.delayMs = slowMs;
-  await within(6000, () => waiting >= 4);
+  await within(15_000, () => waiting >= 4);
   await delay(2 * slowMs);
   await round.end(worker, 'SIGKILL');
   proxy.heal();
