@@ -1,113 +1,130 @@
-/** `npm run bench -- [--changes N] [--repetitions N] [--lag-seconds N] [--variant default|fast] [--no-write]` */
-import { mkdirSync } from 'node:fs';
+/** `npm run bench -- [suite…]`; `--help` lists the suites and the options. */
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
-import { MongoClient } from 'mongodb';
-import { startMongo } from '../src/services/mongo';
-import { startTemporal } from '../src/services/temporal';
-import { SEARCH_ATTRIBUTES } from '../src/workflows/names';
-import { bareLoop } from './bare';
-import type { Contender } from './contender';
-import { measureLag, type Lag } from './lag';
-import { processStats } from './process-stats';
-import { print, writePage, type Figures } from './report';
-import { measureThroughput, type Throughput } from './throughput';
-import { tributary } from './tributary';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { Scope } from './lab/scope';
+import { Servers } from './lab/servers';
+import { BENCH_HOME, conditionsOf, Sizes, SMOKE, variantAtHand, type Options } from './options';
+import { writePage } from './report/page';
+import { keepResult, readResults } from './report/results';
+import { tableOf } from './report/terminal';
+import type { Suite } from './suite';
+import { SUITES, suiteList, suitesNamed } from './suites';
 
-interface Options {
-  readonly changes: number;
-  readonly repetitions: number;
-  readonly lagSeconds: number;
-  readonly lagRate: number;
-  readonly variant: 'default' | 'fast';
-  readonly write: boolean;
-  readonly profile?: string;
+interface Flags extends Options {
+  readonly smoke: boolean;
+  readonly render: boolean;
 }
 
-const number = (text: string): number => Number(text);
+const REPETITIONS = 3;
+const VARIANT = 'fast';
+const RESULTS = join(BENCH_HOME, 'results.json');
+
 const say = (line: string): void => console.log(line);
 
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('expected a number above 0');
+  return value;
+}
+
+const program = new Command('bench')
+  .description('The figures of docs/benchmarks.md, measured again on servers that are started here.')
+  .argument('[suites...]', 'all of them when left out')
+  .option('--scale <factor>', 'sizes and times: 0.1 is a tenth of each', positive, 1)
+  .option('--repetitions <n>', 'rounds after the warm-up', positive, REPETITIONS)
+  .addOption(
+    new Option('--variant <server>', 'which MongoDB-compatible server').choices(['default', 'fast']).default(VARIANT),
+  )
+  .option('--shared', 'one set of servers and one worker for all suites: quicker, less exact', false)
+  .option('--results <file>', 'where the last result of each suite is kept', RESULTS)
+  .option('--no-write', 'leave docs/benchmarks.md and docs/charts as they are')
+  .option('--render', 'measure nothing, write the page from the results that are kept', false)
+  .option('--profile <directory>', 'write CPU profiles of workers there')
+  .option('--smoke', 'everything as small as it gets, to see that it runs', false)
+  .addHelpText('after', `\nSuites:\n${suiteList()}\n`);
+
 async function main(): Promise<void> {
-  const program = new Command('bench')
-    .description('Throughput and lag of a stream against a bare driver loop, on the same servers in the same run.')
-    .option('--changes <n>', 'changes per repetition', number, 50_000)
-    .option('--repetitions <n>', 'repetitions of each measurement', number, 3)
-    .option('--lag-seconds <n>', 'seconds of steady writes', number, 10)
-    .option('--lag-rate <n>', 'steady writes per second', number, 500)
-    .addOption(new Option('--variant <name>', 'which embedded server').choices(['default', 'fast']).default('fast'))
-    .option('--profile <directory>', 'write a CPU profile of the worker there')
-    .option('--no-write', 'print only; leave docs/benchmarks.md as it is')
-    .parse();
-  const options = program.opts<Options>();
+  program.parse();
+  const flags = program.opts<Flags>();
+  const options: Options = flags.smoke ? { ...flags, ...SMOKE, variant: await variantAtHand() } : flags;
+  if (flags.render) {
+    await writePage(SUITES, await readResults(flags.results));
+    return;
+  }
+  const suites = suitesNamed(program.args);
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort()).once('SIGTERM', () => interrupted.abort());
+  await using servers = new Lending(options);
+  for (const suite of suites) {
+    if (interrupted.signal.aborted) break;
+    await runSuite(suite, options, servers, interrupted.signal);
+  }
+  if (interrupted.signal.aborted) process.exitCode = 130;
+  else if (options.write) await writePage(SUITES, await readResults(options.results));
+}
 
-  const mongo = { variant: options.variant, oplogMaxEntries: 5_000_000, oplogRetentionSeconds: 86_400, own: true };
-  const searchAttributes = Object.fromEntries(
-    Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 'Keyword' as const]),
-  );
-  await using source = await startMongo(mongo, say);
-  await using target = await startMongo(mongo, say);
-  await using temporal = await startTemporal({ searchAttributes, ui: false, own: true }, say);
-  const from = new MongoClient(source.uri);
-  const into = new MongoClient(target.uri);
-  const uris = { source: source.uri, target: target.uri };
-  mkdirSync('.tributary', { recursive: true });
-  const logFile = join('.tributary', 'bench-worker.log');
+async function runSuite(suite: Suite, options: Options, lending: Lending, signal: AbortSignal): Promise<void> {
+  const started = performance.now();
+  say(`${suite.name}: ${suite.about}`);
+  const servers = await lending.take();
+  const scope = new Scope(servers, suite.name, options, say, signal);
+  const running = suite.run(scope, new Sizes(options));
+  // After an interruption it fails because everything below it ends, which is nobody's business any more.
+  running.catch(() => undefined);
+  const aborted = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
   try {
-    await using ours = await tributary(from, into, {
-      ...uris,
-      temporal: temporal.address,
-      logFile,
-      ...(options.profile !== undefined && { profile: options.profile }),
-    });
-    await using bare = bareLoop(from, into, uris);
-    const figures = await measure([ours, bare], options);
-    print(figures);
-    const command = ['npm run bench', ...process.argv.slice(2)].join(' ').replace('bench --', 'bench -- --');
-    if (options.write) writePage(join('docs', 'benchmarks.md'), figures, command, conditions(options, source.provider));
+    const outcome = await Promise.race([running, aborted]);
+    if (outcome === undefined) return;
+    const { provider } = servers;
+    const result = {
+      ...outcome,
+      suite: suite.name,
+      command: commandOf(suite, options),
+      conditions: conditionsOf(options, provider),
+    };
+    await keepResult(options.results, result);
+    say(`${tableOf(result)}\n${suite.name} took ${Math.round((performance.now() - started) / 1000)} s\n`);
   } finally {
-    await from.close();
-    await into.close();
+    await scope[Symbol.asyncDispose]();
+    await lending.giveBack(servers);
   }
 }
 
-async function measure(contenders: readonly Contender[], options: Options): Promise<Figures[]> {
-  const results = contenders.map((contender) => ({
-    contender,
-    throughput: [] as Throughput[],
-    lag: [] as Lag[],
-    peakBytes: 0,
-  }));
-  let from = 0;
-  for (let round = 0; round <= options.repetitions; round += 1) {
-    for (const result of results) {
-      const { contender } = result;
-      const warmUp = round === 0;
-      const changes = warmUp ? Math.min(10_000, options.changes) : options.changes;
-      const throughput = await measureThroughput(contender, changes, (from += options.changes));
-      if (!warmUp) {
-        result.throughput.push(throughput);
-        result.lag.push(await measureLag(contender, options.lagRate, options.lagSeconds, `r${round}`));
-      }
-      result.peakBytes = Math.max(result.peakBytes, processStats(contender.pid).peakBytes);
-      say(
-        `${warmUp ? 'warm-up' : `round ${round}`}: ${contender.name}: ${Math.round(throughput.eventsPerSecond)} events/s`,
-      );
-      // The other one is measured alone.
-      await contender.hold();
-    }
-  }
-  return results.map(({ contender, throughput, lag, peakBytes }) => ({
-    name: contender.name,
-    throughput,
-    lag,
-    peakBytes,
-  }));
-}
+/** What repeats one suite as it was run: the options that a figure depends on. */
+const commandOf = ({ name }: Suite, { scale, repetitions, variant, shared }: Options): string =>
+  [
+    `npm run bench -- ${name}`,
+    ...(scale === 1 ? [] : [`--scale ${scale}`]),
+    ...(repetitions === REPETITIONS ? [] : [`--repetitions ${repetitions}`]),
+    ...(variant === VARIANT ? [] : [`--variant ${variant}`]),
+    ...(shared ? ['--shared'] : []),
+  ].join(' ');
 
-const conditions = (options: Options, provider: string): string[] => [
-  `${options.changes.toLocaleString('en')} changes per repetition, ${options.repetitions} repetitions after a warm-up; 70 % inserts, 25 % updates, 5 % deletes of 300-byte documents`,
-  `source and target: ${provider}`,
-];
+/** New servers for each suite, so that none is slowed down by what another one wrote; or the same ones for all. */
+class Lending implements AsyncDisposable {
+  readonly #options: Options;
+  #kept: Servers | undefined;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  async take(): Promise<Servers> {
+    return (this.#kept ??= await Servers.start(this.#options.variant, say));
+  }
+
+  async giveBack(servers: Servers): Promise<void> {
+    if (this.#options.shared) return;
+    this.#kept = undefined;
+    await servers[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#kept?.[Symbol.asyncDispose]();
+  }
+}
 
 void main().catch((error: unknown) => {
   console.error(error);

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 
 /** Something that keeps a target in step with a source database; measured as a process of its own. */
-export interface Contender extends AsyncDisposable {
+export interface Contender {
   readonly name: string;
   readonly source: Db;
   readonly target: Db;
@@ -11,3 +11,7 @@ export interface Contender extends AsyncDisposable {
   /** Follows again, from where it was. */
   go(): Promise<void>;
 }
+
+export const TRIBUTARY = 'tributary';
+export const BARE_LOOP = 'bare driver loop';
+export const BARE_COPY = 'bare copy loop';

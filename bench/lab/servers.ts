@@ -1,0 +1,58 @@
+import { Client, Connection } from '@temporalio/client';
+import { MongoClient } from 'mongodb';
+import type { MongoOptions } from '../../src/services/mongo-options';
+import { startMongo } from '../../src/services/mongo';
+import { onPath } from '../../src/services/path';
+import type { Report } from '../../src/services/report';
+import { startTemporal } from '../../src/services/temporal';
+import { SEARCH_ATTRIBUTES } from '../../src/workflows/names';
+import type { Variant } from '../options';
+import { Owned } from './owned';
+import type { BenchWorker } from './worker';
+
+/** Holds a backlog of three million changes, and the change streams of two hundred streams. */
+const LARGE = { oplogMaxEntries: 20_000_000, oplogRetentionSeconds: 7 * 86_400, sessionMax: 10_000 };
+
+/** A source, a target and Temporal, of this benchmark alone. */
+export class Servers extends Owned {
+  /** The worker of all suites that start none of their own. */
+  worker: Promise<BenchWorker> | undefined;
+
+  private constructor(
+    readonly uris: { readonly source: string; readonly target: string; readonly temporal: string },
+    readonly source: MongoClient,
+    readonly target: MongoClient,
+    readonly temporal: Client,
+    readonly provider: string,
+  ) {
+    super();
+  }
+
+  static async start(variant: Variant, report: Report): Promise<Servers> {
+    const owned = new Owned();
+    try {
+      const options = { variant, own: true, ...(await limits(variant)) };
+      const source = await owned.own(startMongo(options, report));
+      const target = await owned.own(startMongo(options, report));
+      const searchAttributes = Object.fromEntries(
+        Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 'Keyword' as const]),
+      );
+      const temporal = await owned.own(startTemporal({ searchAttributes, ui: false, own: true }, report));
+      const connection = await Connection.connect({ address: temporal.address });
+      const uris = { source: source.uri, target: target.uri, temporal: temporal.address };
+      const [from, into] = [new MongoClient(source.uri), new MongoClient(target.uri)];
+      const servers = new Servers(uris, from, into, new Client({ connection }), source.provider);
+      await servers.own(Promise.resolve(owned));
+      for (const client of [from, into, connection]) servers.atEnd(() => client.close());
+      return servers;
+    } catch (error) {
+      await owned[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+}
+
+/** Limits of the history are an option of the embedded servers: asking for them rules out a `mongod` that is there. */
+async function limits(variant: Variant): Promise<Pick<MongoOptions, keyof typeof LARGE>> {
+  return variant === 'default' && (await onPath('mongod')) !== undefined ? {} : LARGE;
+}

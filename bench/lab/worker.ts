@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import { Child } from '../../src/services/child';
+import { freePort } from '../../src/services/ports';
+import { waitFor } from '../../src/services/wait';
+import { ROOT } from '../options';
+
+export interface WorkerOptions {
+  readonly queue: string;
+  readonly logFile: string;
+  /** Streams at a time; the product's default when left out. */
+  readonly slots?: number;
+  /** A directory for a CPU profile. */
+  readonly profile?: string;
+}
+
+/** Environment variables that a stream's connection strings refer to. */
+export const SOURCE_URI = 'BENCH_SOURCE_URI';
+export const TARGET_URI = 'BENCH_TARGET_URI';
+
+const READY_MS = 60_000;
+const GRACE_MS = 40_000;
+
+/** The product as people run it: `node dist/worker.js`, a process of its own. */
+export class BenchWorker implements AsyncDisposable {
+  readonly #profiled: boolean;
+
+  private constructor(
+    readonly child: Child,
+    readonly queue: string,
+    readonly metricsUrl: string,
+    profiled: boolean,
+  ) {
+    this.#profiled = profiled;
+  }
+
+  static async start(
+    uris: { readonly source: string; readonly target: string; readonly temporal: string },
+    { queue, logFile, slots, profile }: WorkerOptions,
+  ): Promise<BenchWorker> {
+    const port = await freePort();
+    const profiling = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
+    const child = await Child.start({
+      file: process.execPath,
+      args: [...profiling, join(ROOT, 'dist', 'worker.js')],
+      logFile,
+      env: {
+        TEMPORAL_ADDRESS: uris.temporal,
+        TRIBUTARY_TASK_QUEUE: queue,
+        TRIBUTARY_HTTP_HOST: '127.0.0.1',
+        TRIBUTARY_METRICS_PORT: String(port),
+        TRIBUTARY_HEALTH_PORT: String(port),
+        ...(slots !== undefined && { TRIBUTARY_MAX_CONCURRENT_STREAMS: String(slots) }),
+        [SOURCE_URI]: uris.source,
+        [TARGET_URI]: uris.target,
+      },
+    });
+    const worker = new BenchWorker(child, queue, `http://127.0.0.1:${port}/metrics`, profile !== undefined);
+    try {
+      await waitFor(async () => ((await fetch(`http://127.0.0.1:${port}/readyz`)).ok ? true : undefined), {
+        what: 'the start of a worker',
+        timeoutMs: READY_MS,
+        hopeless: () => (child.ending === undefined ? undefined : `the worker ended: ${child.ending}; see ${logFile}`),
+      });
+    } catch (error) {
+      await child.kill('SIGKILL');
+      throw error;
+    }
+    return worker;
+  }
+
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  /** The sum of a metric over the label sets that hold `having`. */
+  async metric(name: string, having = ''): Promise<number> {
+    const page = await (await fetch(this.metricsUrl)).text();
+    const lines = page.split('\n').filter((line) => line.startsWith(name) && line.includes(having));
+    return lines.reduce(
+      (sum, line) =>
+        sum +
+        Number(
+          line
+            .slice(line.lastIndexOf('}') + 1)
+            .trim()
+            .split(' ')[0],
+        ),
+      0,
+    );
+  }
+
+  /** SIGTERM, waited for. */
+  async drain(): Promise<void> {
+    await this.child.stop(GRACE_MS);
+  }
+
+  async kill(): Promise<void> {
+    await this.child.kill('SIGKILL');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A CPU profile is written by a process that ends in an orderly way; others need not be waited for.
+    await (this.#profiled ? this.drain() : this.kill());
+  }
+}

@@ -1,0 +1,21 @@
+import type { Collection } from 'mongodb';
+
+/** More than lanes: the last change of a key says nothing about those of others, so every lane gets one with certainty. */
+const MARKERS = 16;
+
+const markers = (name: string): string[] => Array.from({ length: MARKERS }, (_, i) => `${name}-${i}`);
+
+/** Written after everything else of a workload. */
+export async function mark(collection: Collection, name: string): Promise<void> {
+  await collection.insertMany(markers(name).map((id) => ({ _id: id as never })));
+}
+
+/** Waits until all markers of a name are there. */
+export async function marked(collection: Collection, name: string, timeoutMs: number): Promise<void> {
+  const filter = { _id: { $in: markers(name) as never[] } };
+  const deadline = performance.now() + timeoutMs;
+  while ((await collection.countDocuments(filter)) < MARKERS) {
+    if (performance.now() > deadline) throw new Error(`${name} did not arrive within ${timeoutMs / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -1,0 +1,13 @@
+import type { Scope } from './lab/scope';
+import type { Sizes } from './options';
+import type { Outcome } from './report/outcome';
+
+/** One question that is answered with figures. */
+export interface Suite {
+  readonly name: string;
+  /** One line for `--help`. */
+  readonly about: string;
+  /** For the page: what is written, what is timed. */
+  readonly method: string;
+  run(scope: Scope, sizes: Sizes): Promise<Outcome>;
+}

@@ -1,0 +1,37 @@
+import { bareLoop } from '../contenders/bare';
+import type { Contender } from '../contenders/contender';
+import { tributary } from '../contenders/tributary';
+import type { Scope } from '../lab/scope';
+import { sameCounts } from '../measure/throughput';
+
+/** The warm-up: enough for both just-in-time compilers to be done with the hot paths. */
+export const WARM_UP_CHANGES = 10_000;
+
+export interface Round {
+  /** 0 is the warm-up. */
+  readonly number: number;
+  readonly warmUp: boolean;
+  /** Free for the keys of this contender in this round. */
+  readonly from: number;
+}
+
+const KEYS_PER_ROUND = 10_000_000;
+
+/** The product and the bare loop in turns: while one is measured, the other one holds. */
+export async function inTurns(
+  scope: Scope,
+  repetitions: number,
+  measure: (contender: Contender, round: Round) => Promise<void>,
+): Promise<void> {
+  const contenders = [await tributary(scope), await bareLoop(scope)];
+  for (const contender of contenders) await contender.hold();
+  for (let number = 0; number <= repetitions; number += 1) {
+    for (const contender of contenders) {
+      await contender.go();
+      await measure(contender, { number, warmUp: number === 0, from: (number + 1) * KEYS_PER_ROUND });
+      await contender.hold();
+      scope.say(`  ${contender.name}: ${number === 0 ? 'warm-up' : `round ${number} of ${repetitions}`}`);
+    }
+  }
+  for (const contender of contenders) await sameCounts(contender);
+}

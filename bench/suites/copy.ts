@@ -1,0 +1,87 @@
+import { BARE_COPY, TRIBUTARY } from '../contenders/contender';
+import type { CopyTask } from '../helpers/bare-copy';
+import type { BenchHelper } from '../lab/helper';
+import type { Scope } from '../lab/scope';
+import { writer } from '../lab/writer';
+import { MemorySampler } from '../measure/memory';
+import { processStats } from '../measure/process-stats';
+import { Figures, type Line } from '../report/outcome';
+import type { Suite } from '../suite';
+
+const RATE = 'documents per second';
+const POLL_MS = 50;
+
+export const copy: Suite = {
+  name: 'copy',
+  about: 'the initial copy of 1,000,000 documents, against a bare parallel copy',
+  method:
+    'Documents of 300 bytes are copied into a new database. The stream is timed from the start of its workflow until it follows changes, with everything that comes before and after the rows; the bare copy (four ranges at a time, rows that stay encoded, unordered inserts with majority) from its first to its last row.',
+  run: async (scope, sizes) => {
+    const figures = new Figures();
+    const rows = sizes.count(1_000_000, 2_000);
+    const database = scope.unique('rows');
+    const { source, target, uris } = scope.servers;
+    await (await writer(scope)).fill(database, { rows });
+    const bare = await scope.helper('bare-copy');
+    const worker = await scope.sharedWorker();
+    const lines: Line[] = [];
+
+    const measure = async (
+      name: string,
+      pid: number,
+      warmUp: boolean,
+      run: (into: string) => Promise<void>,
+    ): Promise<void> => {
+      const into = scope.unique('copy');
+      using memory = new MemorySampler(pid);
+      const before = processStats(pid).cpuSeconds;
+      const started = performance.now();
+      await run(into);
+      const seconds = (performance.now() - started) / 1000;
+      const cpu = processStats(pid).cpuSeconds - before;
+      const copied = await target.db(into).collection('orders').countDocuments();
+      if (copied !== rows) throw new Error(`${name}: ${copied} of ${rows} rows were copied`);
+      await target.db(into).dropDatabase();
+      scope.say(`  ${name}: ${warmUp ? 'warm-up' : 'copied'}`);
+      if (warmUp) return;
+      figures
+        .add(name, RATE, 'per second', rows / seconds)
+        .add(name, 'CPU seconds per 10,000 documents', 'CPU s', (cpu / rows) * 10_000)
+        .add(name, 'peak memory', 'MB', memory.peakMB);
+      if (!lines.some((line) => line.name === name)) lines.push({ name, points: memory.thinned() });
+    };
+
+    for (let round = 0; round <= sizes.repetitions; round += 1) {
+      const warmUp = round === 0;
+      await measure(TRIBUTARY, worker.pid, warmUp, (into) => copyStream(scope, worker.queue, database, into));
+      const task = { ...uris, database, collection: 'orders', rows };
+      await measure(BARE_COPY, bare.pid, warmUp, (into) => copyBare(bare, { ...task, into }));
+    }
+    await source.db(database).dropDatabase();
+    return {
+      figures: figures.all,
+      aims: { [RATE]: '≥ 40,000 and ≥ 0.9 × the bare copy', 'peak memory': 'flat' },
+      charts: [
+        {
+          name: 'copy-memory',
+          title: `Memory while ${rows.toLocaleString('en')} documents are copied`,
+          x: { label: 'seconds', scale: 'linear' },
+          y: { label: 'resident memory, MB', scale: 'linear' },
+          lines,
+        },
+      ],
+      notes: [`${rows.toLocaleString('en')} documents`],
+    };
+  },
+};
+
+async function copyStream(scope: Scope, queue: string, database: string, into: string): Promise<void> {
+  const stream = await scope.start({ id: into, queue, database, into });
+  await stream.replicating(POLL_MS);
+  // Its leg would take part in what is measured next.
+  await stream.stop();
+}
+
+const copyBare = async (bare: BenchHelper, task: CopyTask): Promise<void> => {
+  await bare.call('copy', task);
+};

@@ -1,0 +1,40 @@
+import { writer } from '../lab/writer';
+import { MemorySampler } from '../measure/memory';
+import { drain } from '../measure/throughput';
+import { Figures } from '../report/outcome';
+import type { Suite } from '../suite';
+import { inTurns } from './contenders';
+
+const SHAPES = [
+  { name: '100 KB', bytes: 100_000, rows: 2_000 },
+  { name: '4 MB', bytes: 4_000_000, rows: 50 },
+];
+
+export const large: Suite = {
+  name: 'large',
+  about: 'documents of 100 KB and of 4 MB in MB/s, against a bare loop',
+  method:
+    'As `backlog`, with inserts of 2,000 documents of 100 KB and of 50 documents of 4 MB: 200 MB each. Memory is the highest of a round.',
+  run: async (scope, sizes) => {
+    const figures = new Figures();
+    const write = await writer(scope);
+    await inTurns(scope, sizes.repetitions, async (contender, { warmUp, from }) => {
+      for (const [index, { name, bytes, rows }] of SHAPES.entries()) {
+        const changes = sizes.count(warmUp ? rows / 4 : rows, 3);
+        const first = from + index * 1_000_000;
+        await contender.hold();
+        await write.fill(contender.source.databaseName, { rows: changes, bytes, from: first, marked: true });
+        using memory = new MemorySampler(contender.pid, 50);
+        const { perSecond } = await drain(contender, { changes, from: first });
+        if (warmUp) continue;
+        figures
+          .add(contender.name, `documents of ${name}`, 'MB/s', (perSecond * bytes) / 1e6)
+          .add(contender.name, `peak memory, ${name}`, 'MB', memory.peakMB);
+      }
+    });
+    return {
+      figures: figures.all,
+      aims: Object.fromEntries(SHAPES.map(({ name }) => [`documents of ${name}`, '≥ 0.9 × the bare loop'])),
+    };
+  },
+};
