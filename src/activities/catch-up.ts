@@ -23,11 +23,15 @@ export const catchUp =
       for (let wait = POLL_MS; ; wait = Math.min(POLL_MAX_MS, wait * 2)) {
         const ledger = await destination.peek(spec.stream.id, signal);
         const lowWater = ledger?.lowWater ?? null;
-        if (lowWater !== null && reached(source.order(lowWater, target))) return { target: words };
+        const there = lowWater !== null && reached(source.order(lowWater, target));
+        // Rows from before come by copies inside the stream.
+        if (there && ledger?.copying.length === 0) return { target: words };
         if (deps.now() >= deadline) {
           throw new ReplicationError('retry', {
             code: 'catch_up_timeout',
-            message: `the stream is at ${lowWater === null ? 'no position yet' : source.describe(lowWater)} after ${timeoutMs} ms and has not passed ${words}`,
+            message: there
+              ? `the stream has passed ${words}, and still copies ${ledger?.copying.length ?? 0} namespaces after ${timeoutMs} ms`
+              : `the stream is at ${lowWater === null ? 'no position yet' : source.describe(lowWater)} after ${timeoutMs} ms and has not passed ${words}`,
             remedy: 'wait longer, or look at its status',
           });
         }

@@ -164,6 +164,13 @@ export interface RepairRequest {
   readonly reason: RepairAsk['reason'];
 }
 
+export interface Peek {
+  readonly epoch: number;
+  readonly lowWater: Position | null;
+  /** Namespaces whose copy inside the stream is not complete, parked ones left out. */
+  readonly copying: readonly Namespace[];
+}
+
 /** A database that is written. Every method rejects with a `ReplicationError` only. */
 export interface Destination extends AsyncDisposable {
   readonly traits: DestinationTraits;
@@ -176,11 +183,8 @@ export interface Destination extends AsyncDisposable {
   examine(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Finding[]>;
   /** Fences every older epoch, then reads. Rejects with `fenced` when the ledger is at `epoch` or above already. */
   claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim>;
-  /** The ledger's epoch and low water without a claim: null when there is none. */
-  peek(
-    stream: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly epoch: number; readonly lowWater: Position | null } | null>;
+  /** A look into the ledger without a claim: null when there is none. */
+  peek(stream: string, signal: AbortSignal): Promise<Peek | null>;
   /** Rows of the target of a namespace, in key order; none where there is no target. */
   rows(
     namespace: Namespace,

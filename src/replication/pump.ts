@@ -369,7 +369,8 @@ class Leg implements Pump {
 
   /** Where rows may be handed to lanes between changes; null while that would be in the middle of something. */
   #between(): Position | null {
-    return this.#stopping || this.#atBarrier || this.#open !== null ? null : this.#routed;
+    const amid = this.#atBarrier || this.#open !== null || (this.#collisions?.over ?? null) !== null;
+    return this.#stopping || amid ? null : this.#routed;
   }
 
   /** No lane is ahead of what was routed. */

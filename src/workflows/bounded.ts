@@ -12,6 +12,8 @@ const FAILURE_TEXT = 1_500;
 const cutTo = (length: number) => (text: string) => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
 
 export const clip = cutTo(TEXT);
+/** Of several that stand beside all else. */
+export const clipShort = cutTo(250);
 /** A failure is one, and its list of problems is worth reading whole. */
 export const clipFailure = cutTo(FAILURE_TEXT);
 

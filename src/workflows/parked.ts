@@ -1,14 +1,14 @@
 import type { ParkedReport } from '../activities/contract';
 import type { Parked } from '../replication/destination';
-import { boundedNamespaces, clip } from './bounded';
+import { boundedNamespaces, clipShort } from './bounded';
 import { record } from './record';
 import type { Run } from './run';
 import type { FailureInfo } from './state';
 
 /** So many reasons are kept in state; the ledger has all. */
-const TOLD = 10;
-/** So many at most wait for a call that makes them durable. */
-const WAITING = 20;
+const TOLD = 5;
+/** So many at most are handed to each call; older ones were handed to as many calls before. */
+const WAITING = 5;
 
 /**
  * Parks the namespace that a call has failed over, and says whether that lets the others go on. The next call makes it
@@ -20,9 +20,11 @@ export function parkFailed(run: Run, { parks, code, message, remedy, namespace }
   const waiting = state.park.some((parked) => parked.namespace === namespace);
   // Parked before, and in the way all the same: that is for a person to look at.
   if (waiting || (state.namespaces[namespace] === 'parked' && !state.unpark.includes(namespace))) return false;
-  if (state.park.length >= WAITING || state.parkedCount + state.park.length + 1 >= state.namespaceCount) return false;
+  if (state.namespaceCount > 0 && state.parkedCount + state.park.length + 1 >= state.namespaceCount) return false;
   const at = new Date().toISOString();
-  state.park = [...state.park, { namespace, code, message: clip(message), remedy: clip(remedy), at }];
+  const all = [...state.park, clipped({ namespace, code, message, remedy, at })];
+  state.park = all.slice(-WAITING);
+  state.parkedCount += all.length - state.park.length;
   state.unpark = state.unpark.filter((name) => name !== namespace);
   record(run, 'namespace.parked', { namespace, code });
   return true;
@@ -34,7 +36,7 @@ export function takeParked(run: Run, { count, some }: ParkedReport): void {
   const names = new Set(some.map(({ namespace }) => namespace));
   state.park = [];
   state.parkedCount = count;
-  state.parked = some.slice(0, TOLD).map((each) => clipped(each));
+  state.parked = some.slice(0, TOLD).map(clipped);
   const others = Object.entries(state.namespaces).map(
     ([name, status]) => [name, status === 'parked' && count === names.size ? 'streaming' : status] as const,
   );
@@ -46,6 +48,6 @@ export function takeParked(run: Run, { count, some }: ParkedReport): void {
 
 const clipped = ({ message, remedy, ...rest }: Parked): Parked => ({
   ...rest,
-  message: clip(message),
-  remedy: clip(remedy),
+  message: clipShort(message),
+  remedy: clipShort(remedy),
 });

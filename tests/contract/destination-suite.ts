@@ -59,8 +59,10 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       expect(await destination.peek(t.stream, never)).toBeNull();
       const { ledger } = await claim(3, { lanes: 4 });
       expect(ledger).toMatchObject({ epoch: 3, lowWater: null, barrier: null, ranges: [], displaced: [] });
-      expect(ledger.lanes).toEqual([0, 1, 2, 3].map((lane) => ({ lane, sequence: 0, position: null, aheadUntil: null })));
-      expect(await destination.peek(t.stream, never)).toEqual({ epoch: 3, lowWater: null });
+      expect(ledger.lanes).toEqual(
+        [0, 1, 2, 3].map((lane) => ({ lane, sequence: 0, position: null, aheadUntil: null })),
+      );
+      expect(await destination.peek(t.stream, never)).toEqual({ epoch: 3, lowWater: null, copying: [] });
     });
 
     it('tells a missing ledger from a new one', async () => {
@@ -141,6 +143,31 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       expect(await t.rows(t.namespace)).toEqual([{ _id: 1, v: 3 }]);
     });
 
+    it('writes parts of several lanes as one, however often they are sent', async () => {
+      const made = await prepared();
+      const parts = [
+        part([insert(t.namespace, { _id: 1, a: 'x' }), remove(t.namespace, 3)], { aheadUntil: at(4) }),
+        part([replace(t.namespace, { _id: 2, a: 'y' })], { lane: 1, position: at(2) }),
+      ];
+      expect((await made.applyTogether(parts, never)).map(({ fresh }) => fresh)).toEqual([true, true]);
+      expect((await made.applyTogether(parts, never)).map(({ fresh }) => fresh)).toEqual([false, false]);
+      const moved = [
+        part([replace(t.namespace, { _id: 1, a: 'y' })], { expected: 1 }),
+        part([replace(t.namespace, { _id: 2, a: 'x' })], { lane: 1, expected: 7 }),
+      ];
+      expect((await failure(made.applyTogether(moved, never))).kind).toBe('retry');
+      expect(await t.rows(t.namespace)).toEqual([
+        { _id: 1, a: 'x' },
+        { _id: 2, a: 'y' },
+      ]);
+      const { ledger } = await claim(2);
+      expect(ledger.lanes).toEqual([
+        { lane: 0, sequence: 1, position: at(1), aheadUntil: at(4) },
+        { lane: 1, sequence: 1, position: at(2), aheadUntil: null },
+      ]);
+      expect((await failure(made.applyTogether(moved, never))).kind).toBe('fenced');
+    });
+
     it('fences whatever an earlier epoch still tries', async () => {
       const stale = await prepared();
       const [range] = await stale.plan(new Map([[t.namespace, [{ from: null, to: null, estimatedRows: 1 }]]]), never);
@@ -176,16 +203,16 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       await made.advance(at(1), never);
       expect((await claim(2, { lanes: 8 })).ledger.lanes).toHaveLength(2);
       const wide = await claim(3);
-      expect(await wide.layout(3, null, never)).toEqual([
-        { lane: 0, sequence: 1, position: at(1) },
-        { lane: 1, sequence: 0, position: at(1) },
-        { lane: 2, sequence: 0, position: at(1) },
+      expect(await wide.layout(3, at(7), never)).toEqual([
+        { lane: 0, sequence: 1, position: at(1), aheadUntil: at(7) },
+        { lane: 1, sequence: 0, position: at(1), aheadUntil: at(7) },
+        { lane: 2, sequence: 0, position: at(1), aheadUntil: at(7) },
       ]);
       await wide.apply(part([insert(t.namespace, { _id: 2 })], { lane: 2, position: at(2) }), never);
       await wide.advance(at(2), never);
       await wide.layout(1, null, never);
       const again = await claim(4);
-      expect(again.ledger.lanes).toEqual([{ lane: 0, sequence: 1, position: at(2) }]);
+      expect(again.ledger.lanes).toEqual([{ lane: 0, sequence: 1, position: at(2), aheadUntil: null }]);
       await again.apply(part([insert(t.namespace, { _id: 3 })], { expected: 1, position: at(3) }), never);
       // Lanes are never deleted: one that comes back goes on where it was.
       expect((await again.layout(3, null, never)).map(({ sequence }) => sequence)).toEqual([2, 0, 1]);

@@ -9,6 +9,7 @@ import { openSource } from '../../src/sources/registry';
 import { CoreStream } from '../support/core';
 import { silentMeter } from '../support/changes';
 import { sharedMongo } from '../support/servers';
+import { Witness } from '../support/witness';
 
 const rows = (count: number, from = 0) => Array.from({ length: count }, (_, i) => ({ _id: (from + i) as never, n: 0 }));
 
@@ -33,6 +34,7 @@ class Preparing {
           ...(collections && { collections }),
         },
         destination: { type: 'mongodb', connection_string: '${env:DESTINATION}' },
+        snapshot: { on_existing: rest.copyMode ?? 'refuse' },
       },
     });
     const activities = createActivities({
@@ -156,6 +158,82 @@ describe('a stream that is prepared again', () => {
     await preparing.run({ collections: ['orders'] });
     expect(await t.destinationDb.collection('customers').countDocuments()).toBe(2);
     expect((await t.claim()).ledger.displaced).toEqual([]);
+  });
+
+  it('mends a namespace that it did not follow for a while', async () => {
+    await using t = await CoreStream.open();
+    const source = t.sourceDb.collection('customers');
+    await t.sourceDb.collection('orders').insertMany(rows(10));
+    await source.insertMany(rows(10));
+    const preparing = new Preparing(t);
+    await preparing.run();
+    await t.resumeCopy();
+    await t.catchUp();
+    await preparing.run({ collections: ['orders'] });
+    const left = await t.claim();
+    expect(left.ledger.left).toEqual([`${t.sourceDb.databaseName}.customers`]);
+    await source.deleteOne({ _id: 1 as never });
+    await source.updateOne({ _id: 2 as never }, { $set: { n: 7 } });
+    await source.insertOne({ _id: 50 as never });
+    // Nobody has read these changes.
+    await left.advance(await t.source.here(new AbortController().signal), new AbortController().signal);
+    expect(await preparing.run()).toMatchObject({
+      copyPending: false,
+      copying: [`${t.sourceDb.databaseName}.customers`],
+    });
+    await t.catchUp();
+    await t.expectSame();
+    expect((await t.claim()).ledger.left).toEqual([]);
+  });
+
+  it('drops what went at the source while a namespace was not followed', async () => {
+    await using t = await CoreStream.open();
+    for (const name of ['orders', 'customers']) await t.sourceDb.collection(name).insertMany(rows(10));
+    const preparing = new Preparing(t);
+    await preparing.run();
+    await t.resumeCopy();
+    await t.catchUp();
+    await preparing.run({ collections: ['orders'] });
+    await t.sourceDb.collection('customers').drop();
+    const claim = await t.claim();
+    await claim.advance(await t.source.here(new AbortController().signal), new AbortController().signal);
+    await preparing.run();
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('mends everything after a restart, and does not touch what is equal', async () => {
+    await using t = await CoreStream.open();
+    for (const name of ['orders', 'customers', 'gone']) await t.sourceDb.collection(name).insertMany(rows(10));
+    const preparing = new Preparing(t);
+    await preparing.run();
+    await t.resumeCopy();
+    await t.catchUp();
+    await using witness = await Witness.open(t.destinationDb);
+    await t.sourceDb.collection('orders').deleteOne({ _id: 1 as never });
+    await t.sourceDb.collection('orders').updateOne({ _id: 2 as never }, { $set: { n: 7 } });
+    await t.sourceDb.collection('gone').drop();
+    await t.destinationDb.collection('customers').deleteOne({ _id: 5 as never });
+    expect(await preparing.run({ restart: true })).toMatchObject({ copyPending: false, resumed: false });
+    t.position = null;
+    await t.catchUp();
+    await t.expectSame();
+    const writes = (await witness.seen()).map(({ op, collection, id }) => `${op} ${collection} ${String(id)}`);
+    expect(writes.sort()).toEqual(['delete customers 5', 'delete orders 1', 'insert customers 5', 'replace orders 2']);
+  });
+
+  it('keeps rows of others after the restart of a stream that merges', async () => {
+    await using t = await CoreStream.open();
+    await t.sourceDb.collection('orders').insertMany(rows(10));
+    await t.destinationDb.collection('orders').insertMany(rows(3, 100));
+    const preparing = new Preparing(t);
+    await preparing.run({ copyMode: 'merge' });
+    await t.resumeCopy();
+    await t.destinationDb.collection('orders').deleteOne({ _id: 5 as never });
+    await preparing.run({ restart: true, copyMode: 'merge' });
+    t.position = null;
+    await t.catchUp();
+    expect(await t.destinationDb.collection('orders').countDocuments()).toBe(13);
   });
 
   it('forgets with a new start how far its lanes and its schema changes were', async () => {

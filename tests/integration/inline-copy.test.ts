@@ -86,12 +86,12 @@ const servers: AsyncDisposable[] = [];
 beforeAll(async () => {
   if (process.env['PROPERTY_SERVERS'] !== 'fast') return;
   const [source, destination] = await Promise.all([
-    privateMongo({ variant: 'fast', syncOnCommit: false }),
-    privateMongo({ variant: 'fast', syncOnCommit: false }),
+    privateMongo({ variant: 'fast' }),
+    privateMongo({ variant: 'fast' }),
   ]);
   servers.push(source, destination);
   uris = { sourceUri: source.uri, destinationUri: destination.uri };
-});
+}, 300_000);
 afterAll(async () => {
   for (const server of servers) await server[Symbol.asyncDispose]();
 });

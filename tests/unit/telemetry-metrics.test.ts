@@ -32,6 +32,7 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     meter.read(100, 9_000);
     meter.applied(100, 9_000, 20);
     meter.skipped(3);
+    meter.leftOut(2);
     meter.deltaMissed(1);
     meter.schemaChange('drop', 'applied');
     meter.copied(50, 5_000, 10);

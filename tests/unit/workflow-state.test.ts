@@ -1,6 +1,6 @@
 import { parseSpec } from '../../src/config/spec';
 import type { Finding } from '../../src/replication/finding';
-import { boundedFindings, boundedNamespaces, clip, clipFailure, NAMED_NAMESPACES } from '../../src/workflows/bounded';
+import { boundedFindings, boundedNamespaces, clipFailure, clipShort, NAMED_NAMESPACES } from '../../src/workflows/bounded';
 import * as contract from '../../src/activities/contract';
 import { initialState } from '../../src/workflows/initial';
 import type { NamespaceStatus, StreamInput, StreamState } from '../../src/workflows/state';
@@ -68,8 +68,8 @@ function largest(namespaceStatuses: Record<string, NamespaceStatus>): StreamInpu
   const parked = (n: number) => ({
     namespace: `shop.n${n}`,
     code: 'collation_differs',
-    message: clip('m'.repeat(2_000)),
-    remedy: clip('r'.repeat(2_000)),
+    message: clipShort('m'.repeat(2_000)),
+    remedy: clipShort('r'.repeat(2_000)),
     at: STARTED,
   });
   const state: StreamState = {
@@ -79,8 +79,8 @@ function largest(namespaceStatuses: Record<string, NamespaceStatus>): StreamInpu
     until: position('c'),
     namespaces: boundedNamespaces(namespaceStatuses),
     namespaceCount: 5_000,
-    park: Array.from({ length: 20 }, (_, n) => parked(n)),
-    parked: Array.from({ length: 10 }, (_, n) => parked(n)),
+    park: Array.from({ length: 5 }, (_, n) => parked(n)),
+    parked: Array.from({ length: 5 }, (_, n) => parked(n)),
     findings: boundedFindings(Array.from({ length: 1_000 }, (_, n) => finding(n))),
     failure: {
       kind: 'retry',

@@ -4,7 +4,14 @@ import { classify } from '../../mongodb/errors';
 import type { ConnectorContext } from '../../replication/connector';
 import { fetchRows, readRows } from '../../mongodb/rows';
 import type { EncodedRow, Key } from '../../replication/change';
-import type { Claim, ClaimRequest, Destination, DestinationTraits, RepairAsk } from '../../replication/destination';
+import type {
+  Claim,
+  Peek,
+  ClaimRequest,
+  Destination,
+  DestinationTraits,
+  RepairAsk,
+} from '../../replication/destination';
 import type { Interval, RowBatch } from '../../replication/source';
 import type { Verification } from '../../replication/verification';
 import type { Finding } from '../../replication/finding';
@@ -108,13 +115,12 @@ export class MongodbDestination implements Destination {
     });
   }
 
-  async peek(
-    stream: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly epoch: number; readonly lowWater: Position | null } | null> {
+  async peek(stream: string, signal: AbortSignal): Promise<Peek | null> {
     return outward(async () => {
       const record = await this.#store.stream(stream, signal);
-      return record && { epoch: record.epoch, lowWater: readPosition(record.lowWater) };
+      if (record === null) return null;
+      const copying = await this.#store.copying(stream, signal);
+      return { epoch: record.epoch, lowWater: readPosition(record.lowWater), copying };
     });
   }
 

@@ -1,4 +1,5 @@
-import type { Binary, ClientSession, Collection, Db, Document, MongoClient } from 'mongodb';
+import type { Binary, ClientSession, Collection, Db, Document, MongoClient, Filter } from 'mongodb';
+import type { Namespace } from '../../replication/namespace';
 import { codeOf } from '../../mongodb/errors';
 import {
   belongsTo,
@@ -117,6 +118,21 @@ export class Store {
       .find({ ...belongsTo(stream), replaced: false }, { signal })
       .sort({ number: 1 })
       .toArray();
+  }
+
+  /** Copies inside the stream that are not complete, apart from parked namespaces. */
+  async copying(stream: string, signal: AbortSignal): Promise<readonly Namespace[]> {
+    const open = { replaced: false, inline: { $in: ['repair', 'merge'] as const }, inStepAfter: null };
+    const ranges = await this.ranges
+      .find({ ...belongsTo(stream), ...open } as Filter<RangeDocument>, { signal })
+      .toArray();
+    if (ranges.length === 0) return [];
+    const beside = { $or: [{ parked: { $ne: null } }, { left: true }] };
+    const left = await this.namespaces
+      .find({ ...belongsTo(stream), ...beside } as Filter<NamespaceDocument>, { signal })
+      .toArray();
+    const names = new Set(left.map(({ source }) => source));
+    return [...new Set(ranges.map(({ namespace }) => namespace))].filter((name) => !names.has(name));
   }
 
   async namespacesOf(stream: string, signal: AbortSignal): Promise<NamespaceDocument[]> {
