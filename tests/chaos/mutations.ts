@@ -13,8 +13,8 @@ export const MUTATIONS: readonly Mutation[] = [
     patches: [
       {
         file: 'src/destinations/mongodb/lane.ts',
-        find: 'filter: { _id: this.#id, epoch, sequence: part.expected },',
-        replace: 'filter: { _id: this.#id, sequence: part.expected },',
+        find: 'const filter = { _id: this.#id, epoch, sequence: expected };',
+        replace: 'const filter = { _id: this.#id, sequence: expected, ...(epoch < 0 && { epoch }) };',
       },
       {
         file: 'src/destinations/mongodb/lane.ts',
