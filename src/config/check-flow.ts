@@ -1,4 +1,5 @@
 import { flowsInto, includes, sourceArea, targetArea, type Area } from './area';
+import { splitNamespace } from '../replication/namespace';
 import { deploymentKey } from './connection-string';
 import type { Found, Path } from './problem';
 import type { StreamConfig } from './schema';
@@ -37,6 +38,27 @@ function checkLedgers(flows: readonly Flow[]): readonly Found[] {
         path: [...at, 'destination', 'options', 'ledger_database'],
         message: `is followed by the stream "${reader.stream.id}"`,
         remedy: `leave the default, or exclude "${ledger}.*" in "${reader.stream.id}"`,
+      },
+    ];
+  });
+}
+
+/** Nor must refused changes be copied, by this stream or another one. */
+function checkLetters(flows: readonly Flow[]): readonly Found[] {
+  return flows.flatMap(({ at, stream }) => {
+    const letters = stream.error_handling.dead_letter_destination;
+    if (letters === undefined) return [];
+    const deployment = deploymentKey(stream.destination.connection_string);
+    const name = splitNamespace(letters);
+    const reader = flows.find(
+      (flow) => (flow.stream === stream || flow.from.deployment === deployment) && includes(flow.from, name),
+    );
+    if (reader === undefined) return [];
+    return [
+      {
+        path: [...at, 'error_handling', 'dead_letter_destination'],
+        message: `is followed by the stream "${reader.stream.id}"`,
+        remedy: `leave the default, or exclude "${letters}" in "${reader.stream.id}"`,
       },
     ];
   });
@@ -84,5 +106,5 @@ export function checkFlow(streams: readonly Placed[]): readonly Found[] {
     into: targetArea(placed.stream),
   }));
   const enabled = flows.filter(({ stream }) => stream.enabled);
-  return [...flows.flatMap(checkSelf), ...checkLedgers(enabled), ...checkCycles(enabled)];
+  return [...flows.flatMap(checkSelf), ...checkLedgers(enabled), ...checkLetters(enabled), ...checkCycles(enabled)];
 }

@@ -8,6 +8,9 @@ import type { StreamConfig } from './schema';
 
 type Report = (path: Path, message: string, remedy: string, at?: 'key') => void;
 
+/** What a ledger database keeps besides refused changes. */
+const LEDGER_COLLECTIONS: readonly string[] = ['ledger', 'ranges', 'namespaces', 'repairs', 'verification', 'together'];
+
 const wildcards = (pattern: string): string => pattern.replace(/[^*?]/gu, '');
 
 function checkDatabase(name: string | undefined, path: Path, report: Report): void {
@@ -127,6 +130,29 @@ function checkTarget(stream: StreamConfig, report: Report): void {
   }
 }
 
+function checkLetters(stream: StreamConfig, report: Report): void {
+  const { dead_letter_destination: letters, max_retries: retries = 0, retry_delay: delay } = stream.error_handling;
+  if (durationMs(delay) * retries > durationMs(stream.advanced.slice) / 2) {
+    const path = ['error_handling', 'max_retries'];
+    report(
+      path,
+      'takes longer than half of advanced.slice, in which all tries have to fit',
+      'try less often, or sooner',
+    );
+  }
+  if (letters === undefined) return;
+  const path = ['error_handling', 'dead_letter_destination'];
+  const { database, collection } = splitNamespace(letters);
+  const { parts } = targetArea(stream);
+  if (/[*?$\0]/u.test(letters) || SERVER_DATABASES.includes(database) || collection.startsWith('system.')) {
+    report(path, 'is no name for a collection of rows', 'name one "database.collection" of your own');
+  } else if (database === stream.destination.options.ledger_database && LEDGER_COLLECTIONS.includes(collection)) {
+    report(path, 'is a collection of the ledger', 'choose another name; `dead_letters` is the default');
+  } else if (parts.some((part) => partsOverlap(part, { database, collection }))) {
+    report(path, 'is where rows may be written to', 'choose another database, or leave the default');
+  }
+}
+
 function checkTimes({ retry_policy: retry, advanced, source, snapshot }: StreamConfig, report: Report): void {
   const positive: readonly (readonly [Path, string])[] = [
     [['retry_policy', 'initial_delay'], retry.initial_delay],
@@ -179,6 +205,7 @@ export function checkStream(stream: StreamConfig, logins: ReadonlySet<string>, a
   if (checkPatterns(stream, report)) {
     checkRenames(stream, report);
     checkTarget(stream, report);
+    checkLetters(stream, report);
   }
   checkTimes(stream, report);
   return found;

@@ -105,6 +105,26 @@ describe('what is refused', () => {
       ],
       'ledger_database is followed by the stream "s"',
     ],
+    [
+      'refused changes inside what is followed',
+      [{ destination: 'database: copy', rest: 'error_handling: { dead_letter_destination: shop.refused }' }],
+      'dead_letter_destination is followed by the stream "s"',
+    ],
+    [
+      'refused changes beside rows',
+      [{ destination: 'database: copy', rest: 'error_handling: { dead_letter_destination: copy.refused }' }],
+      'dead_letter_destination is where rows may be written to',
+    ],
+    [
+      'refused changes in the ledger itself',
+      [{ rest: 'error_handling: { dead_letter_destination: tributary.ledger }' }],
+      'dead_letter_destination is a collection of the ledger',
+    ],
+    [
+      'tries that no leg has time for',
+      [{ rest: 'error_handling: { on_error: retry, max_retries: 100, retry_delay: 10s }' }],
+      'max_retries takes longer than half of advanced.slice',
+    ],
     ['a cycle', [{ id: 'x' }, { id: 'y', from: B, to: A }], 'for ever: x → y → x'],
     [
       'a long cycle',

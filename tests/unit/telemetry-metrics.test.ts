@@ -39,6 +39,7 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     meter.copyProgress(copy);
     meter.lag(40);
     leg.changeFailed('key_too_large');
+    meter.refused('duplicate_key', 'dead_letter');
     leg.ended('pump', 'done');
     const page = await telemetry.page();
     expect(page).toContain(`tributary_changes_read_total{${LABELS}} 100\n`);
@@ -46,6 +47,8 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     expect(page).toContain(`tributary_changes_applied_total{${LABELS}} 100\n`);
     expect(page).toContain(`tributary_changes_skipped_total{${LABELS}} 3\n`);
     expect(page).toContain(`tributary_changes_failed_total{${LABELS},code="key_too_large"} 1\n`);
+    expect(page).toContain(`tributary_changes_failed_total{${LABELS},code="duplicate_key"} 1\n`);
+    expect(page).toContain(`tributary_dead_letters_total{${LABELS},code="duplicate_key",policy="dead_letter"} 1\n`);
     expect(page).toContain(`tributary_schema_changes_total{${LABELS},kind="drop",outcome="applied"} 1\n`);
     expect(page).toContain(`tributary_batch_duration_seconds_bucket{${LABELS},le="0.025"} 1\n`);
     expect(page).toContain(`tributary_batch_changes_sum{${LABELS}} 100\n`);
