@@ -1,3 +1,4 @@
+import { durationMs } from '../config/duration';
 import type { StreamSpec } from '../config/schema';
 import { createCopy } from '../replication/copy';
 import type { Claim } from '../replication/destination';
@@ -7,6 +8,7 @@ import { runCall, type Call } from './call';
 import type { CopyLeg, CopyResult } from './contract';
 import type { ActivityDeps } from './deps';
 import { claimFor, openPipeline } from './open';
+import { WindowGuard } from './window-guard';
 
 /** Rows are read no earlier than what any lane has written: a lane does not go back to what it has passed. */
 function startOf({ ledger }: Claim, source: Source) {
@@ -54,7 +56,9 @@ export const copy =
         log: call.log,
         meter: deps.meter(spec),
       });
-      call.report(() => running.progress);
+      const warnBelowMs = durationMs(spec.stream.advanced.window_warning);
+      const guard = new WindowGuard({ warnBelowMs, meter: deps.meter(spec), log: call.log });
+      call.report(() => guard.see(running.progress));
       const result = (reason: CopyResult['reason'], inStepAfter: CopyResult['inStepAfter'] = null): CopyResult => ({
         reason,
         progress: running.progress,

@@ -7,6 +7,7 @@ import { runCall, type Call } from './call';
 import { NAMED_NAMESPACES, type PumpLeg, type PumpResult } from './contract';
 import type { ActivityDeps } from './deps';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';
+import { WindowGuard } from './window-guard';
 
 /** How often `retry` tries again unless it is told. */
 const RETRIES = 3;
@@ -66,7 +67,14 @@ export const pump =
     runCall(deps.log(leg.spec.stream.id), async (call) => {
       await using pipeline = await openPipeline(deps, leg.spec);
       const running = await pumpOf(deps, leg, pipeline, call);
-      call.report(() => running.progress);
+      const meter = deps.meter(leg.spec);
+      const warnBelowMs = durationMs(leg.spec.stream.advanced.window_warning);
+      const guard = new WindowGuard({ warnBelowMs, meter, log: call.log });
+      call.report(() => {
+        const { stopped } = running;
+        if (stopped !== null) meter.parked(stopped.parked.length);
+        return guard.see(running.progress);
+      });
       const { reason, position, copying, parked, resumed, totals } = await runPump(running, call);
       return {
         reason: reason === 'stopped' ? call.reason() : reason,

@@ -57,6 +57,10 @@ export interface Meter {
   skipped(changes: number): void;
   /** A change that the destination refuses was passed. */
   refused(code: string, policy: 'skip' | 'dead_letter'): void;
+  /** For how long the source will still have what comes after the position. */
+  window(seconds: number): void;
+  /** Namespaces that cannot go on. */
+  parked(namespaces: number): void;
   /** Changes of parked namespaces. */
   leftOut(changes: number): void;
   /** A delta met a row that it did not fit, and was looked up. */

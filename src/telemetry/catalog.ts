@@ -86,6 +86,12 @@ export const METRICS = {
     's',
     'When the leg last read, applied or copied something, or learnt that the source is silent',
   ),
+  window: gauge(
+    'position_window_remaining_seconds',
+    's',
+    'For how long the source will still have what comes after the position',
+  ),
+  parked: gauge('parked_namespaces', '{namespace}', 'Namespaces that cannot go on until they are resumed'),
   status: gauge('stream_status', '1', 'Always 1: what this worker does for the stream at the moment', ['status']),
   legs: counter('legs', '{leg}', 'Runs of an activity that moves data, by activity and outcome', [
     'activity',

@@ -10,6 +10,8 @@ interface LiveLeg {
   lagMs: number | undefined;
   copy: CopyProgress | undefined;
   lastProgressMs: number | undefined;
+  windowSeconds?: number;
+  parked?: number;
 }
 
 export interface Leg extends Disposable {
@@ -45,15 +47,19 @@ export class StreamMetrics {
       ratio: gauge(METRICS.snapshotRatio),
       left: gauge(METRICS.snapshotLeft),
       progress: gauge(METRICS.lastProgress),
+      window: gauge(METRICS.window),
+      parked: gauge(METRICS.parked),
       status: gauge(METRICS.status),
       active: gauge(METRICS.activeLegs),
     };
     const observe = (result: BatchObservableResult): void => {
       result.observe(gauges.active, this.#legs.size);
-      for (const { labels, status, lagMs, copy, lastProgressMs } of this.#legs) {
+      for (const { labels, status, lagMs, copy, lastProgressMs, windowSeconds, parked } of this.#legs) {
         result.observe(gauges.status, 1, { ...labels, status });
         if (lagMs !== undefined) result.observe(gauges.lag, lagMs / 1_000, labels);
         if (lastProgressMs !== undefined) result.observe(gauges.progress, lastProgressMs / 1_000, labels);
+        if (windowSeconds !== undefined) result.observe(gauges.window, windowSeconds, labels);
+        if (parked !== undefined) result.observe(gauges.parked, parked, labels);
         if (copy === undefined) continue;
         result.observe(
           gauges.ratio,
@@ -85,6 +91,10 @@ export class StreamMetrics {
   /** Where the core counts for one stream. */
   meter({ stream, source, destination }: StreamLabels): Meter {
     const labels = { stream, source, destination };
+    // What is found out beside the rows is no progress.
+    const note = (change: (leg: LiveLeg) => void): void => {
+      for (const leg of this.#legs) if (leg.labels['stream'] === stream) change(leg);
+    };
     const touch = (change: (leg: LiveLeg) => void = () => undefined): void => {
       for (const leg of this.#legs) {
         if (leg.labels['stream'] !== stream) continue;
@@ -111,6 +121,8 @@ export class StreamMetrics {
         this.#add(METRICS.deadLetters, 1, { ...labels, code, policy });
         touch();
       },
+      window: (seconds) => note((leg) => (leg.windowSeconds = seconds)),
+      parked: (namespaces) => note((leg) => (leg.parked = namespaces)),
       leftOut: (changes) => this.#add(METRICS.leftOut, changes, labels),
       deltaMissed: (changes) => this.#add(METRICS.deltaMissed, changes, labels),
       schemaChange: (kind, outcome) => this.#add(METRICS.schemaChanges, 1, { ...labels, kind, outcome }),

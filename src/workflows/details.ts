@@ -40,6 +40,11 @@ function parked({ parkedCount, parked: some }: StreamView): string {
   return `${count(parkedCount)}${first === undefined ? '' : `, such as ${first.namespace} (**${first.code}**)`}`;
 }
 
+function historyWindow({ windowSeconds: left, windowWarningSeconds: warning }: StreamView): string {
+  if (left === null) return '';
+  return `${timeSpan(left * 1000)}${warning !== null && left < warning ? ' **about to be lost**' : ''}`;
+}
+
 function failure(view: StreamView): string {
   if (view.failure === null) return '';
   const { code, message, remedy, at, namespace } = view.failure;
@@ -53,6 +58,7 @@ export function detailsOf(view: StreamView): string {
     ['Phase', view.phase],
     ['Position', view.at ?? 'not taken yet'],
     ['Lag', view.lagMs === null ? '' : timeSpan(view.lagMs)],
+    ['History window', historyWindow(view)],
     ['Rate', view.progress === null ? '' : `${count(view.changesPerSecond)} changes/s`],
     ['Copied', copied(view)],
     ['Applied', `${count(view.totals.applied)} changes, ${bytes(view.totals.bytes)}`],

@@ -18,6 +18,10 @@ export interface StreamView {
   readonly at: string | null;
   readonly lagMs: number | null;
   readonly changesPerSecond: number;
+  /** For how long the source will still have what comes after the position, as of the last leg; null where nobody can tell. */
+  readonly windowSeconds: number | null;
+  /** Below it the stream is about to lose its history: `advanced.window_warning`. */
+  readonly windowWarningSeconds: number | null;
   readonly epoch: number;
   readonly revision: number;
   readonly legs: number;

@@ -1,4 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
+import { durationMs } from './calls';
 import type { StreamView } from './messages';
 import { workflowId } from './names';
 import type { Run } from './run';
@@ -34,6 +35,12 @@ export function sideOf(run: Run, side: 'source' | 'destination'): string {
   return database === undefined ? type : `${type} ${database}`;
 }
 
+function windowWarningOf({ spec, state }: Run): number | null {
+  // A stream that was parsed before there was this setting does not have it.
+  const warning: string | undefined = state.parsed ? spec.stream.advanced.window_warning : undefined;
+  return warning === undefined ? null : durationMs(warning) / 1000;
+}
+
 export function viewOf(run: Run): StreamView {
   const { state } = run;
   return {
@@ -46,6 +53,8 @@ export function viewOf(run: Run): StreamView {
     at: state.at,
     lagMs: state.progress?.lagMs ?? null,
     changesPerSecond: state.progress?.changesPerSecond ?? 0,
+    windowSeconds: (state.phase === 'snapshot' ? state.copyProgress : state.progress)?.windowSeconds ?? null,
+    windowWarningSeconds: windowWarningOf(run),
     epoch: state.epoch,
     revision: state.revision,
     legs: state.legs,

@@ -27,6 +27,8 @@ const view: StreamView = {
   at: '2026-01-01T00:00:00Z',
   lagMs: 40,
   changesPerSecond: 1234.5,
+  windowSeconds: null,
+  windowWarningSeconds: 3600,
   epoch: 3,
   revision: 1,
   legs: 2,

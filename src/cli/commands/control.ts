@@ -11,6 +11,7 @@ import {
   finalizeUpdate,
   pauseUpdate,
   restartUpdate,
+  resumeNamespaceUpdate,
   resumeUpdate,
   stopUpdate,
   type StreamView,
@@ -72,15 +73,19 @@ export const pauseCommand = (io: Io): Command =>
 
 export const resumeCommand = (io: Io): Command =>
   examples(
-    control(io, {
+    control<StreamView, ControlOptions & { namespace?: string }>(io, {
       name: 'resume',
       description: 'go on from where the stream stopped, also after it needed attention',
       doing: 'resuming',
       timeout: '60s',
-      run: (handle) => handle.executeUpdate(resumeUpdate),
+      run: (handle, { namespace }) =>
+        namespace === undefined
+          ? handle.executeUpdate(resumeUpdate)
+          : handle.executeUpdate(resumeNamespaceUpdate, { args: [{ namespace }] }),
       table: outcome(io),
-    }),
+    }).option('--namespace <name>', 'only this one, which is parked: it is copied again while the others go on'),
     'tributary streams resume orders',
+    'tributary streams resume orders --namespace shop.customers',
   );
 
 export const stopCommand = (io: Io): Command =>

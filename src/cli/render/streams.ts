@@ -40,7 +40,8 @@ export function streamsTable(reports: readonly StreamReport[], paint: Colors): s
       ? [stream, paintStatus(paint, status), '-', '-', '-', '-', '-', 'no worker answers']
       : [
           stream,
-          paintStatus(paint, status),
+          paintStatus(paint, status) +
+            (view.parkedCount === 0 ? '' : paint.red(` (${count(view.parkedCount)} parked)`)),
           progress(view),
           lag(view),
           currentRate(view),
@@ -68,6 +69,16 @@ export function streamDetails(report: StreamReport, paint: Colors): string {
   return blocks.join('\n\n');
 }
 
+/** Below the warning: the source is about to forget what the stream has not read yet. */
+export const isShort = ({ windowSeconds, windowWarningSeconds }: StreamView): boolean =>
+  windowSeconds !== null && windowWarningSeconds !== null && windowSeconds < windowWarningSeconds;
+
+function historyWindow(view: StreamView): string | null {
+  if (view.windowSeconds === null) return null;
+  const left = `${span(view.windowSeconds * 1000)} left`;
+  return isShort(view) ? `${left}: keep more of the source's log, or find out what holds the stream up` : left;
+}
+
 function viewFacts(view: StreamView): [string, string | null][] {
   const { totals, copy } = view;
   return [
@@ -79,8 +90,15 @@ function viewFacts(view: StreamView): [string, string | null][] {
     ['destination', view.destination],
     ['position', view.at],
     ['lag', lag(view)],
+    ['history window', historyWindow(view)],
     ['rate', `${rate(view.changesPerSecond)} changes`],
     ['changes', `${count(totals.applied)} applied of ${count(totals.read)} read, ${bytes(totals.bytes)}`],
+    [
+      'refused',
+      (totals.refused ?? 0) === 0
+        ? null
+        : `${count(totals.refused ?? 0)} changes: tributary dead-letters list --stream ${view.stream}`,
+    ],
     ['skipped', totals.skipped === 0 ? null : `${count(totals.skipped)} applied before`],
     ['schema', totals.schemaChanges === 0 ? null : `${count(totals.schemaChanges)} schema changes`],
     ['copy', copy === null ? null : copyFacts(copy)],
@@ -93,6 +111,20 @@ function copyFacts(copy: CopyProgress): string {
   return `${copyBar(copy)}  ${count(copy.rows)} rows, ${bytes(copy.bytes)}, ${copy.rangesDone} of ${copy.ranges} ranges${left}`;
 }
 
+function parkedBlocks(view: StreamView, paint: Colors): string[] {
+  const rows = view.parked.map(({ namespace, code, message, remedy, at }) => [
+    paint.red(namespace),
+    `${message} (${code}, ${age(at)} ago)`,
+    remedy,
+  ]);
+  const more = view.parkedCount - rows.length;
+  return [
+    ...(rows.length === 0 ? [] : [grid(['PARKED', 'WHY', 'REMEDY'], rows, { widths: [null, 60, 50] })]),
+    ...(more > 0 ? [`… and ${count(more)} more parked namespaces`] : []),
+    `  then: tributary streams resume ${view.stream} --namespace NAME`,
+  ];
+}
+
 function viewBlocks(view: StreamView, paint: Colors): string[] {
   const blocks: string[] = [];
   const names = Object.entries(view.namespaces);
@@ -100,6 +132,7 @@ function viewBlocks(view: StreamView, paint: Colors): string[] {
     blocks.push(grid(['NAMESPACE', 'STATUS'], names));
     if (view.namespaceCount > names.length) blocks.push(`… of ${count(view.namespaceCount)} namespaces`);
   }
+  if (view.parkedCount > 0) blocks.push(...parkedBlocks(view, paint));
   if (view.findings.length > 0) blocks.push(findingsTable(view.findings, paint));
   if (view.failure !== null) {
     const { code, message, remedy, at } = view.failure;

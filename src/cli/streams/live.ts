@@ -3,12 +3,13 @@ import type { StreamView } from '../../workflows/messages';
 
 /** A view with what a running leg or copy last reported. */
 export function withLive(view: StreamView, progress: LegProgress | CopyProgress): StreamView {
-  if ('rowsPerSecond' in progress) return { ...view, copy: progress };
+  if ('rowsPerSecond' in progress) return { ...view, copy: progress, windowSeconds: progress.windowSeconds };
   return {
     ...view,
     at: progress.at,
     lagMs: progress.lagMs,
     changesPerSecond: progress.changesPerSecond,
+    windowSeconds: progress.windowSeconds ?? view.windowSeconds,
     progress,
     totals: sum(view.totals, progress.totals),
   };
@@ -21,4 +22,5 @@ const sum = (a: Totals, b: Totals): Totals => ({
   skipped: a.skipped + b.skipped,
   bytes: a.bytes + b.bytes,
   schemaChanges: a.schemaChanges + b.schemaChanges,
+  refused: (a.refused ?? 0) + (b.refused ?? 0),
 });

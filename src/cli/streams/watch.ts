@@ -3,7 +3,8 @@ import type { Io } from '../io';
 import type { Format } from '../output';
 import { emit } from '../output';
 import { Screen } from '../render/screen';
-import { streamsTable } from '../render/streams';
+import { isShort, streamsTable } from '../render/streams';
+import { span } from '../render/text';
 import type { Temporal } from '../temporal';
 import { listStreams, observe } from './observe';
 import type { StreamReport } from './report';
@@ -32,6 +33,18 @@ export async function watch(
 const detailed = async (temporal: Temporal): Promise<StreamReport[]> =>
   Promise.all((await listStreams(temporal)).map(({ stream }) => observe(temporal, stream)));
 
+/** What a person should look at, besides failures. */
+function warnings(io: Io, reports: readonly StreamReport[]): string[] {
+  return reports.flatMap(({ stream, view }) => {
+    if (view === null) return [];
+    const parked = view.parked.map(
+      ({ namespace, message }) => `${io.paint.red(stream)}: ${namespace} is parked: ${message}`,
+    );
+    const short = `${io.paint.red(stream)}: the source keeps what comes next for ${span((view.windowSeconds ?? 0) * 1000)} only`;
+    return [...parked, ...(isShort(view) ? [short] : [])];
+  });
+}
+
 function draw(screen: Screen, io: Io, reports: readonly StreamReport[]): void {
   const failures = reports.flatMap(({ stream, view }) =>
     view?.failure == null || view.failures === 0
@@ -41,7 +54,7 @@ function draw(screen: Screen, io: Io, reports: readonly StreamReport[]): void {
         ],
   );
   const key = reports.map(({ stream, status, view }) => `${stream} ${status} ${view?.totals.applied ?? ''}`).join('\n');
-  screen.draw([streamsTable(reports, io.paint), ...failures].join('\n'), key);
+  screen.draw([streamsTable(reports, io.paint), ...failures, ...warnings(io, reports)].join('\n'), key);
 }
 
 /** For programs: one JSON object per line, or YAML documents. */

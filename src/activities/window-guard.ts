@@ -1,0 +1,36 @@
+import type { Log } from '../replication/connector';
+import type { Meter } from '../replication/progress';
+
+export interface WindowGuardOptions {
+  readonly warnBelowMs: number;
+  readonly meter: Pick<Meter, 'window'>;
+  readonly log: Log;
+}
+
+/** Says it before history is lost: once when the window gets short, and once when it is long enough again. */
+export class WindowGuard {
+  readonly #options: WindowGuardOptions;
+  #short = false;
+
+  constructor(options: WindowGuardOptions) {
+    this.#options = options;
+  }
+
+  /** Passes on what it looks at. */
+  see<P extends { readonly windowSeconds: number | null }>(progress: P): P {
+    const { windowSeconds: seconds } = progress;
+    const { warnBelowMs, meter, log } = this.#options;
+    if (seconds === null) return progress;
+    meter.window(seconds);
+    const short = seconds * 1000 < warnBelowMs;
+    if (short !== this.#short) {
+      log(short ? 'warn' : 'info', short ? 'window.short' : 'window.short.over', {
+        windowSeconds: seconds,
+        warnBelowSeconds: warnBelowMs / 1000,
+        ...(short && { remedy: "keep more of the source's log, or find out what holds the stream up" }),
+      });
+    }
+    this.#short = short;
+    return progress;
+  }
+}
