@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cadenceOf } from './schedule';
 
 /**
  * How a changed setting takes effect. `live`: at once or with the next leg. `restart_leg`: the running leg ends and a
@@ -239,7 +240,10 @@ export const streamSchema = z.strictObject({
     .strictObject({
       schedule: z
         .string()
-        .min(1)
+        .refine(
+          (text) => cadenceOf(text) !== null,
+          'expected an interval of a minute or more, such as "24h", or a cron line, such as "0 3 * * *"',
+        )
         .optional()
         .meta(live('how often both sides are compared by themselves: `24h`, or a cron line such as `0 3 * * *`')),
       repair: z.boolean().default(false).meta(live('rows that differ are copied again')),

@@ -14,6 +14,7 @@ import { listStreams } from '../streams/observe';
 import type { Temporal } from '../temporal';
 import { registerSearchAttributes } from './attributes';
 import { type Current, type PlannedStream, planStream } from './plan';
+import { applySchedule } from './schedule';
 
 export interface AppliedStream extends PlannedStream {
   readonly outcome: 'done' | 'planned' | 'failed';
@@ -59,6 +60,7 @@ async function applyStream(temporal: Temporal, wanted: StreamSpec, options: Appl
     if (planned.action === 'refused') return { ...planned, outcome: 'failed', error: refused(planned) };
     if (options.dryRun) return { ...planned, outcome: 'planned', error: null };
     await carryOut(temporal, wanted, planned, options);
+    await applySchedule(temporal, wanted);
     return { ...planned, outcome: 'done', error: null };
   } catch (error) {
     const { message, remedy } = explain(error);
