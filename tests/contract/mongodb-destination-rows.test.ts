@@ -4,7 +4,7 @@ import { findOne, slice, walk } from '../../src/bson/walk';
 import { encodedDocuments } from '../../src/mongodb/internals';
 import { getMore, runCursor } from '../../src/mongodb/raw';
 import type { Change } from '../../src/replication/change';
-import type { Claim, Destination } from '../../src/replication/destination';
+import type { Claim, Destination, LanePart } from '../../src/replication/destination';
 import { isReplicationError } from '../../src/replication/errors';
 import { sharedMongo } from '../support/servers';
 import {
@@ -303,5 +303,63 @@ describe('indexes at the MongoDB destination', () => {
     expect(findings[0]?.remedy).toContain('`apply`');
     expect(await names()).toEqual(['_id_', 'gone', 'one', 'plain']);
     expect(await made.finalize(namespaces, never)).toHaveLength(1);
+  });
+});
+
+describe('parts of several lanes that are written together', () => {
+  const both = (a: LanePart['changes'], b: LanePart['changes'], expected: number): readonly LanePart[] => [
+    part(a, { expected }),
+    part(b, { lane: 1, expected }),
+  ];
+  let wide: Claim;
+  beforeEach(async () => {
+    const other = `${t.stream}-wide`;
+    wide = await destination.claim({ stream: other, epoch: 1, lanes: 2, expect: 'any' }, never);
+    await wide.prepare([sourceNamespace(t.namespace)], never);
+    await t.collection().createIndex({ u: 1 }, { unique: true }, {});
+    const rows = [1, 2].map((_id) => insert(t.namespace, { _id, u: _id, n: { '0': 1 } }));
+    await wide.applyTogether(both([rows[0]!], [rows[1]!], 0), never);
+  });
+
+  it('end where full states and deltas end, whatever they meet on the way', async () => {
+    const parts = both(
+      [
+        update(t.namespace, 1, { updatedFields: { u: 7 } }),
+        update(t.namespace, 1, { updatedFields: { u: 2, z: 1, b: 2, 'n.0': 5 } }),
+      ],
+      [replace(t.namespace, { _id: 2, u: 9 }), update(t.namespace, 2, { updatedFields: { u: 1 }, removedFields: [] })],
+      1,
+    );
+    await wide.applyTogether(parts, never);
+    const first = new Map<string, unknown>([
+      ['_id', 1],
+      ['u', 2],
+      ['n', { '0': 5 }],
+      ['z', 1],
+      ['b', 2],
+    ]);
+    expect(hex(await t.encoded())).toEqual(hex([bytes(first), bytes({ _id: 2, u: 1 })]));
+    expect(await t.ledger.collection('together').countDocuments()).toBe(0);
+  });
+
+  it('let a value go to a row whose holder is deleted', async () => {
+    await wide.applyTogether(both([insert(t.namespace, { _id: 3, u: 2 })], [remove(t.namespace, 2)], 1), never);
+    expect(await t.rows(t.namespace)).toEqual([
+      { _id: 1, u: 1, n: { '0': 1 } },
+      { _id: 3, u: 2 },
+    ]);
+  });
+
+  it('are refused as a whole, with the key of the row that is', async () => {
+    const taken = replace(t.namespace, { _id: 5, u: 1 });
+    const error = await failure(wide.applyTogether(both([taken], [replace(t.namespace, { _id: 2, u: 8 })], 1), never));
+    expect([error.kind, error.code, error.keyHash]).toEqual(['poison', 'duplicate_key', taken.key.hash]);
+    expect((await t.rows(t.namespace)).map((row) => (row as { u: number }).u)).toEqual([1, 2]);
+  });
+
+  it('are handed back when a delta does not fit its row', async () => {
+    const misfit = update(t.namespace, 9, { updatedFields: { u: 3 } });
+    const error = await failure(wide.applyTogether(both([misfit], [], 1), never));
+    expect(error.code).toBe('delta_missed');
   });
 });

@@ -19,6 +19,7 @@ import {
 } from 'mongodb';
 import { header, document, element } from '../../src/bson/build';
 import { BsonType } from '../../src/bson/types';
+import type { Change } from '../../src/replication/change';
 import type { Source } from '../../src/replication/source';
 import { privateMongo, sharedMongo } from '../support/servers';
 import { MongodbFixture, type SourceSettings } from './source-mongodb';
@@ -146,6 +147,37 @@ describe('bytes of MongoDB', () => {
       const [found] = await source.lookup(updates, soon());
       const row = found?.op === 'replace' ? BSON.deserialize(found.row) : {};
       expect(row).toEqual(followed ? { _id: 1, n: 1 } : { _id: 1, another: true });
+    }));
+
+  it('are looked up there whatever the change was, and whoever made it', () =>
+    using({}, async ({ source, db }) => {
+      const namespace = (name: string) => `${db.databaseName}.${name}`;
+      const identities = async () =>
+        new Map((await source.namespaces(soon())).map(({ name, identity }) => [name, identity] as const));
+      await db.createCollection('before');
+      const from = await source.here(soon());
+      const before = db.collection<{ _id: number; n: number }>('before');
+      await before.insertOne({ _id: 1, n: 0 });
+      await before.replaceOne({ _id: 1 }, { n: 1 });
+      await before.deleteOne({ _id: 1 });
+      await before.insertOne({ _id: 1, n: 2 });
+      const changes = changesOf(await untilHere(source, from));
+      const identity = (await identities()).get(namespace('before')) ?? '';
+      const { key, position } = changes[0]!;
+      const asked = { namespace: namespace('before'), key, position, identity, sourceTimeMs: 0, bytes: 0 };
+      const made: Change[] = [
+        ...changes,
+        { ...asked, op: 'update', delta: Buffer.alloc(0), needsLookup: true },
+        { ...asked, op: 'delete' },
+      ];
+      const found = async () =>
+        (await source.lookup(made, soon())).map((change) =>
+          'row' in change ? (BSON.deserialize(change.row)['n'] as unknown) : null,
+        );
+      expect(await found()).toEqual(made.map(() => 2));
+      await before.rename('after');
+      const followed = identity !== '' && (await identities()).get(namespace('after')) === identity;
+      expect(await found()).toEqual(made.map(() => (followed ? 2 : null)));
     }));
 
   it('hold keys of every type, which ranges cover once and look-ups find', () =>

@@ -149,7 +149,12 @@ describe('a unique index in force', () => {
     await using witness = await Witness.open(t.destinationDb);
     for (let crash = 0; crash < 4; crash += 1)
       await t.running(async () => {
-        for (let round = 1; round <= 5; round += 1) await rotate(t, ids, 2000 + crash * 10 + round, crash * 10 + round);
+        let counted: Promise<unknown> = Promise.resolve();
+        for (let round = 1; round <= 5; round += 1) {
+          counted = counted.then(async () => expect(await copied(t)).toHaveLength(ids.length));
+          await rotate(t, ids, 2000 + crash * 10 + round, crash * 10 + round);
+        }
+        await counted;
       });
     await t.catchUp();
     await t.expectSame();

@@ -43,7 +43,7 @@ const REMEDY = 'Drop it until the stream is finalized: `finalize` builds what th
 const unique = (namespace: Namespace, what: string): Finding => ({
   severity: 'warning',
   code: 'unique_in_force',
-  message: `${what} is unique: lanes may meet values that move between rows in another order, and stop with duplicate_key`,
+  message: `${what} is unique: where values move between rows, the whole stream stops for a moment to write those rows together`,
   remedy: REMEDY,
   namespace,
 });
