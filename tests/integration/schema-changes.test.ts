@@ -1,4 +1,4 @@
-import type { CreateIndexesOptions, Document } from 'mongodb';
+import type { Document } from 'mongodb';
 import { CoreStream, type CoreOptions } from '../support/core';
 import { failPoint } from '../support/fail-point';
 import { sharedMongo } from '../support/servers';
@@ -17,13 +17,15 @@ async function inStep(options: CoreOptions = {}): Promise<CoreStream> {
   return t;
 }
 
-const index = (t: CoreStream, name: string, options: CreateIndexesOptions = {}) =>
-  t.sourceDb.collection('a').createIndex({ [name]: 1 }, { name, ...options });
+const index = (t: Pick<CoreStream, 'sourceDb'>, name: string, options: Document = {}) =>
+  t.sourceDb.command({ createIndexes: 'a', indexes: [{ key: { [name]: 1 }, name, ...options }] });
 
 /** What the destination has, by name. */
 async function indexes(t: CoreStream, collection = 'a'): Promise<Record<string, Document>> {
-  const all = await t.destinationDb.collection(collection).indexes();
-  return Object.fromEntries(all.filter(({ name }) => name !== '_id_').map((each) => [each.name, each]));
+  const all: Document[] = await t.destinationDb.collection(collection).indexes();
+  return Object.fromEntries(
+    all.filter(({ name }: Document) => name !== '_id_').map((each) => [String(each['name']), each]),
+  );
 }
 
 async function built(t: CoreStream, ...names: readonly string[]): Promise<void> {
@@ -31,6 +33,14 @@ async function built(t: CoreStream, ...names: readonly string[]): Promise<void> 
     eventually(async () => expect(Object.keys(await indexes(t)).sort()).toEqual([...names].sort())),
   );
 }
+
+const logged = (t: CoreStream, event: string) =>
+  t.running(() =>
+    eventually(() => {
+      expect(t.events).toContain(event);
+      return Promise.resolve();
+    }),
+  );
 
 async function options(t: CoreStream, collection = 'a'): Promise<Document> {
   const [found] = await t.destinationDb.listCollections({ name: collection }, { nameOnly: false }).toArray();
@@ -62,7 +72,7 @@ describe('indexes of the source', () => {
 
   it('go with those that are dropped, built or held back, and others of the destination stay', async () => {
     await using t = await inStep();
-    await t.destinationDb.collection('a').createIndex({ own: 1 }, { name: 'own' });
+    await index({ sourceDb: t.destinationDb }, 'own');
     await index(t, 'n');
     await index(t, 'unique', { unique: true, sparse: true });
     await t.catchUp();
@@ -88,7 +98,7 @@ describe('indexes of the source', () => {
     await t.catchUp();
     await built(t, 'n');
     await t.sourceDb.collection('a').dropIndex('n');
-    await t.sourceDb.collection('a').createIndex({ n: -1 }, { name: 'n' });
+    await index(t, 'n', { key: { n: -1 } });
     await t.catchUp();
     await t.running(() => eventually(async () => expect(await indexes(t)).toMatchObject({ n: { key: { n: -1 } } })));
   });
@@ -101,7 +111,7 @@ describe('indexes of the source', () => {
     });
     await index(t, 'n');
     await t.sourceDb.collection('a').insertOne({ _id: 100 as never });
-    await t.running(() => eventually(() => Promise.resolve(expect(t.events).toContain('index_refused'))));
+    await logged(t, 'index_refused');
     await t.catchUp();
     await t.expectSame();
     expect(await indexes(t)).toEqual({});
@@ -116,7 +126,7 @@ describe('indexes of the source', () => {
       });
       await index(t, 'n');
       await t.catchUp();
-      await t.running(() => eventually(() => Promise.resolve(expect(t.events).toContain('index_build_started'))));
+      await logged(t, 'index_build_started');
       expect(await indexes(t)).toEqual({});
     }
     await built(t, 'n');
@@ -168,7 +178,9 @@ describe('options that collMod changes', () => {
     await t.sourceDb.command({ collMod: 'a', index: { name: 'n', hidden: true } });
     await t.sourceDb.command({ collMod: 'a', index: { name: 'at', expireAfterSeconds: 5000 } });
     await t.catchUp();
-    expect(await indexes(t)).toMatchObject({ n: { hidden: true } });
+    const [hidden] = (await t.sourceDb.collection('a').indexes()).filter(({ name }) => name === 'n');
+    // As the source shows it: a server may not know of hiding.
+    expect((await indexes(t))['n']?.['hidden']).toEqual(hidden?.hidden);
     expect(await finalize(t)).toEqual([]);
     expect(await indexes(t)).toMatchObject({ at: { expireAfterSeconds: 5000 } });
   });
@@ -202,7 +214,7 @@ describe('a stream that goes on after it was finalized', () => {
   it('holds back again what expires rows, and nothing that somebody else made', async () => {
     await using t = await inStep();
     await index(t, 'at', { expireAfterSeconds: 1000 });
-    await t.destinationDb.collection('a').createIndex({ own: 1 }, { name: 'own', expireAfterSeconds: 9000 });
+    await index({ sourceDb: t.destinationDb }, 'own', { expireAfterSeconds: 9000 });
     await t.catchUp();
     expect(await finalize(t)).toEqual([]);
     expect(Object.keys(await indexes(t)).sort()).toEqual(['at', 'own']);

@@ -48,7 +48,6 @@ export class Alterations {
         return to === undefined ? [namespace] : [namespace, to];
       case 'create':
       case 'drop':
-        return [namespace];
       case 'leave':
         return [namespace];
       case 'create_indexes':
@@ -73,6 +72,8 @@ export class Alterations {
   }
 
   async #run(change: SchemaChange, signal: AbortSignal): Promise<void> {
+    const goes = change.op === 'drop' || change.op === 'drop_database' || change.op === 'rename';
+    if (goes) await this.builds.halt(this.#touches(change), signal);
     switch (change.op) {
       case 'create':
         await this.#create(change, signal);

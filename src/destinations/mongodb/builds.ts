@@ -3,12 +3,12 @@ import { classify } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
 import { Gate, pause } from '../../replication/gate';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
-import { runDdl, type Identities } from './ddl';
+import { abortable } from './abortable';
+import { runDdl } from './ddl';
 import type { Fence } from './fence';
-import { specification, type Index } from './index-specs';
+import { indexesOf, servesAs, specification, type Index } from './index-specs';
 import type { Namespaces } from './namespaces';
-import type { NamespaceDocument, PendingIndex } from './records';
-import { dropCollection, present } from './targets';
+import type { PendingIndex } from './records';
 
 /** A build that so many legs have not lived to see the end of is left to `finalize`, which waits for it. */
 const TRIES = 6;
@@ -22,6 +22,11 @@ interface Task {
   readonly index: Index;
 }
 
+/** Wrapped, so that a turn ends while the server builds. */
+interface Begun {
+  readonly running: Promise<void>;
+}
+
 /**
  * Builds indexes beside the lanes: a build takes as long as it takes, and rows do not wait for it. What is to be built
  * stands in the namespace's record before the schema change that asks for it counts as done.
@@ -31,12 +36,13 @@ export class Builds {
   /** Tried in this leg: a try counts once for each leg. */
   readonly #tried = new Set<string>();
   #turn: Promise<unknown> = Promise.resolve();
+  /** The build that a server is asked for just now. */
+  #underWay: { readonly task: Task; readonly ended: Promise<unknown> } | null = null;
 
   constructor(
     private readonly client: MongoClient,
     private readonly fence: Fence,
     private readonly namespaces: Namespaces,
-    private readonly identities: Identities,
     private readonly log: Log,
   ) {}
 
@@ -49,6 +55,22 @@ export class Builds {
     } finally {
       this.#moved.open();
     }
+  }
+
+  /**
+   * Ends a build of one of these namespaces (of this index, where one is named), inside `exclusively`. A target that goes
+   * while an index is on its way would be made anew for it.
+   */
+  async halt(sources: readonly Namespace[], signal: AbortSignal, index?: string): Promise<void> {
+    if (this.#underWay === null) return;
+    const { task, ended } = this.#underWay;
+    if (!sources.includes(task.source) || (index !== undefined && index !== task.index.name)) return;
+    // The server gives up what it is building; where it does not, its end is waited for.
+    const { database, collection } = splitNamespace(this.namespaces.nameOf(task.source));
+    await runDdl(this.client, database, { dropIndexes: collection, index: task.index.name }, signal).catch(
+      (error: unknown) => this.log('debug', 'index_build_goes_on', { code: classify(error, DESTINATION).code }),
+    );
+    await abortable(ended, signal);
   }
 
   /** Until the signal aborts, or a later claim has taken over. */
@@ -66,7 +88,7 @@ export class Builds {
           await this.#build(task, signal);
           failures = 0;
         } catch (error) {
-          if (stopped() || classify(error, { role: 'destination' }).kind === 'fenced') return;
+          if (stopped() || classify(error, DESTINATION).kind === 'fenced') return;
           await pause(signal, Math.min(PAUSE_MAX_MS, PAUSE_MS * 2 ** failures++));
         }
       }
@@ -85,42 +107,54 @@ export class Builds {
   }
 
   async #build(task: Task, signal: AbortSignal): Promise<void> {
-    if (!(await this.#begin(task, signal))) return;
     const { source, index } = task;
     const about = { namespace: source, index: index.name };
     const started = performance.now();
-    await this.fence.check(signal);
     try {
-      this.log('info', 'index_build_started', about);
-      const { database, collection } = splitNamespace(this.namespaces.nameOf(source));
-      const reply = await runDdl(this.client, database, { createIndexes: collection, indexes: [index] }, signal);
-      // The target went while this was on its way, and the server has made another one for the index.
-      if (reply['createdCollectionAutomatically'] === true) await this.#removeStray(task, signal);
+      const begun = await this.#begin(task, signal);
+      if (begun === null) return;
+      await begun.running;
       this.log('info', 'index_built', { ...about, durationMs: Math.round(performance.now() - started) });
     } catch (error) {
       const failure = classify(error, { role: 'destination', namespace: source });
       if (isPassing(failure)) throw failure;
       this.log('warn', 'index_refused', { ...about, code: failure.code });
     }
-    await this.#change(task, () => [], signal);
+    await this.exclusively(() => this.#replace(task, [], signal));
   }
 
-  /** Counts the try; false when there is nothing to build any more. */
-  async #begin(task: Task, signal: AbortSignal): Promise<boolean> {
+  /** Counts the try and asks the server; null when there is nothing to build any more. */
+  async #begin(task: Task, signal: AbortSignal): Promise<Begun | null> {
     const id = `${task.identity}/${task.index.name}`;
-    if (this.#tried.has(id)) return this.#owed(task) !== undefined;
-    this.#tried.add(id);
-    let go = false;
-    await this.#change(
-      task,
-      (owed) => {
-        go = owed.tries < TRIES;
-        if (!go) this.log('warn', 'index_postponed', { namespace: task.source, index: task.index.name });
-        return go ? [{ ...owed, tries: owed.tries + 1 }] : [];
-      },
-      signal,
-    );
-    return go;
+    return this.exclusively(async () => {
+      const owed = this.#owed(task);
+      if (owed === undefined) return null;
+      if (!this.#tried.has(id)) {
+        this.#tried.add(id);
+        const postponed = owed.tries >= TRIES;
+        await this.#replace(task, postponed ? [] : [{ ...owed, tries: owed.tries + 1 }], signal);
+        if (postponed) {
+          this.log('warn', 'index_postponed', { namespace: task.source, index: task.index.name });
+          return null;
+        }
+      }
+      await this.fence.check(signal);
+      this.log('info', 'index_build_started', { namespace: task.source, index: task.index.name });
+      const running = this.#create(task, signal);
+      const ended = running.catch(() => undefined).then(() => (this.#underWay = null));
+      this.#underWay = { task, ended };
+      return { running };
+    });
+  }
+
+  async #create({ source, index }: Task, signal: AbortSignal): Promise<void> {
+    const target = this.namespaces.nameOf(source);
+    const { database, collection } = splitNamespace(target);
+    const now = (await indexesOf(this.client, target, signal)).get(index.name);
+    // Of the same name, from before it was dropped and made anew at the source.
+    if (now !== undefined && !servesAs(now, index))
+      await runDdl(this.client, database, { dropIndexes: collection, index: index.name }, signal);
+    await runDdl(this.client, database, { createIndexes: collection, indexes: [index] }, signal);
   }
 
   #owed({ source, identity, raw }: Task): PendingIndex | undefined {
@@ -129,29 +163,16 @@ export class Builds {
     return record.pending?.find(({ index }) => isSame(index, raw));
   }
 
-  async #change(
-    task: Task,
-    change: (owed: PendingIndex) => readonly PendingIndex[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    await this.exclusively(async () => {
-      const owed = this.#owed(task);
-      const record = this.namespaces.get(task.source);
-      if (owed === undefined || record === undefined) return;
-      const others = (record.pending ?? []).filter((each) => each !== owed);
-      const next: NamespaceDocument = { ...record, pending: [...change(owed), ...others] };
-      await this.namespaces.save([next], signal);
-    });
-  }
-
-  async #removeStray({ source }: Task, signal: AbortSignal): Promise<void> {
-    const target = this.namespaces.nameOf(source);
-    const now = (await present(this.client, [target], signal)).get(target);
-    if (now === undefined || now.identity === this.namespaces.get(source)?.identity) return;
-    await this.fence.check(signal);
-    await dropCollection(this.client, target, await this.identities.guard(now.identity, signal), signal);
+  async #replace(task: Task, by: readonly PendingIndex[], signal: AbortSignal): Promise<void> {
+    const owed = this.#owed(task);
+    const record = this.namespaces.get(task.source);
+    if (owed === undefined || record === undefined) return;
+    const others = (record.pending ?? []).filter((each) => each !== owed);
+    await this.namespaces.save([{ ...record, pending: [...by, ...others] }], signal);
   }
 }
+
+const DESTINATION = { role: 'destination' } as const;
 
 const isSame = (a: Binary, b: Binary): boolean => Buffer.compare(a.buffer, b.buffer) === 0;
 

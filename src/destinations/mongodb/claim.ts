@@ -83,10 +83,10 @@ export class MongodbClaim implements Claim {
     this.#fence = new Fence(store, stream, epoch, session);
     const identities = new Identities(client, ledgerDatabase);
     this.#namespaces = new Namespaces(client, this.#fence, identities, rename, options.createOptions);
-    this.#builds = new Builds(client, this.#fence, this.#namespaces, identities, log);
+    this.#builds = new Builds(client, this.#fence, this.#namespaces, log);
     const isHeld = heldBack(options);
     const shapes = { withOptions: options.createOptions, withIndexes: options.buildIndexes, isHeld };
-    const reshaping = new Reshaping(client, this.#fence, this.#namespaces, shapes, log);
+    const reshaping = new Reshaping(client, this.#fence, this.#namespaces, this.#builds, shapes, log);
     this.#alterations = new Alterations(
       client,
       this.#fence,

@@ -3,7 +3,7 @@ import { classify } from '../../mongodb/errors';
 import type { SchemaChange } from '../../replication/change';
 import type { Log } from '../../replication/connector';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
-import { isPassing } from './builds';
+import { isPassing, type Builds } from './builds';
 import { runDdl } from './ddl';
 import type { Fence } from './fence';
 import { indexesOf, isHidden, servesAs, specification, type Index } from './index-specs';
@@ -36,6 +36,7 @@ export class Reshaping {
     private readonly client: MongoClient,
     private readonly fence: Fence,
     private readonly namespaces: Namespaces,
+    private readonly builds: Builds,
     private readonly options: ReshapeOptions,
     private readonly log: Log,
   ) {}
@@ -56,6 +57,8 @@ export class Reshaping {
     signal: AbortSignal,
   ): Promise<Pick<NamespaceDocument, 'held' | 'pending'>> {
     const wanted = wantedIndexes(change);
+    // One of these names that is being built would come after its own end.
+    if (change.op !== 'modify') for (const name of wanted.keys()) await this.builds.halt([known.source], signal, name);
     const there = await indexesOf(this.client, known.target, signal);
     const untouched = (raw: Binary): boolean => !wanted.has(specification(raw.buffer).name);
     const held = known.held.filter(untouched);
