@@ -45,6 +45,7 @@ function follow(run: Run, next: Next, failure: CallFailure): void {
       return;
     case 'need_attention':
       run.state.needsAttention = true;
+      record(run, 'stream.needs_attention', { kind, code });
   }
 }
 

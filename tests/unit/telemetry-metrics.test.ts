@@ -33,11 +33,16 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     meter.applied(100, 9_000, 20);
     meter.skipped(3);
     meter.leftOut(2);
+    meter.window(7_200);
+    meter.parked(1);
     meter.deltaMissed(1);
     meter.schemaChange('drop', 'applied');
     meter.copied(50, 5_000, 10);
     meter.copyProgress(copy);
     meter.lag(40);
+    const verification = telemetry.streams.verification(ORDERS);
+    verification.compared(700);
+    verification.concluded('different', { missing: 3, extra: 0, different: 0 });
     leg.changeFailed('key_too_large');
     meter.refused('duplicate_key', 'dead_letter');
     leg.ended('pump', 'done');
@@ -55,8 +60,13 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     expect(page).toContain(`tributary_lag_seconds{${LABELS}} 0.04\n`);
     expect(page).toContain(`tributary_snapshot_progress_ratio{${LABELS}} 0.25\n`);
     expect(page).toContain(`tributary_snapshot_left_seconds{${LABELS}} 15\n`);
+    expect(page).toContain(`tributary_position_window_remaining_seconds{${LABELS}} 7200\n`);
+    expect(page).toContain(`tributary_parked_namespaces{${LABELS}} 1\n`);
     expect(page).toContain(`tributary_stream_status{${LABELS},status="replicating"} 1\n`);
     expect(page).toContain('tributary_active_legs 1\n');
+    expect(page).toContain(`tributary_verification_rows_total{${LABELS}} 700\n`);
+    expect(page).toContain(`tributary_verification_differences_total{${LABELS},kind="missing"} 3\n`);
+    expect(page).toContain(`tributary_verification_last_result_timestamp_seconds{${LABELS},verdict="different"} `);
     for (const { name } of SPECS) expect(page).toContain(`# TYPE ${name} `);
     const named = [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     expect(named.sort()).toEqual(['target_info', ...SPECS.map(({ name }) => name)].sort());
@@ -65,7 +75,9 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
   const after = await telemetry.page();
   expect(after).toContain(`tributary_changes_applied_total{${LABELS}} 101\n`);
   expect(after).toContain('tributary_active_legs 0\n');
-  expect(after).not.toMatch(/^tributary_(lag|stream_status|snapshot_progress|snapshot_left|last_progress)/m);
+  expect(after).not.toMatch(
+    /^tributary_(lag|position_window|parked|stream_status|snapshot_progress|snapshot_left|last_progress)/m,
+  );
 });
 
 test("a stale leg's end does not take its successor's gauges", async () => {
