@@ -56,7 +56,7 @@ async function within(
   await stage.mend();
   await using round = await Round.open(plan, stage, directory);
   const { t } = round;
-  await using writer = new Writer(stage.source.uri, t.source.databaseName);
+  await using writer = new Writer(stage.source.uri, t.source.databaseName, { retypeKeys: await stage.retypesKeys() });
   await using versions = await Versions.open(stage.destination.uri, t.destination.databaseName);
   await Promise.all([writer.play(plan.before), writer.seedLate(), round.workers(plan.workers)]);
   round.note('the source is laid out');

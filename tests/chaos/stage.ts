@@ -1,5 +1,6 @@
 import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Double, Int32, MongoClient } from 'mongodb';
 import { startMongo, type RunningMongo } from '../../src/services/mongo';
 import type { Report } from '../../src/services/report';
 import { startTemporal, type RunningTemporal } from '../../src/services/temporal';
@@ -14,6 +15,7 @@ const RUN_EVENTS = 70;
 /** The servers of one lane of rounds: one round at a time, which may kill them. No acknowledged write is lost by that. */
 export class Stage implements AsyncDisposable {
   rounds = 0;
+  #retypesKeys: boolean | undefined;
 
   private constructor(
     private readonly memory: string | null,
@@ -56,6 +58,15 @@ export class Stage implements AsyncDisposable {
     return new Stage(memory, temporal, source, destination);
   }
 
+  /**
+   * Whether the destination takes the key of a replacement as it is. A compatible server exists that keeps 4.0 where 4 is
+   * written over it, so that both sides cannot become the same byte for byte.
+   */
+  async retypesKeys(): Promise<boolean> {
+    this.#retypesKeys ??= await probeKeys(this.destination.uri);
+    return this.#retypesKeys;
+  }
+
   server(side: Side): RunningMongo {
     return side === 'source' ? this.source : this.destination;
   }
@@ -70,6 +81,16 @@ export class Stage implements AsyncDisposable {
     await Promise.all([this.temporal, this.source, this.destination].map((server) => server[Symbol.asyncDispose]()));
     if (this.memory !== null) await rm(this.memory, { recursive: true, force: true });
   }
+}
+
+async function probeKeys(uri: string): Promise<boolean> {
+  await using client = new MongoClient(uri, { promoteValues: false });
+  const rows = client.db('chaos_probe').collection('keys');
+  await rows.insertOne({ _id: new Double(4) as never });
+  await rows.replaceOne({ _id: new Int32(4) as never }, { _id: new Int32(4) as never }, { upsert: true });
+  const found = await rows.findOne();
+  await client.db('chaos_probe').dropDatabase();
+  return (found?._id as unknown) instanceof Int32;
 }
 
 const MEMORY = '/dev/shm';

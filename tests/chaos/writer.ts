@@ -27,7 +27,10 @@ export class Writer implements AsyncDisposable {
   statements = 0;
   failed = 0;
 
-  constructor(uri: string, database: string) {
+  readonly #retypeKeys: boolean;
+
+  constructor(uri: string, database: string, { retypeKeys }: { readonly retypeKeys: boolean }) {
+    this.#retypeKeys = retypeKeys;
     // A repeated bulk may begin with what is older than its own end.
     this.#client = new MongoClient(uri, { retryWrites: false, serverSelectionTimeoutMS: 2000, maxPoolSize: 10 });
     this.#db = this.#client.db(database);
@@ -159,7 +162,8 @@ export class Writer implements AsyncDisposable {
   async #reinsert(random: Random, rounds: number): Promise<void> {
     const rows = this.#rows('numbers');
     for (let n = 0; n < rounds && !this.#stopped; n += 1) {
-      for (const types of EQUAL_KEYS) {
+      for (const all of EQUAL_KEYS) {
+        const types = this.#retypeKeys ? all : all.slice(0, 1);
         const filter = id(random.pick(types));
         await this.#try(async () => {
           await rows.deleteOne(filter);
