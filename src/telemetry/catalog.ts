@@ -97,6 +97,19 @@ export const METRICS = {
     'activity',
     'outcome',
   ]),
+  verifiedRows: counter('verification_rows', '{row}', 'Rows of the source that verifications have compared'),
+  verifiedDifferences: counter(
+    'verification_differences',
+    '{row}',
+    'Rows that verifications have proven to differ, by what they are at the destination',
+    ['kind'],
+  ),
+  verifiedAt: gauge(
+    'verification_last_result_timestamp_seconds',
+    's',
+    'When a verification that ended in this worker last had this verdict',
+    ['verdict'],
+  ),
   activeLegs: ofProcess('tributary_active_legs', 'gauge', '{leg}', 'Legs that run in this worker at the moment'),
   draining: ofProcess('tributary_draining', 'gauge', '1', '1 from the signal to stop until the process ends'),
   loopDelay: ofProcess(

@@ -1,5 +1,6 @@
 import type { Attributes, BatchObservableResult, Counter, Histogram, Meter as OtelMeter } from '@opentelemetry/api';
 import type { CopyProgress, Meter } from '../replication/progress';
+import type { VerificationMeter } from '../activities/verification-meter';
 import type { LegOutcome } from './leg-outcome';
 import { METRICS, type MetricSpec, type StreamLabels } from './catalog';
 
@@ -29,6 +30,8 @@ const options = ({ help, unit, buckets }: MetricSpec) => ({
 export class StreamMetrics {
   readonly #legs = new Set<LiveLeg>();
   readonly #counters = new Map<MetricSpec, Counter>();
+  /** Of each stream and verdict; they stay, because a schedule may take days to the next one. */
+  readonly #verified = new Map<string, { readonly labels: Attributes; readonly atMs: number }>();
   readonly #batchChanges: Histogram;
   readonly #batchDuration: Histogram;
 
@@ -51,9 +54,11 @@ export class StreamMetrics {
       parked: gauge(METRICS.parked),
       status: gauge(METRICS.status),
       active: gauge(METRICS.activeLegs),
+      verified: gauge(METRICS.verifiedAt),
     };
     const observe = (result: BatchObservableResult): void => {
       result.observe(gauges.active, this.#legs.size);
+      for (const { labels, atMs } of this.#verified.values()) result.observe(gauges.verified, atMs / 1_000, labels);
       for (const { labels, status, lagMs, copy, lastProgressMs, windowSeconds, parked } of this.#legs) {
         result.observe(gauges.status, 1, { ...labels, status });
         if (lagMs !== undefined) result.observe(gauges.lag, lagMs / 1_000, labels);
@@ -133,6 +138,19 @@ export class StreamMetrics {
         touch();
       },
       copyProgress: (progress) => touch((leg) => (leg.copy = progress)),
+    };
+  }
+
+  /** Where verifications of one stream count. */
+  verification({ stream, source, destination }: StreamLabels): VerificationMeter {
+    const labels = { stream, source, destination };
+    return {
+      compared: (rows) => this.#add(METRICS.verifiedRows, rows, labels),
+      concluded: (verdict, differences) => {
+        for (const [kind, rows] of Object.entries(differences))
+          if (rows > 0) this.#add(METRICS.verifiedDifferences, rows, { ...labels, kind });
+        this.#verified.set(`${stream} ${verdict}`, { labels: { ...labels, verdict }, atMs: Date.now() });
+      },
     };
   }
 

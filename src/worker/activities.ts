@@ -16,5 +16,7 @@ export const activitiesOf = (logger: Logger, streams: StreamMetrics): Activities
     log: (stream) => logTo(logger, { stream }),
     meter: ({ stream }: StreamSpec) =>
       streams.meter({ stream: stream.id, source: stream.source.type, destination: stream.destination.type }),
+    verificationMeter: ({ stream }: StreamSpec) =>
+      streams.verification({ stream: stream.id, source: stream.source.type, destination: stream.destination.type }),
     now: () => Date.now(),
   });
