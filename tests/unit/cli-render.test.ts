@@ -137,17 +137,52 @@ describe('streams', () => {
     expect(details).toContain('\n\n  copy again');
   });
 
+  it('tell parked namespaces with their remedies, also those that are too many to name', () => {
+    const parked = [
+      {
+        namespace: 'shop.views',
+        code: 'not_a_collection',
+        message: 'the target is a view',
+        remedy: 'drop it',
+        at: new Date().toISOString(),
+      },
+    ];
+    const one = report({ parkedCount: 3, parked });
+    const details = streamDetails(one, plain);
+    expect(details).toMatch(/shop\.views +the target is a view \(not_a_collection, .* ago\) +drop it/);
+    expect(details).toContain('2 more parked');
+    expect(details).toContain('tributary streams resume orders --namespace');
+    expect(streamsTable([one], plain)).toContain('replicating (3 parked)');
+    expect(streamDetails(report(), plain)).not.toContain('parked');
+  });
+
+  it('tell how long the source keeps what comes next, and what to do when that gets short', () => {
+    expect(streamDetails(report({ windowSeconds: 7_200 }), plain)).toMatch(/history window +2 h 0 min left$/m);
+    expect(streamDetails(report({ windowSeconds: 600 }), plain)).toMatch(
+      /10 min 0 s left: keep more of the source's log/,
+    );
+    expect(streamDetails(report({ windowSeconds: null }), plain)).not.toContain('history window');
+  });
+
+  it('tell of copies inside the stream', () => {
+    const copies = { namespaces: 2, rows: 500, estimatedRows: 1_000 };
+    const progress = { position: null, at: '', lagMs: 0, changesPerSecond: 0, windowSeconds: null, copies, totals };
+    expect(streamDetails(report({ progress }), plain)).toMatch(
+      /copies +2 namespaces inside the stream, 500 of about 1,000 rows/,
+    );
+  });
+
   it('add what the running leg has done', () => {
     const live = withLive(view, {
       position: null,
       at: 'now',
       lagMs: 7,
       changesPerSecond: 9,
-      windowSeconds: null,
+      windowSeconds: 50,
       copies: null,
       totals,
     });
-    expect(live).toMatchObject({ at: 'now', lagMs: 7, totals: { read: 240, applied: 200 } });
+    expect(live).toMatchObject({ at: 'now', lagMs: 7, windowSeconds: 50, totals: { read: 240, applied: 200 } });
     expect(withLive(view, copy).copy).toEqual(copy);
   });
 });

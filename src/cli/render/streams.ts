@@ -1,5 +1,5 @@
 import type { Colors } from 'picocolors/types';
-import type { CopyProgress } from '../../replication/progress';
+import type { CopiesProgress, CopyProgress } from '../../replication/progress';
 import type { StreamView } from '../../workflows/messages';
 import type { StreamReport } from '../streams/report';
 import { findingsTable } from './findings';
@@ -102,8 +102,15 @@ function viewFacts(view: StreamView): [string, string | null][] {
     ['skipped', totals.skipped === 0 ? null : `${count(totals.skipped)} applied before`],
     ['schema', totals.schemaChanges === 0 ? null : `${count(totals.schemaChanges)} schema changes`],
     ['copy', copy === null ? null : copyFacts(copy)],
+    ['copies', copiesFact(view.progress?.copies ?? null)],
     ['epoch', `${view.epoch} (${view.legs} legs, configuration ${view.revision})`],
   ];
+}
+
+function copiesFact(copies: CopiesProgress | null): string | null {
+  if (copies === null) return null;
+  const { namespaces, rows, estimatedRows } = copies;
+  return `${count(namespaces)} namespaces inside the stream, ${count(rows)} of about ${count(estimatedRows)} rows`;
 }
 
 function copyFacts(copy: CopyProgress): string {
