@@ -38,16 +38,21 @@ export async function compareLayout(
   const findings: Finding[] = alone
     .filter(({ target }) => there.has(target))
     .map(({ source, target }) =>
-      differs('source_missing', source, `${source} is gone at the source, and its target ${target} is still there`),
+      finding(
+        'error',
+        'source_missing',
+        source,
+        `${source} is gone at the source, and its target ${target} is still there`,
+      ),
     );
   const held = new Map(records.map((record) => [record.source, record]));
   for (const namespace of namespaces) {
     const target = rename(namespace.name);
     const now = there.get(target);
     if (now === undefined) {
-      findings.push(differs('target_missing', namespace.name, `its target ${target} does not exist`));
+      findings.push(finding('error', 'target_missing', namespace.name, `its target ${target} does not exist`));
     } else if (now.type !== 'collection') {
-      findings.push(differs('not_a_collection', namespace.name, `its target ${target} is a ${now.type}`));
+      findings.push(finding('error', 'not_a_collection', namespace.name, `its target ${target} is a ${now.type}`));
     } else {
       if (options.createOptions) findings.push(...optionFindings(namespace, now));
       if (options.buildIndexes)
@@ -57,8 +62,8 @@ export async function compareLayout(
   return findings;
 }
 
-const differs = (code: string, namespace: Namespace, message: string): Finding => ({
-  severity: 'error',
+const finding = (severity: Finding['severity'], code: string, namespace: Namespace, message: string): Finding => ({
+  severity,
   code,
   message,
   remedy: REMEDIES[code] ?? '',
@@ -83,7 +88,7 @@ function optionFindings({ name, options }: SourceNamespace, now: Present): reado
   const other = [...names].filter((option) => text(wanted[option]) !== text(found[option])).sort();
   return other.length === 0
     ? []
-    : [differs('options_differ', name, `the target has other options than the source: ${other.join(', ')}`)];
+    : [finding('error', 'options_differ', name, `the target has other options than the source: ${other.join(', ')}`)];
 }
 
 /** A validation level or action that is left out is the server's default. */
@@ -113,16 +118,17 @@ async function indexFindings(
     const found = there.get(wanted.name);
     if (found === undefined) {
       if (waits(options, wanted, held))
-        findings.push(remark(name, 'index_held', `index ${wanted.name} waits for finalize`));
+        findings.push(finding('note', 'index_held', name, `index ${wanted.name} waits for finalize`));
       else if (building.has(wanted.name))
-        findings.push(remark(name, 'index_building', `index ${wanted.name} is being built`));
-      else findings.push(differs('index_missing', name, `index ${wanted.name} is missing at the target`));
+        findings.push(finding('note', 'index_building', name, `index ${wanted.name} is being built`));
+      else findings.push(finding('error', 'index_missing', name, `index ${wanted.name} is missing at the target`));
     } else if (!same(wanted, found)) {
-      findings.push(differs('index_differs', name, `index ${wanted.name} is another one at the target`));
+      findings.push(finding('error', 'index_differs', name, `index ${wanted.name} is another one at the target`));
     }
   }
   for (const index of there.keys()) {
-    if (!names.has(index)) findings.push(remark(name, 'index_extra', `the target has an index of its own: ${index}`));
+    if (!names.has(index))
+      findings.push(finding('note', 'index_extra', name, `the target has an index of its own: ${index}`));
   }
   return findings;
 }
@@ -133,11 +139,3 @@ const waits = ({ uniqueIndexes }: LayoutOptions, index: Index, held: ReadonlySet
 
 const same = (wanted: Index, found: Index): boolean =>
   servesAs(wanted, found) && text(wanted['expireAfterSeconds']) === text(found['expireAfterSeconds']);
-
-const remark = (namespace: Namespace, code: string, message: string): Finding => ({
-  severity: 'note',
-  code,
-  message,
-  remedy: '',
-  namespace,
-});
