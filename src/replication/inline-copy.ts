@@ -1,10 +1,10 @@
-import type { Change, EncodedRow, Key } from './change';
+import type { EncodedRow, Key } from './change';
 import type { Log } from './connector';
 import type { Claim, Destination, RangeRecord } from './destination';
 import type { Gate } from './gate';
 import type { Batch } from './low-water';
 import type { Namespace } from './namespace';
-import { Overlap } from './overlap';
+import type { Overlap } from './overlap';
 import { reached, type Position } from './position';
 import type { CopiesProgress, Meter } from './progress';
 import type { Interval, Source } from './source';
@@ -136,18 +136,19 @@ export class InlineCopies {
   /** Copies until the signal for reading aborts. */
   async run(): Promise<void> {
     const { moved, reading, level } = this.#context;
+    const ended = (): boolean => reading.aborted;
     for (;;) {
       // A row that is read now must not be older than what a lane has written in an earlier leg.
-      await moved.until(() => reading.aborted || (this.#next() !== undefined && level()));
+      await moved.until(() => ended() || (this.#next() !== undefined && level()));
       const overlap = this.#next();
-      if (reading.aborted) return;
+      if (ended()) return;
       if (overlap === undefined) continue;
       const run = this.#copy(overlap);
       this.#current = { overlap, run };
       try {
         await run;
       } catch (error) {
-        if (!(error instanceof GivenUp || overlap.signal.aborted || reading.aborted)) throw error;
+        if (!(error instanceof GivenUp || overlap.signal.aborted || ended())) throw error;
       } finally {
         overlap.notes = null;
         this.#current = null;
@@ -231,7 +232,7 @@ export class InlineCopies {
       }
     } finally {
       await next.catch(() => undefined);
-      await reader.return?.(undefined);
+      await reader.return(undefined);
     }
   }
 
@@ -240,7 +241,7 @@ export class InlineCopies {
     range: RangeRecord,
     since: Position,
     signal: AbortSignal,
-  ): AsyncGenerator<Chunk, undefined> {
+  ): AsyncGenerator<Chunk, void> {
     const { source } = this.#context;
     const { from, to } = range;
     let { after } = range;

@@ -1,3 +1,5 @@
+import { Barrier } from './barrier';
+import { Beside } from './beside';
 import type { Change, SchemaChange } from './change';
 import type { Log } from './connector';
 import type { Claim, Destination, DestinationTraits, InlineMode, Parked, LaneRecord, RangeRecord } from './destination';
@@ -5,7 +7,6 @@ import { Collisions } from './collisions';
 import { ReplicationError } from './errors';
 import { Lane } from './lane';
 import { InFlight } from './in-flight';
-import { InlineCopies, type Unplaced } from './inline-copy';
 import { LowWater, type Batch } from './low-water';
 import type { Namespace } from './namespace';
 import { overlapsOf, type Overlap } from './overlap';
@@ -15,8 +16,6 @@ import { reached, type Position } from './position';
 import type { LegProgress, Meter, Totals } from './progress';
 import { Recorder } from './recorder';
 import { MOST_LETTERS, Refusals, type ErrorPolicy } from './refusals';
-import { Repairs } from './repairs';
-import { decideSchemaChange, outcomeOf, shaped, touchedBy, type Decision } from './schema-change';
 import type { Source, SourceEvent } from './source';
 import { startOf } from './start';
 import { Tally } from './tally';
@@ -108,8 +107,7 @@ class Leg implements Pump {
   #atBarrier = false;
   /** Where lanes were ahead of the start. */
   #ahead: readonly Position[] = [];
-  #copies: InlineCopies | null = null;
-  readonly #repairs: Repairs;
+  #beside: Beside | null = null;
   readonly #window: WindowWatch;
   #parked: ReadonlySet<Namespace> = new Set();
   #failure: { readonly error: unknown } | null = null;
@@ -118,13 +116,12 @@ class Leg implements Pump {
     this.#options = options;
     this.#namespaces = new Namespaces(options.source, options.claim);
     this.#window = new WindowWatch(options.source);
-    this.#repairs = this.#repairsOf();
   }
 
   get progress(): LegProgress {
     return this.#tally.progress(this.#recorded, this.#options.source, {
       windowSeconds: this.#window.seconds(this.#recorded),
-      copies: this.#copies?.progress ?? null,
+      copies: this.#beside?.copies.progress ?? null,
     });
   }
 
@@ -137,7 +134,7 @@ class Leg implements Pump {
   }
 
   async run(signal: AbortSignal): Promise<PumpOutcome> {
-    const { claim, position, source, until } = this.#options;
+    const { claim, position, source } = this.#options;
     const start = (this.#recorded = startOf(claim.ledger, position, source));
 
     const mark = (this.#mark = new LowWater(start));
@@ -174,14 +171,12 @@ class Leg implements Pump {
   async #read(start: Position, mark: LowWater): Promise<void> {
     const { source, inStepAfter, updates, batchSize } = this.#options;
     const signal = this.#reading.signal;
-    let beside: Promise<void>[] = [];
+    let beside: Promise<void> | undefined;
     try {
-      await this.#begin(start, signal);
-      if (this.#stopping) return;
-      beside = [this.#copies?.run(), this.#repairs.run()].map((run) =>
-        Promise.resolve(run).catch((error: unknown) => this.#fail(error)),
-      );
-      const looksUp = (namespace: Namespace): boolean => this.#copies?.of(namespace) !== undefined;
+      await this.#begin(start, mark, signal);
+      if (signal.aborted) return;
+      beside = this.#beside?.run().catch((error: unknown) => this.#fail(error));
+      const looksUp = (namespace: Namespace): boolean => this.#beside?.copies.of(namespace) !== undefined;
       for await (const event of source.stream(start, { inStepAfter, updates, batchSize, looksUp }, signal)) {
         this.#tally.moved();
         await this.#take(event, mark);
@@ -192,12 +187,12 @@ class Leg implements Pump {
     } finally {
       // Nothing is handed to lanes after this.
       this.#end('stopped');
-      await Promise.all(beside);
+      await beside;
     }
   }
 
   /** All that has to be in place before the first change is read. */
-  async #begin(start: Position, signal: AbortSignal): Promise<void> {
+  async #begin(start: Position, mark: LowWater, signal: AbortSignal): Promise<void> {
     const { claim, copyMode: mode, source, until } = this.#options;
     const listed = await source.namespaces(signal);
     this.#tally.moved();
@@ -207,7 +202,7 @@ class Leg implements Pump {
     await this.#namespaces.prepareAll(followed, () => this.#tally.moved(), signal);
     await this.#layOut(start);
     this.#inStep = this.#isInStep(start);
-    this.#copies = this.#copiesOf(ranges.filter(({ namespace }) => this.#writes(namespace)));
+    this.#beside = this.#besideOf(ranges, mark);
     this.#pass(start);
     if (until) this.#lookFor(until, start);
   }
@@ -261,7 +256,7 @@ class Leg implements Pump {
       if (unseen.length === 0) return;
       this.#inFlight.add(unseen);
       // What a copy has brought is met again by the changes that made it.
-      const overlaps = unseen.some(({ namespace }) => this.#copies?.of(namespace) !== undefined);
+      const overlaps = unseen.some(({ namespace }) => this.#beside?.copies.of(namespace) !== undefined);
       lane?.push(unseen, batch, this.#inStep && !overlaps, this.#writing.signal);
     });
     mark.settle();
@@ -284,7 +279,7 @@ class Leg implements Pump {
         parked = this.#parked.has(known);
         if (!parked && !this.#namespaces.has(known)) await this.#namespaces.add(known, this.#writing.signal);
         wholeOrder = this.#namespaces.wholeOrder(known);
-        overlap = this.#copies?.of(known);
+        overlap = this.#beside?.copies.of(known);
       }
       if (parked) {
         leftOut += 1;
@@ -302,51 +297,19 @@ class Leg implements Pump {
     this.#atBarrier = true;
     try {
       if (!(await this.#level(mark))) return;
-      const decision = this.#decide(change, position);
+      const barrier = this.#barrierNow();
+      const decision = barrier.decide(change, position);
+      this.#tally.schemaChange();
       if (decision.action === 'alter') {
         await this.#levelRecorded();
         if (this.#stopping) return;
-        await this.#alter(decision, position);
+        await barrier.alter(decision, position, this.#writing.signal);
       }
       mark.idle(position, change.sourceTimeMs);
     } finally {
       this.#atBarrier = false;
     }
     this.#pass(position);
-  }
-
-  #decide(change: SchemaChange, position: Position): Decision {
-    const { log, meter, source } = this.#options;
-    const decision = decideSchemaChange(change, position, {
-      ...this.#options,
-      isParked: (namespace) => this.#parked.has(namespace),
-      inOverlap: (namespace) => this.#copies?.of(namespace) !== undefined,
-    });
-    const outcome = outcomeOf(decision);
-    meter.schemaChange(change.kind, outcome);
-    this.#tally.schemaChange();
-    const about = { kind: change.kind, namespace: change.namespace, outcome, at: source.describe(position) };
-    log('info', 'schema_change', about);
-    if ('ignored' in decision) log('warn', 'schema_change_ignored', { ...about, reason: decision.ignored });
-    return decision;
-  }
-
-  async #alter({ change, copy }: Extract<Decision, { action: 'alter' }>, position: Position): Promise<void> {
-    const { claim, copyMode, source } = this.#options;
-    const signal = this.#writing.signal;
-    const ended = touchedBy(change, this.#copies?.known ?? []);
-    await this.#copies?.end(ended);
-    // Planned before the change is applied: a crash in between must not forget that it is owed.
-    const owed = copy === undefined ? null : new Map([[copy, { estimatedRows: 0 }]]);
-    const ranges = owed && (await claim.planInline(owed, copyMode, signal));
-    await claim.alter(await shaped(change, source, signal), position, signal);
-    const over = ended.filter((name) => name !== copy);
-    if (over.length > 0) await claim.plan(new Map(over.map((name) => [name, []])), signal);
-    await this.#namespaces.altered(change, signal);
-    this.#refusals?.altered(change);
-    if (copy === undefined || ranges === null) return;
-    await this.#namespaces.add(copy, signal);
-    this.#copies?.add(overlapsOf(ranges.filter(({ namespace }) => namespace === copy)));
   }
 
   /** What is reported from here on lies at the barrier, not before it. */
@@ -363,7 +326,8 @@ class Leg implements Pump {
   #pass(position: Position): void {
     this.#routed = position;
     this.#inStep ||= this.#isInStep(position);
-    this.#copies?.passed(position);
+    this.#beside?.copies.passed(position);
+    this.#collisions?.passed(position);
     this.#moved.open();
   }
 
@@ -379,17 +343,18 @@ class Leg implements Pump {
     return routed !== null && this.#ahead.every((position) => reached(this.#options.source.order(routed, position)));
   }
 
-  #copiesOf(ranges: readonly RangeRecord[]): InlineCopies {
+  #besideOf(ranges: readonly RangeRecord[], mark: LowWater): Beside {
     const { until } = this.#options;
     const context = {
       ...this.#options,
       moved: this.#moved,
-      routed: () => this.#between(),
-      level: () => this.#caughtUp(),
-      room: () => this.#inFlight.room && !this.#collisions?.over,
-      target: (namespace: Namespace) => this.#target(namespace).then(() => undefined),
-      push: (namespace: Namespace, rows: readonly Unplaced[]) =>
-        this.#insert(rows.map((row) => ({ ...row, namespace, bytes: sizeOf(row) }))),
+      inFlight: this.#inFlight,
+      namespaces: this.#namespaces,
+      lanes: this.#lanes,
+      mark,
+      between: () => this.#between(),
+      caughtUp: () => this.#caughtUp(),
+      writes: (namespace: Namespace) => this.#writes(namespace),
       settled: () => {
         this.#tally.moved();
         if (until && this.#recorded) this.#lookFor(until, this.#recorded);
@@ -397,56 +362,21 @@ class Leg implements Pump {
       reading: this.#reading.signal,
       writing: this.#writing.signal,
     };
-    return new InlineCopies(context, overlapsOf(ranges));
+    return new Beside(
+      context,
+      ranges.filter(({ namespace }) => this.#writes(namespace)),
+    );
   }
 
-  #repairsOf(): Repairs {
-    return new Repairs({
-      source: this.#options.source,
-      claim: this.#options.claim,
-      moved: this.#moved,
-      ready: () => this.#between() !== null && this.#caughtUp() && this.#inFlight.room && !this.#collisions?.over,
-      target: (namespace) => this.#target(namespace),
-      push: (namespace, keys) =>
-        this.#insert(
-          keys.map((key) => {
-            const bytes = key.bytes.length;
-            return { op: 'update', namespace, key, bytes, delta: NO_DELTA, needsLookup: true };
-          }),
-        ),
-      reading: this.#reading.signal,
-      writing: this.#writing.signal,
+  #barrierNow(): Barrier {
+    if (this.#beside === null) throw new RangeError('a schema change came before anything was laid out');
+    return new Barrier({
+      ...this.#options,
+      copies: this.#beside.copies,
+      namespaces: this.#namespaces,
+      isParked: (namespace) => this.#parked.has(namespace),
+      altered: (change) => this.#refusals?.altered(change),
     });
-  }
-
-  /** Makes sure that there is a target to write to; false where the stream does not write this namespace. */
-  async #target(namespace: Namespace): Promise<boolean> {
-    if (!this.#writes(namespace)) return false;
-    if (!this.#namespaces.has(namespace)) await this.#namespaces.add(namespace, this.#writing.signal);
-    return true;
-  }
-
-  /** Hands changes to lanes at the place up to which everything was handed to them. */
-  #insert(unplaced: readonly UnplacedChange[]): Batch {
-    const position = this.#between();
-    const mark = this.#mark;
-    if (position === null || mark === null) throw new RangeError('rows were routed in the middle of something');
-    const sourceTimeMs = mark.sourceTimeMs ?? Date.now();
-    const batch = mark.begin();
-    const shares: Change[][] = this.#lanes.map(() => []);
-    for (const each of unplaced) {
-      const seed = this.#namespaces.wholeOrder(each.namespace) ?? each.key.hash;
-      const identity = this.#namespaces.identity(each.namespace);
-      shares[seed % shares.length]?.push({ ...each, position, sourceTimeMs, identity });
-    }
-    shares.forEach((changes, index) => {
-      if (changes.length === 0) return;
-      this.#inFlight.add(changes);
-      this.#lanes[index]?.push(changes, batch, false, this.#writing.signal);
-    });
-    this.#idle = false;
-    batch.close(position, null);
-    return batch;
   }
 
   /** The lanes of the ledger's layout; the wanted number as soon as no lane is ahead of the mark. */
@@ -468,6 +398,7 @@ class Leg implements Pump {
     ));
     const trouble = { alive: () => this.#alive(), failed: (error: unknown) => this.#fail(error) };
     const collisions = (this.#collisions = new Collisions({
+      source,
       claim,
       refusals,
       log,
@@ -517,11 +448,13 @@ class Leg implements Pump {
   }
 
   async #room(): Promise<void> {
+    if (!this.#inFlight.room) this.#collisions?.press();
     await this.#moved.until(() => this.#stopping || this.#inFlight.room);
   }
 
   /** Waits until every lane is level; false when the leg ends first. */
   async #level(mark: LowWater): Promise<boolean> {
+    this.#collisions?.press();
     await this.#moved.until(() => mark.level || this.#stopping);
     return mark.level && !this.#stopping;
   }
@@ -531,7 +464,7 @@ class Leg implements Pump {
   }
 
   #recorderOf(mark: LowWater): Recorder {
-    const { claim, source, until } = this.#options;
+    const { claim, until } = this.#options;
     return new Recorder({
       claim,
       mark,
@@ -543,13 +476,13 @@ class Leg implements Pump {
         this.#recorded = position;
         if (until) this.#lookFor(until, position);
       },
-      asked: (times) => this.#repairs.asked(times),
+      asked: (times) => this.#beside?.repairs.asked(times),
     });
   }
 
   /** The leg is where it was to go, and owes no copy. */
   #lookFor(until: Position, recorded: Position): void {
-    if (this.#copies?.owes(recorded) === false && reached(this.#options.source.order(recorded, until)))
+    if (this.#beside?.copies.owes(recorded) === false && reached(this.#options.source.order(recorded, until)))
       this.#end('reached');
   }
 
@@ -586,20 +519,13 @@ class Leg implements Pump {
       throw new ReplicationError('bug', { code: 'no_position', message: 'a leg ended without a position' });
     const { parked, ranges } = this.#options.claim.ledger;
     const copying =
-      this.#copies?.namespaces ??
+      this.#beside?.copies.namespaces ??
       overlapsOf(ranges).flatMap(({ namespace, inStepAfter }) => (inStepAfter ? [] : [namespace]));
     const still = new Set(parked.map(({ namespace }) => namespace));
     const resumed = this.#options.resume.filter((name) => !still.has(name));
     return { reason, position, copying, parked, resumed, totals: this.#tally.totals };
   }
 }
-
-type UnplacedChange = DistributiveOmit<Change, 'position' | 'sourceTimeMs'>;
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-
-const NO_DELTA = Buffer.alloc(0);
-
-const sizeOf = (change: Unplaced): number => (change.op === 'delete' ? change.key.bytes.length : change.row.length);
 
 /** How far ahead any row may be, whichever lane it was in. */
 const latest = (records: readonly LaneRecord[], source: Pick<Source, 'order'>): Position | null =>

@@ -43,10 +43,11 @@ export class Repairs {
 
   async run(): Promise<void> {
     const { moved, reading, ready } = this.#context;
-    while (!reading.aborted) {
-      await moved.until(() => reading.aborted || this.#due, LOOK_EVERY_MS);
-      await moved.until(() => reading.aborted || ready());
-      if (reading.aborted) return;
+    const ended = (): boolean => reading.aborted;
+    while (!ended()) {
+      await moved.until(() => ended() || this.#due, LOOK_EVERY_MS);
+      await moved.until(() => ended() || ready());
+      if (ended()) return;
       this.#due = false;
       await this.#look();
     }

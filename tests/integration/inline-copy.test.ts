@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Double, type Document } from 'mongodb';
+import { Double } from 'mongodb';
 import type { InlineMode } from '../../src/replication/destination';
 import { isReplicationError } from '../../src/replication/errors';
 import { keyOfRow } from '../../src/bson/key';
@@ -7,7 +7,6 @@ import { document, header } from '../../src/bson/build';
 import { CoreStream } from '../support/core';
 import { contents } from '../support/same';
 import { KEYS, operation, perform, type Operation } from '../support/operations';
-import { privateMongo } from '../support/servers';
 import { Witness } from '../support/witness';
 
 /** Property runs on two shared cores: a handful each time, more with PROPERTY_RUNS. */
@@ -44,7 +43,7 @@ interface Damage {
 async function damage(t: CoreStream, all: readonly Damage[]): Promise<void> {
   for (const { collection, key, how } of all) {
     if ((await t.sourceDb.listCollections({ name: collection }).toArray()).length === 0) continue;
-    const target = t.destinationDb.collection<Document>(collection);
+    const target = t.destinationDb.collection(collection);
     const filter = { _id: KEYS[key] as never };
     if (how === 'missing') await target.deleteOne(filter);
     else await target.replaceOne(filter, { damaged: how }, { upsert: how === 'extra' });
@@ -80,21 +79,11 @@ const damages = fc.array(
   { maxLength: 20 },
 );
 
-/** `PROPERTY_SERVERS=fast`: on servers of their own that are many times faster. */
-let uris: { readonly sourceUri?: string; readonly destinationUri?: string } = {};
-const servers: AsyncDisposable[] = [];
-beforeAll(async () => {
-  if (process.env['PROPERTY_SERVERS'] !== 'fast') return;
-  const [source, destination] = await Promise.all([
-    privateMongo({ variant: 'fast' }),
-    privateMongo({ variant: 'fast' }),
-  ]);
-  servers.push(source, destination);
-  uris = { sourceUri: source.uri, destinationUri: destination.uri };
-}, 300_000);
-afterAll(async () => {
-  for (const server of servers) await server[Symbol.asyncDispose]();
-});
+/** Other servers than the shared ones, such as faster ones. */
+const uris = {
+  ...(process.env['PROPERTY_SOURCE'] && { sourceUri: process.env['PROPERTY_SOURCE'] }),
+  ...(process.env['PROPERTY_DESTINATION'] && { destinationUri: process.env['PROPERTY_DESTINATION'] }),
+};
 
 describe('a copy inside the stream that is under way', () => {
   it(
@@ -139,7 +128,7 @@ describe('a copy inside the stream that is under way', () => {
           fc.constantFrom(1, 4),
           async (writes, cuts, lanes) => {
             await using t = await CoreStream.open({ ...uris, lanes, batchSize: 3 });
-            const source = t.sourceDb.collection<Document>('orders');
+            const source = t.sourceDb.collection('orders');
             for (let key = 0; key < 10; key += 1) await source.insertOne({ _id: key as never, v: 0 });
             await t.copy();
             await t.catchUp();
@@ -179,7 +168,7 @@ describe('a copy inside the stream', () => {
       _id: { $in: places.map((place) => (typeof place === 'number' ? ids[place] : place)) as never[] },
     });
     for (const [n, _id] of ids.entries())
-      await t.sourceDb.collection<Document>('orders').replaceOne({ _id }, { n }, { upsert: true });
+      await t.sourceDb.collection('orders').replaceOne({ _id }, { n }, { upsert: true });
     await t.copy();
     await t.catchUp();
     const target = t.destinationDb.collection('orders');

@@ -18,7 +18,6 @@ import type { Finding } from '../../replication/finding';
 import type { Letter, LetterFilter, LetterKey, LetterSummary } from '../../replication/letter';
 import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
 import { compileRenames, type Renames } from '../../replication/pattern';
-import type { Position } from '../../replication/position';
 import { MongodbClaim } from './claim';
 import { inForce } from './in-force';
 import { inspectDestination } from './inspect';

@@ -1,0 +1,64 @@
+import type { SchemaChange } from './change';
+import type { Claim, InlineMode } from './destination';
+import type { InlineCopies } from './inline-copy';
+import type { Namespaces } from './namespaces';
+import { overlapsOf } from './overlap';
+import type { Position } from './position';
+import type { Meter } from './progress';
+import { decideSchemaChange, outcomeOf, shaped, touchedBy, type Decision, type DecisionContext } from './schema-change';
+import type { Log } from './connector';
+import type { Source } from './source';
+
+export interface BarrierContext extends Omit<DecisionContext, 'claim' | 'source' | 'inOverlap'> {
+  readonly source: Source;
+  readonly claim: Claim;
+  readonly copyMode: InlineMode;
+  readonly copies: InlineCopies;
+  readonly namespaces: Namespaces;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** The destination has followed a change. */
+  readonly altered: (change: SchemaChange) => void;
+}
+
+/** What is done about a schema change, with all lanes level before it. */
+export class Barrier {
+  readonly #context: BarrierContext;
+
+  constructor(context: BarrierContext) {
+    this.#context = context;
+  }
+
+  decide(change: SchemaChange, position: Position): Decision {
+    const { copies, log, meter, source } = this.#context;
+    const inOverlap = (namespace: string): boolean => copies.of(namespace) !== undefined;
+    const decision = decideSchemaChange(change, position, { ...this.#context, inOverlap });
+    const outcome = outcomeOf(decision);
+    meter.schemaChange(change.kind, outcome);
+    const about = { kind: change.kind, namespace: change.namespace, outcome, at: source.describe(position) };
+    log('info', 'schema_change', about);
+    if ('ignored' in decision) log('warn', 'schema_change_ignored', { ...about, reason: decision.ignored });
+    return decision;
+  }
+
+  async alter(
+    { change, copy }: Extract<Decision, { action: 'alter' }>,
+    position: Position,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { altered, claim, copies, copyMode, namespaces, source } = this.#context;
+    const ended = touchedBy(change, copies.known);
+    await copies.end(ended);
+    // Planned before the change is applied: a crash in between must not forget that it is owed.
+    const owed = copy === undefined ? null : new Map([[copy, { estimatedRows: 0 }]]);
+    const ranges = owed && (await claim.planInline(owed, copyMode, signal));
+    await claim.alter(await shaped(change, source, signal), position, signal);
+    const over = ended.filter((name) => name !== copy);
+    if (over.length > 0) await claim.plan(new Map(over.map((name) => [name, []])), signal);
+    await namespaces.altered(change, signal);
+    altered(change);
+    if (copy === undefined || ranges === null) return;
+    await namespaces.add(copy, signal);
+    copies.add(overlapsOf(ranges.filter(({ namespace }) => namespace === copy)));
+  }
+}

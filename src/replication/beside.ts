@@ -1,0 +1,121 @@
+import type { Change } from './change';
+import type { Log } from './connector';
+import type { Claim, Destination, RangeRecord } from './destination';
+import type { Gate } from './gate';
+import type { InFlight } from './in-flight';
+import { InlineCopies, type Unplaced } from './inline-copy';
+import type { Lane } from './lane';
+import type { Batch, LowWater } from './low-water';
+import type { Namespace } from './namespace';
+import type { Namespaces } from './namespaces';
+import { overlapsOf } from './overlap';
+import type { Position } from './position';
+import type { Meter } from './progress';
+import { Repairs } from './repairs';
+import type { Source } from './source';
+
+export interface BesideContext {
+  readonly source: Source;
+  readonly destination: Pick<Destination, 'rows'>;
+  readonly claim: Claim;
+  readonly batchSize: number;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly moved: Gate;
+  readonly inFlight: InFlight;
+  readonly namespaces: Namespaces;
+  readonly lanes: readonly Lane[];
+  readonly mark: LowWater;
+  /** Where rows may be handed to lanes between changes; null while that would be in the middle of something. */
+  readonly between: () => Position | null;
+  /** No lane is ahead of what was handed to lanes. */
+  readonly caughtUp: () => boolean;
+  /** Whether the stream writes this namespace now. */
+  readonly writes: (namespace: Namespace) => boolean;
+  /** A copy is complete, or was given up. */
+  readonly settled: () => void;
+  /** Ends reading, then writing. */
+  readonly reading: AbortSignal;
+  readonly writing: AbortSignal;
+}
+
+type UnplacedChange = DistributiveOmit<Change, 'position' | 'sourceTimeMs'>;
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+const NO_DELTA = Buffer.alloc(0);
+
+const sizeOf = (change: Unplaced): number => (change.op === 'delete' ? change.key.bytes.length : change.row.length);
+
+/** What a leg writes beside the changes that it reads: rows of copies, and rows that somebody has asked for. */
+export class Beside {
+  readonly #context: BesideContext;
+  readonly copies: InlineCopies;
+  readonly repairs: Repairs;
+
+  constructor(context: BesideContext, ranges: readonly RangeRecord[]) {
+    const { between, caughtUp, inFlight } = context;
+    this.#context = context;
+    const push = (namespace: Namespace, rows: readonly Unplaced[]): Batch =>
+      this.#insert(rows.map((row) => ({ ...row, namespace, bytes: sizeOf(row) })));
+    this.copies = new InlineCopies(
+      {
+        ...context,
+        push,
+        routed: between,
+        level: caughtUp,
+        room: () => inFlight.room,
+        target: async (namespace) => {
+          await this.#target(namespace);
+        },
+      },
+      overlapsOf(ranges),
+    );
+    this.repairs = new Repairs({
+      ...context,
+      ready: () => between() !== null && caughtUp() && inFlight.room,
+      target: (namespace) => this.#target(namespace),
+      push: (namespace, keys) =>
+        this.#insert(
+          keys.map((key) => {
+            const bytes = key.bytes.length;
+            return { op: 'update', namespace, key, bytes, delta: NO_DELTA, needsLookup: true };
+          }),
+        ),
+    });
+  }
+
+  /** Until the signal for reading aborts. */
+  async run(): Promise<void> {
+    await Promise.all([this.copies.run(), this.repairs.run()]);
+  }
+
+  /** Makes sure that there is a target to write to; false where the stream does not write this namespace. */
+  async #target(namespace: Namespace): Promise<boolean> {
+    const { namespaces, writes, writing } = this.#context;
+    if (!writes(namespace)) return false;
+    if (!namespaces.has(namespace)) await namespaces.add(namespace, writing);
+    return true;
+  }
+
+  /** Hands changes to lanes at the place up to which everything was handed to them. */
+  #insert(unplaced: readonly UnplacedChange[]): Batch {
+    const { between, inFlight, lanes, mark, namespaces, writing } = this.#context;
+    const position = between();
+    if (position === null) throw new RangeError('rows were routed in the middle of something');
+    const sourceTimeMs = mark.sourceTimeMs ?? Date.now();
+    const batch = mark.begin();
+    const shares: Change[][] = lanes.map(() => []);
+    for (const each of unplaced) {
+      const seed = namespaces.wholeOrder(each.namespace) ?? each.key.hash;
+      const identity = namespaces.identity(each.namespace);
+      shares[seed % shares.length]?.push({ ...each, position, sourceTimeMs, identity });
+    }
+    shares.forEach((changes, index) => {
+      if (changes.length === 0) return;
+      inFlight.add(changes);
+      lanes[index]?.push(changes, batch, false, writing);
+    });
+    batch.close(position, null);
+    return batch;
+  }
+}
