@@ -1,3 +1,4 @@
+import * as os from 'node:os';
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { MongoClient, type Db } from 'mongodb';
@@ -16,6 +17,8 @@ import { silentMeter } from './changes';
 import { differences } from './same';
 import { sharedMongo, uniqueName } from './servers';
 
+/** Without it the driver has no name to tell in here, which some servers insist on. */
+const client = { runtimeAdapters: { os } };
 const forever = new AbortController().signal;
 setMaxListeners(0, forever);
 
@@ -104,7 +107,10 @@ export class CoreStream implements AsyncDisposable {
       { connectionString: new Secret(uris.destination) },
       context,
     );
-    const clients = { source: new MongoClient(uris.source), destination: new MongoClient(uris.destination) };
+    const clients = {
+      source: new MongoClient(uris.source, client),
+      destination: new MongoClient(uris.destination, client),
+    };
     return new CoreStream(options, config, clients, source, destination, database, events);
   }
 

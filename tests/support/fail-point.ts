@@ -1,3 +1,4 @@
+import * as os from 'node:os';
 import { MongoClient } from 'mongodb';
 
 export interface CommandFault {
@@ -18,7 +19,7 @@ export async function failPoint(
   fault: CommandFault,
   times?: number,
 ): Promise<AsyncDisposable> {
-  const client = new MongoClient(uri);
+  const client = new MongoClient(uri, { runtimeAdapters: { os } });
   const configure = (mode: 'alwaysOn' | 'off' | { readonly times: number }, data?: object): Promise<unknown> =>
     client.db('admin').command({ configureFailPoint: 'failCommand', mode, ...(data && { data }) });
   await configure(times === undefined ? 'alwaysOn' : { times }, { ...fault, appName: `tributary/${stream}` });
