@@ -5,9 +5,16 @@ import { isReplicationError, type ReplicationError } from './errors';
 import { rowId } from './fold';
 import { pause } from './gate';
 import type { Lane, Part } from './lane';
+import { reached, type Position } from './position';
 import { isRefusal, type Refusals } from './refusals';
+import type { Source } from './source';
+
+/** How often rows are looked up again before a collision counts as a true one; and where the row was refused before. */
+const HOLDS = 20;
+const HOLDS_BEHIND = 1;
 
 export interface CollisionsContext {
+  readonly source: Pick<Source, 'here' | 'order'>;
   readonly claim: Pick<Claim, 'applyTogether'>;
   readonly refusals: Refusals;
   readonly log: Log;
@@ -35,6 +42,11 @@ export class Collisions {
   readonly #context: CollisionsContext;
   #lanes: readonly Lane[] = [];
   #settling: Promise<void> | null = null;
+  /** Rows were looked up until here: what they collide with may move on until then. */
+  #held: Position | null = null;
+  #holds = 0;
+  /** Nothing more can be waited for. */
+  #pressed = false;
 
   constructor(context: CollisionsContext) {
     this.#context = context;
@@ -45,12 +57,26 @@ export class Collisions {
     this.#lanes = lanes;
   }
 
+  /** Changes up to here were handed to lanes. */
+  passed(position: Position): void {
+    if (this.#held !== null && reached(this.#context.source.order(position, this.#held))) this.report();
+  }
+
+  /** Lanes will get nothing more before this is over. */
+  press(): void {
+    if (this.#held === null) return;
+    this.#pressed = true;
+    this.report();
+  }
+
   /** A lane waits because of a collision. */
   report(): void {
+    this.#held = null;
     this.#settling ??= this.#settle()
       .catch((error: unknown) => this.#context.failed(error))
       .finally(() => {
         this.#settling = null;
+        this.#pressed = false;
         this.#context.alive();
       });
   }
@@ -70,6 +96,7 @@ export class Collisions {
       const stuck = this.#lanes.filter((lane) => lane.stuck);
       log('info', 'collision', { lanes: colliding.length, together: stuck.length });
       if (stuck.length > 0) await this.#together(stuck);
+      if (this.#held !== null) return;
     }
   }
 
@@ -87,6 +114,8 @@ export class Collisions {
       // Nothing may be written behind what is not.
       if (!judged) for (const { lane, part } of parts) lane.giveBack(part);
     }
+    if (this.#held !== null) return;
+    this.#holds = 0;
     // What cannot be told apart here is told apart lane by lane.
     for (const lane of lanes) await lane.retry(!judged, this.#context.writing);
   }
@@ -129,6 +158,7 @@ export class Collisions {
         if (!isRefusal(error)) throw error;
         const found = findRefused(shares, error);
         if (found === null) return false;
+        if (await this.#hold(shares, refusals.isBehind(found.change) ? HOLDS_BEHIND : HOLDS)) return false;
         const row = rowId(found.change);
         const tried = (tries.get(row) ?? 0) + 1;
         tries.set(row, tried);
@@ -142,6 +172,16 @@ export class Collisions {
         leaveOut(found.share, refusals.decide(found.change, error, tried));
       }
     }
+  }
+
+  /** A looked-up row may hold a value that another row gives up only later in the stream: then that is waited for. */
+  async #hold(shares: readonly Share[], most: number): Promise<boolean> {
+    const { source, writing } = this.#context;
+    const looked = shares.some(({ prepared }) => prepared.settled !== undefined);
+    if (!looked || this.#pressed || this.#holds >= most) return false;
+    this.#holds += 1;
+    this.#held = await source.here(writing);
+    return true;
   }
 }
 

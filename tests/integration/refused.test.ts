@@ -189,6 +189,23 @@ describe('a unique index in force', () => {
   });
 });
 
+describe('a unique index in force while rows are looked up', () => {
+  it('waits until the stream is where they were read', async () => {
+    await using t = await open({ also: 'source', updates: 'row', batchSize: 2 });
+    Object.defineProperty(t.destination, 'traits', { value: { ...t.destination.traits, maxChanges: 2 } });
+    const ids = [1, 2, 3, 4, 5];
+    await rows(t).insertMany(ids.map((id) => ({ _id: id, u: id, v: 0 })));
+    await t.catchUp();
+    for (let round = 1; round <= 10; round += 1) await rotate(t, ids, 3000 + round, round);
+    await t.running(async () => {
+      for (let round = 11; round <= 40; round += 1) await rotate(t, ids, 3000 + round, round);
+    });
+    await t.catchUp();
+    await t.expectSame();
+    expect(await letters(t)).toEqual([]);
+  });
+});
+
 describe('a row that was looked up', () => {
   it('never goes back, whatever comes after it', async () => {
     await using t = await open();
