@@ -11,7 +11,8 @@ export interface Options {
   readonly variant: Variant;
   /** All suites on the same servers and worker: quicker, and figures influence each other. */
   readonly shared: boolean;
-  readonly results: string;
+  /** Where the last result of each suite is kept; nowhere when `undefined`. */
+  readonly results: string | undefined;
   readonly write: boolean;
   readonly profile: string | undefined;
 }
@@ -33,6 +34,9 @@ export const ROOT = join(__dirname, '..');
 export const BENCH_HOME = join(ROOT, '.tributary', 'bench');
 
 export const SMOKE = { scale: 0.002, repetitions: 1, shared: true, write: false } as const;
+
+/** Below this scale. */
+const GLIMPSE = 0.01;
 
 /** The compiled server where it is there already, the default one otherwise. */
 export async function variantAtHand(): Promise<Variant> {
@@ -58,14 +62,24 @@ export class Sizes {
   readonly #scale: number;
   readonly repetitions: number;
 
+  /** The numbers of the rounds; 0 is the warm-up, which a glimpse does without. */
+  readonly rounds: readonly number[];
+
   constructor({ scale, repetitions }: Pick<Options, 'scale' | 'repetitions'>) {
     this.#scale = scale;
     this.repetitions = repetitions;
+    const all = Array.from({ length: repetitions + 1 }, (_, number) => number);
+    this.rounds = scale < GLIMPSE ? all.slice(1) : all;
   }
 
   /** `full` things at scale 1, never fewer than `least`. */
   count(full: number, least: number): number {
     return Math.max(least, Math.round(full * this.#scale));
+  }
+
+  /** Of a list of settings: all of them, or the first and the last one where only a glimpse is wanted. */
+  some<T>(settings: readonly T[]): readonly T[] {
+    return this.#scale < GLIMPSE ? settings.filter((_, i) => i === 0 || i === settings.length - 1) : settings;
   }
 
   seconds(full: number, least: number): number {

@@ -1,4 +1,5 @@
 /** `npm run bench -- [suite…]`; `--help` lists the suites and the options. */
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Scope } from './lab/scope';
@@ -17,6 +18,7 @@ interface Flags extends Options {
 
 const REPETITIONS = 3;
 const VARIANT = 'fast';
+/** Not in the repository: the page is. */
 const RESULTS = join(BENCH_HOME, 'results.json');
 
 const say = (line: string): void => console.log(line);
@@ -36,8 +38,8 @@ const program = new Command('bench')
     new Option('--variant <server>', 'which MongoDB-compatible server').choices(['default', 'fast']).default(VARIANT),
   )
   .option('--shared', 'one set of servers and one worker for all suites: quicker, less exact', false)
-  .option('--results <file>', 'where the last result of each suite is kept', RESULTS)
-  .option('--no-write', 'leave docs/benchmarks.md and docs/charts as they are')
+  .option('--results <file>', 'where the last result of each suite is kept')
+  .option('--no-write', 'print only: keep no results, leave docs/benchmarks.md and docs/charts as they are')
   .option('--render', 'measure nothing, write the page from the results that are kept', false)
   .option('--profile <directory>', 'write CPU profiles of workers there')
   .option('--smoke', 'everything as small as it gets, to see that it runs', false)
@@ -46,9 +48,10 @@ const program = new Command('bench')
 async function main(): Promise<void> {
   program.parse();
   const flags = program.opts<Flags>();
-  const options: Options = flags.smoke ? { ...flags, ...SMOKE, variant: await variantAtHand() } : flags;
+  const asked: Options = flags.smoke ? { ...flags, ...SMOKE, variant: await variantAtHand() } : flags;
+  const options = { ...asked, results: asked.results ?? (asked.write ? RESULTS : undefined) };
   if (flags.render) {
-    await writePage(SUITES, await readResults(flags.results));
+    await writePage(SUITES, await readResults(flags.results ?? RESULTS));
     return;
   }
   const suites = suitesNamed(program.args);
@@ -60,7 +63,7 @@ async function main(): Promise<void> {
     await runSuite(suite, options, servers, interrupted.signal);
   }
   if (interrupted.signal.aborted) process.exitCode = 130;
-  else if (options.write) await writePage(SUITES, await readResults(options.results));
+  else if (options.write && options.results) await writePage(SUITES, await readResults(options.results));
 }
 
 async function runSuite(suite: Suite, options: Options, lending: Lending, signal: AbortSignal): Promise<void> {
@@ -71,11 +74,8 @@ async function runSuite(suite: Suite, options: Options, lending: Lending, signal
   const running = suite.run(scope, new Sizes(options));
   // After an interruption it fails because everything below it ends, which is nobody's business any more.
   running.catch(() => undefined);
-  const aborted = new Promise<undefined>((resolve) => {
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
   try {
-    const outcome = await Promise.race([running, aborted]);
+    const outcome = await Promise.race([running, aborted(signal)]);
     if (outcome === undefined) return;
     const { provider } = servers;
     const result = {
@@ -84,12 +84,19 @@ async function runSuite(suite: Suite, options: Options, lending: Lending, signal
       command: commandOf(suite, options),
       conditions: conditionsOf(options, provider),
     };
-    await keepResult(options.results, result);
+    if (options.results) await keepResult(options.results, result);
     say(`${tableOf(result)}\n${suite.name} took ${Math.round((performance.now() - started) / 1000)} s\n`);
   } finally {
     await scope[Symbol.asyncDispose]();
     await lending.giveBack(servers);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  setMaxListeners(SUITES.length * 2, signal);
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
 }
 
 /** What repeats one suite as it was run: the options that a figure depends on. */

@@ -75,18 +75,12 @@ export class BenchWorker implements AsyncDisposable {
   /** The sum of a metric over the label sets that hold `having`. */
   async metric(name: string, having = ''): Promise<number> {
     const page = await (await fetch(this.metricsUrl)).text();
-    const lines = page.split('\n').filter((line) => line.startsWith(name) && line.includes(having));
-    return lines.reduce(
-      (sum, line) =>
-        sum +
-        Number(
-          line
-            .slice(line.lastIndexOf('}') + 1)
-            .trim()
-            .split(' ')[0],
-        ),
-      0,
-    );
+    const sample = new RegExp(`^${name}(?:\\{(?<labels>.*)\\})? (?<value>\\S+)`);
+    const values = page.split('\n').flatMap((line) => {
+      const { labels = '', value } = sample.exec(line)?.groups ?? {};
+      return value !== undefined && labels.includes(having) ? [Number(value)] : [];
+    });
+    return values.reduce((sum, value) => sum + value, 0);
   }
 
   /** SIGTERM, waited for. */

@@ -14,8 +14,8 @@ export const distribution = (values: readonly number[]): (readonly [number, numb
 
 /** The median and, over repetitions, the range: `12.3 (11.9 … 13.0)`. */
 export function spread(values: readonly number[], format: (value: number) => string): string {
-  const middle = format(median(values));
-  return values.length < 2 ? middle : `${middle} (${format(Math.min(...values))} … ${format(Math.max(...values))})`;
+  const [middle, low, high] = [median(values), Math.min(...values), Math.max(...values)].map(format);
+  return low === high ? `${middle}` : `${middle} (${low} … ${high})`;
 }
 
 /** Of all processes of this machine: unlike `performance.now()`, it may be compared between two of them. */

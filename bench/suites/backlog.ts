@@ -15,7 +15,7 @@ export const backlog: Suite = {
     const figures = new Figures();
     const write = await writer(scope);
     const changes = sizes.count(50_000, 500);
-    await inTurns(scope, sizes.repetitions, async (contender, { warmUp, from }) => {
+    await inTurns(scope, sizes, async (contender, { warmUp, from }) => {
       const count = warmUp ? Math.min(WARM_UP_CHANGES, changes) : changes;
       const measured = await measureBacklog(contender, write, { kind: 'mix', changes: count, from });
       if (warmUp) return;

@@ -2,6 +2,7 @@ import { bareLoop } from '../contenders/bare';
 import type { Contender } from '../contenders/contender';
 import { tributary } from '../contenders/tributary';
 import type { Scope } from '../lab/scope';
+import type { Sizes } from '../options';
 import { sameCounts } from '../measure/throughput';
 
 /** The warm-up: enough for both just-in-time compilers to be done with the hot paths. */
@@ -20,12 +21,12 @@ const KEYS_PER_ROUND = 10_000_000;
 /** The product and the bare loop in turns: while one is measured, the other one holds. */
 export async function inTurns(
   scope: Scope,
-  repetitions: number,
+  { rounds, repetitions }: Sizes,
   measure: (contender: Contender, round: Round) => Promise<void>,
 ): Promise<void> {
   const contenders = [await tributary(scope), await bareLoop(scope)];
   for (const contender of contenders) await contender.hold();
-  for (let number = 0; number <= repetitions; number += 1) {
+  for (const number of rounds) {
     for (const contender of contenders) {
       await contender.go();
       await measure(contender, { number, warmUp: number === 0, from: (number + 1) * KEYS_PER_ROUND });

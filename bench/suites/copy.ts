@@ -51,7 +51,7 @@ export const copy: Suite = {
       if (!lines.some((line) => line.name === name)) lines.push({ name, points: memory.thinned() });
     };
 
-    for (let round = 0; round <= sizes.repetitions; round += 1) {
+    for (const round of sizes.rounds) {
       const warmUp = round === 0;
       await measure(TRIBUTARY, worker.pid, warmUp, (into) => copyStream(scope, worker.queue, database, into));
       const task = { ...uris, database, collection: 'orders', rows };

@@ -9,6 +9,7 @@ import type { Suite } from '../suite';
 import { firstAfter, Flock } from './flock';
 
 const WORKERS = 4;
+const FEWEST_WORKERS = 2;
 const PATIENCE_MS = 180_000;
 /** Three workers can carry what four did, with room. */
 const ROOM = 1.5;
@@ -20,11 +21,12 @@ export const fleet: Suite = {
     '200 streams over four workers, one write a second to each of them. One worker gets SIGTERM and is replaced, later one gets SIGKILL and is not. For each stream: the time from the signal to the arrival of its first row that was written after it. Runs once.',
   run: async (scope, sizes) => {
     const figures = new Figures();
-    const streams = sizes.count(200, 4);
+    const streams = sizes.count(200, 3);
+    const count = Math.max(FEWEST_WORKERS, Math.min(WORKERS, Math.floor(streams / 2)));
     const queue = scope.unique('queue');
-    const slots = Math.ceil((streams / (WORKERS - 1)) * ROOM);
+    const slots = Math.ceil((streams / (count - 1)) * ROOM);
     const start = (): Promise<BenchWorker> => scope.worker({ queue, slots });
-    const workers = await Promise.all(Array.from({ length: WORKERS }, start));
+    const workers = await Promise.all(Array.from({ length: count }, start));
     const flock = new Flock(scope, queue);
     const startSeconds = await flock.growTo(streams);
     scope.say(`  ${streams} streams follow`);
@@ -53,6 +55,7 @@ export const fleet: Suite = {
     const worst = (times: readonly number[]): number => Math.max(...times) / 1000;
     figures
       .add(TRIBUTARY, 'streams', 'count', streams)
+      .add(TRIBUTARY, 'workers', 'count', count)
       .add(TRIBUTARY, 'start of all streams', 's', startSeconds)
       .add(TRIBUTARY, 'lag p99 before', 'ms', quantile(calm, 0.99))
       .add(TRIBUTARY, 'SIGTERM: the worker has ended after', 's', drainSeconds)

@@ -26,10 +26,10 @@ export const lag: Suite = {
     const write = await writer(scope);
     const samples = new Map<string, number[]>();
     const maximum: number[] = [];
-    await inTurns(scope, sizes.repetitions, async (contender, { number, warmUp, from }) => {
+    await inTurns(scope, sizes, async (contender, { number, warmUp, from }) => {
       if (warmUp || contender.name === TRIBUTARY) {
         const perSecond = await maximumRate(contender, write, sizes, from);
-        if (contender.name === TRIBUTARY && (!warmUp || sizes.repetitions === 1)) maximum.push(perSecond);
+        if (!warmUp) maximum.push(perSecond);
       }
       if (warmUp) return;
       for (const { name, perSecond, seconds } of rates(sizes, median(maximum))) {

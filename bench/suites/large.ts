@@ -18,7 +18,7 @@ export const large: Suite = {
   run: async (scope, sizes) => {
     const figures = new Figures();
     const write = await writer(scope);
-    await inTurns(scope, sizes.repetitions, async (contender, { warmUp, from }) => {
+    await inTurns(scope, sizes, async (contender, { warmUp, from }) => {
       for (const [index, { name, bytes, rows }] of SHAPES.entries()) {
         const changes = sizes.count(warmUp ? rows / 4 : rows, 3);
         const first = from + index * 1_000_000;

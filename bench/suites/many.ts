@@ -58,7 +58,12 @@ export const many: Suite = {
       .add(TRIBUTARY, 'peak memory', 'MB', memory.peakMB)
       .add(TRIBUTARY, 'CPU of an idle stream, of a core', '%', (idle - none) / count)
       .add(TRIBUTARY, 'CPU of a worker without streams, of a core', '%', none)
-      .add(TRIBUTARY, 'event loop delay p99', 'ms', (await worker.metric('tributary_event_loop_delay_p99')) * 1000)
+      .add(
+        TRIBUTARY,
+        'event loop delay p99',
+        'ms',
+        (await worker.metric('tributary_event_loop_delay_p99_seconds')) * 1000,
+      )
       .add(TRIBUTARY, 'starting a stream', 's', startSeconds / count);
     return {
       figures: figures.all,

@@ -32,7 +32,7 @@ async function live(scope: Scope, sizes: Sizes, kind: Kind, aims: Aims): Promise
   const figures = new Figures();
   const write = await writer(scope);
   const changes = sizes.count(100_000, 500);
-  await inTurns(scope, sizes.repetitions, async (contender: Contender, { warmUp, from }) => {
+  await inTurns(scope, sizes, async (contender: Contender, { warmUp, from }) => {
     using memory = new MemorySampler(contender.pid);
     const count = warmUp ? Math.min(WARM_UP_CHANGES, changes) : changes;
     const { perSecond, cpuSecondsPer10k } = await measureLive(contender, write, { kind, changes: count, from });

@@ -10,7 +10,7 @@ import type { Suite } from '../suite';
 
 const DAY_SECONDS = 86_400;
 const BUSY_PER_SECOND = 500;
-const HEARTBEATS = { name: 'temporal_request', having: 'operation="RecordActivityTaskHeartbeat"' };
+const HEARTBEATS = { name: 'temporal_request_total', having: 'operation="RecordActivityTaskHeartbeat"' };
 
 export const temporalCost: Suite = {
   name: 'temporal-cost',

@@ -49,12 +49,12 @@ export const tuning: Suite = {
       return { name: TRIBUTARY, points };
     };
     const batches = await line(
-      BATCH_SIZES.map((batchSize) => ({ ...DEFAULTS, batchSize })),
+      sizes.some(BATCH_SIZES).map((batchSize) => ({ ...DEFAULTS, batchSize })),
       ({ batchSize }) => `batches of ${batchSize.toLocaleString('en')}`,
       ({ batchSize }) => batchSize,
     );
     const lanes = await line(
-      LANES.map((count) => ({ ...DEFAULTS, lanes: count })),
+      sizes.some(LANES).map((count) => ({ ...DEFAULTS, lanes: count })),
       ({ lanes: count }) => `${count} ${count === 1 ? 'lane' : 'lanes'}`,
       (setting) => setting.lanes,
     );
