@@ -13,6 +13,7 @@ export function gapsOf(state: VerificationState): readonly string[] {
     parsed && !gaveUp && !cancelled && namespaces === 0 && 'nothing at the source is selected',
     findings !== null && findings.rangesDone < findings.ranges && 'not everything was read',
     notVerifiedCount > 0 && `${notVerifiedCount} namespaces were not compared`,
+    state.repairsLeft > 0 && `the stream has not copied ${state.repairsLeft} rows again in time`,
     findings !== null && findings.unlisted > 0 && `${findings.unlisted} more rows differed than are kept`,
     findings !== null &&
       findings.suspects + findings.unsettled > 0 &&

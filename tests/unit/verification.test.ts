@@ -30,6 +30,7 @@ describe('the verdict of a verification', () => {
       { namespaces: 0, findings: NOTHING_FOUND },
       { failure, gaveUp: true },
       { notVerifiedCount: 1 },
+      { repairsLeft: 1 },
       { findings: { ...level, rangesDone: 2 } },
       { findings: { ...level, suspects: 1 } },
       { findings: { ...level, unsettled: 1 } },

@@ -144,7 +144,8 @@ async function showLatest(io: Io, temporal: Temporal, id: string, options: Verif
   const found = await latest(temporal, id);
   if (found === null) throw noVerification(id);
   const handle = temporal.client.workflow.getHandle(found.workflowId, found.runId);
-  const view = await viewOf(temporal, handle);
+  const ended = found.status.name === 'COMPLETED';
+  const view = ended ? ((await handle.result()) as VerificationView) : await viewOf(temporal, handle);
   if (view === null)
     throw new CliError(`no worker answers for ${found.workflowId}`, 'start one with `tributary worker`');
   if (view.verdict !== null) return tell(io, temporal, found.workflowId, view, options);
