@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContainerServer } from './container';
-import { ServiceError } from './errors';
 import { removeDirectory, scratchDirectory } from './home';
 import { DEFAULT_ADDRESS_VARIABLE, type MongoOptions } from './mongo-options';
 import * as programs from './mongo-programs';
@@ -9,18 +8,13 @@ import { checkAddress, createAdministrator, primaryReady } from './mongo-ready';
 import { freePort } from './ports';
 import { doesNotApply, firstThatWorks, type Provider } from './providers';
 import type { Report } from './report';
-import { ProcessServer, type Server, type ServerSignal } from './server';
+import { runningElsewhere, runningHere, type Running } from './running';
+import { ProcessServer, type Server } from './server';
 
 /** A MongoDB deployment that answers, with change streams and transactions. */
-export interface RunningMongo extends AsyncDisposable {
+export interface RunningMongo extends Running {
   /** With the credentials, where there are any. */
   readonly uri: string;
-  readonly provider: string;
-  /** Of the server on this host; `undefined` in a container, elsewhere or not running. */
-  readonly pid: number | undefined;
-  kill(signal: ServerSignal): Promise<void>;
-  /** Stops it if it still runs and starts it on the same port with the same data. */
-  restart(): Promise<void>;
 }
 
 interface Started {
@@ -39,19 +33,7 @@ export async function startMongo(options: MongoOptions, report: Report): Promise
   const wanted = { service: 'MongoDB', remedies: remedies(variable, options) };
   const { provider, value } = await firstThatWorks(wanted, providers(options, report), report);
   const { uri, server, remove } = value;
-  return {
-    uri,
-    provider,
-    get pid() {
-      return server.pid;
-    },
-    kill: (signal) => server.kill(signal),
-    restart: async () => {
-      await server.stop();
-      await server.start();
-    },
-    [Symbol.asyncDispose]: remove,
-  };
+  return runningHere({ uri }, { provider, server, remove });
 }
 
 const mayBeElsewhere = (options: MongoOptions): boolean =>
@@ -61,16 +43,7 @@ async function elsewhere(uri: string, variable: string, report: Report): Promise
   // An address that was given and does not answer is a mistake to show, not a reason to take another server.
   await checkAddress(uri, variable);
   report(`MongoDB: the address in ${variable}`);
-  const refuse = () =>
-    Promise.reject(new ServiceError(`the server in ${variable} was not started here, so it is not killed here`));
-  return {
-    uri,
-    provider: `the address in ${variable}`,
-    pid: undefined,
-    kill: refuse,
-    restart: refuse,
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
+  return runningElsewhere({ uri }, variable);
 }
 
 function providers(options: MongoOptions, report: Report): Provider<Started>[] {

@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ContainerServer } from './container';
-import { ServiceError } from './errors';
 import { removeDirectory, scratchDirectory } from './home';
 import { onPath } from './path';
 import { freePort } from './ports';
 import { doesNotApply, firstThatWorks, type Provider } from './providers';
 import type { Report } from './report';
-import { ProcessServer, type Server, type ServerSignal } from './server';
+import { runningElsewhere, runningHere, type Running } from './running';
+import { ProcessServer, type Server } from './server';
 import { temporalFromPip } from './temporal-cli';
 import { checkAddress, namespaceReady, registerSearchAttributes, type SearchAttributes } from './temporal-ready';
 
@@ -28,15 +28,10 @@ export interface TemporalOptions {
 }
 
 /** A Temporal server that answers for its namespace. */
-export interface RunningTemporal extends AsyncDisposable {
+export interface RunningTemporal extends Running {
   readonly address: string;
   readonly namespace: string;
   readonly uiUrl: string | undefined;
-  readonly provider: string;
-  readonly pid: number | undefined;
-  kill(signal: ServerSignal): Promise<void>;
-  /** Stops it if it still runs and starts it on the same ports with the same workflows. */
-  restart(): Promise<void>;
 }
 
 interface Place {
@@ -70,41 +65,21 @@ export async function startTemporal(options: TemporalOptions, report: Report): P
 
   const { provider, value } = await firstThatWorks(wanted, providers(options, report), report);
   const { place, server, remove } = value;
-  return {
-    address: `127.0.0.1:${place.port}`,
-    namespace: place.namespace,
-    uiUrl: place.uiPort === undefined ? undefined : `http://127.0.0.1:${place.uiPort}`,
-    provider,
-    get pid() {
-      return server.pid;
+  return runningHere(
+    {
+      address: `127.0.0.1:${place.port}`,
+      namespace: place.namespace,
+      uiUrl: place.uiPort === undefined ? undefined : `http://127.0.0.1:${place.uiPort}`,
     },
-    kill: (signal) => server.kill(signal),
-    restart: async () => {
-      await server.stop();
-      await server.start();
-    },
-    [Symbol.asyncDispose]: remove,
-  };
+    { provider, server, remove },
+  );
 }
 
 async function elsewhere(address: string, options: TemporalOptions, report: Report): Promise<RunningTemporal> {
   const { namespace } = await checkAddress(options.namespace);
   await registerSearchAttributes(namespace, options.searchAttributes ?? {}, report);
   report(`Temporal: the address in ${ADDRESS_VARIABLE}`);
-  const refuse = () =>
-    Promise.reject(
-      new ServiceError(`the server in ${ADDRESS_VARIABLE} was not started here, so it is not killed here`),
-    );
-  return {
-    address,
-    namespace,
-    uiUrl: undefined,
-    provider: `the address in ${ADDRESS_VARIABLE}`,
-    pid: undefined,
-    kill: refuse,
-    restart: refuse,
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
+  return runningElsewhere({ address, namespace, uiUrl: undefined }, ADDRESS_VARIABLE);
 }
 
 const providers = (options: TemporalOptions, report: Report): Provider<Started>[] => [

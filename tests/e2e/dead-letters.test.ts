@@ -1,40 +1,12 @@
-import { createColors } from 'picocolors';
-import { main } from '../../src/cli/main';
 import type { Replayed } from '../../src/cli/letters/replay';
 import type { ShownLetter } from '../../src/cli/letters/shown';
 import type { LetterSummary } from '../../src/replication/letter';
 import { waitFor } from '../../src/services/wait';
 import { replayId } from '../../src/workflows/names';
+import { jsonCli, runCli } from '../support/cli';
 import { Pipeline } from '../support/pipeline';
 
-interface Ran {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** The command line in this process, with the environment that the pipeline's workers have. */
-async function run(t: Pipeline, ...args: string[]): Promise<Ran> {
-  const written = { out: '', err: '' };
-  Object.assign(process.env, t.workerEnv);
-  const status = await main(args, {
-    out: { write: (text) => (written.out += text) },
-    err: { write: (text) => (written.err += text) },
-    tty: false,
-    columns: 120,
-    paint: createColors(false),
-    env: process.env,
-    script: '',
-    interrupted: () => new AbortController().signal,
-  });
-  return { status, ...written };
-}
-
-async function json<T>(t: Pipeline, ...args: string[]): Promise<T> {
-  const { out, err } = await run(t, 'dead-letters', ...args, '--stream', t.id, '--format', 'json');
-  if (out === '') throw new Error(err);
-  return JSON.parse(out) as T;
-}
+const json = <T>(t: Pipeline, ...args: string[]): Promise<T> => jsonCli(t, 'dead-letters', ...args, '--stream', t.id);
 
 interface Row {
   readonly _id: number;
@@ -98,10 +70,10 @@ test('letters are listed without data, shown with it, replayed to what the sourc
   const shown = await Promise.all(letters.map(({ id }) => json<ShownLetter>(t, 'show', id, '--canonical')));
   const first = shown.find(({ row }) => (row as Row).secret === 'alpha')!;
   expect(first).toMatchObject({ namespace: `${databaseName}.orders`, key: { _id: { $numberInt: '1' } } });
-  expect((await run(t, 'dead-letters', 'show', 'nothing', '--stream', t.id)).status).toBe(1);
+  expect((await runCli(t, 'dead-letters', 'show', 'nothing', '--stream', t.id)).status).toBe(1);
 
   // Refused again: still open, tried once more.
-  const again = await run(t, 'dead-letters', 'replay', first.id, '--stream', t.id, '--format', 'json');
+  const again = await runCli(t, 'dead-letters', 'replay', first.id, '--stream', t.id, '--format', 'json');
   expect(again.status).toBe(1);
   expect(JSON.parse(again.out)).toMatchObject({ letters: 1, superseded: 0, refused: 1 });
   expect((await lettersOf(t, 4)).find(({ id }) => id === first.id)?.attempts).toBeGreaterThan(first.attempts);
@@ -120,7 +92,7 @@ test('letters are listed without data, shown with it, replayed to what the sourc
   await lettersOf(t, 1);
   expect(await json<Replayed>(t, 'replay', '--namespace', `${databaseName}.orders`)).toMatchObject({ letters: 0 });
 
-  const unasked = await run(t, 'dead-letters', 'drop', '--stream', t.id);
+  const unasked = await runCli(t, 'dead-letters', 'drop', '--stream', t.id);
   expect(unasked).toMatchObject({ status: 2, out: '' });
   expect(unasked.err).toContain('1 letters');
   expect(await json(t, 'drop', ...customers, '--yes')).toEqual({ stream: t.id, dropped: 1 });
@@ -137,7 +109,7 @@ test('a replay outlives the worker that ran it, and none begins while the stream
   await lettersOf(t, 30);
 
   await t.pause();
-  const refused = await run(t, 'dead-letters', 'replay', '--stream', t.id);
+  const refused = await runCli(t, 'dead-letters', 'replay', '--stream', t.id);
   expect(refused.status).toBe(1);
   expect(refused.err).toContain(`streams resume ${t.id}`);
   await t.resume();

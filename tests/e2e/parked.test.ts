@@ -1,0 +1,57 @@
+import type { StreamReport } from '../../src/cli/streams/report';
+import { waitFor } from '../../src/services/wait';
+import type { StreamView } from '../../src/workflows/messages';
+import { jsonCli, runCli } from '../support/cli';
+import { Pipeline } from '../support/pipeline';
+
+const metrics = async (t: Pipeline): Promise<string> => {
+  const { metricsPort } = t.worker.logged('worker.ready')[0] as unknown as { readonly metricsPort: number };
+  return (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+};
+
+test('a parked namespace is shown with its remedy wherever people look, and comes back by its name', async () => {
+  await using t = await Pipeline.open({
+    seed: async (source) => {
+      await source.collection<{ _id: number }>('orders').insertOne({ _id: 1 });
+      await source.collection<{ _id: number }>('customers').insertOne({ _id: 1 });
+    },
+  });
+  // What stands at the target is no collection.
+  await t.destination.createCollection('customers', { viewOn: 'elsewhere', pipeline: [] });
+  await t.start();
+  const namespace = `${t.source.databaseName}.customers`;
+  const { view } = await waitFor(
+    async () => {
+      const report = await jsonCli<StreamReport>(t, 'streams', 'status', t.id);
+      return report.view?.parkedCount === 1 && report.status === 'replicating' ? report : undefined;
+    },
+    { what: 'a parked namespace', timeoutMs: 60_000 },
+  );
+  expect(view!.parked).toMatchObject([{ namespace }]);
+  expect((await runCli(t, 'streams', 'status', t.id)).out).toContain(`streams resume ${t.id} --namespace`);
+  expect((await runCli(t, 'streams', 'list')).out).toContain('(1 parked)');
+
+  // The others go on, and its gauges are those of the running leg.
+  await t.source.collection<{ _id: number }>('orders').insertOne({ _id: 2 });
+  await t.caughtUp();
+  expect(await t.destination.collection('orders').countDocuments()).toBe(2);
+  const page = await waitFor(
+    async () => {
+      const text = await metrics(t);
+      return /^tributary_position_window_remaining_seconds\{.*\} \d/m.test(text) ? text : undefined;
+    },
+    { what: 'the history window', timeoutMs: 60_000 },
+  );
+  expect(page).toMatch(new RegExp(`^tributary_parked_namespaces\\{stream="${t.id}",.*\\} 1$`, 'm'));
+  const told = await jsonCli<StreamReport>(t, 'streams', 'status', t.id);
+  expect(told.view).toMatchObject({ windowSeconds: expect.any(Number) as number, windowWarningSeconds: 3_600 });
+
+  const unknown = await runCli(t, 'streams', 'resume', t.id, '--namespace', `${t.source.databaseName}.orders`);
+  expect(unknown).toMatchObject({ status: 1, out: '' });
+  await t.destination.collection('customers').drop();
+  await jsonCli<StreamView>(t, 'streams', 'resume', t.id, '--namespace', namespace);
+  await t.until('nothing parked', ({ parkedCount }) => parkedCount === 0);
+  await t.source.collection<{ _id: number }>('customers').insertOne({ _id: 2 });
+  await t.caughtUp();
+  await t.expectSame();
+});
