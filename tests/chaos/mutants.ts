@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { generate } from './generate';
+import { FAULT_KINDS, generate } from './generate';
 import { MUTATIONS, type Mutation } from './mutations';
 import { lineOf } from './report';
 import { playAll } from './session';
@@ -18,6 +18,7 @@ interface Options {
   readonly seed: string;
   readonly parallel: string;
   readonly variant: 'fast' | 'python';
+  readonly faults?: string;
 }
 
 const ROOT = resolve(__dirname, '..', '..');
@@ -51,14 +52,19 @@ async function caughtBy(mutation: Mutation, options: Options): Promise<number | 
   process.env['TRIBUTARY_TEST_DIST'] = build(mutation);
   const first = Number(options.seed);
   let next = first;
-  const outcomes = await playAll(() => (next < first + Number(options.rounds) ? generate(next++) : undefined), {
-    variant: options.variant === 'fast' ? 'fast' : 'default',
-    parallel: Number(options.parallel),
-    home: join(ROOT, '.tributary', 'mutants', mutation.name, 'chaos'),
-    report: () => undefined,
-    bail: true,
-    ended: (outcome) => say(lineOf(outcome)),
-  });
+  const faults = options.faults?.split(',');
+  const kinds = FAULT_KINDS.filter((kind) => faults?.includes(kind) ?? true);
+  const outcomes = await playAll(
+    () => (next < first + Number(options.rounds) ? generate(next++, { kinds }) : undefined),
+    {
+      variant: options.variant === 'fast' ? 'fast' : 'default',
+      parallel: Number(options.parallel),
+      home: join(ROOT, '.tributary', 'mutants', mutation.name, 'chaos'),
+      report: () => undefined,
+      bail: true,
+      ended: (outcome) => say(lineOf(outcome)),
+    },
+  );
   return outcomes.find(({ result }) => result === 'failed')?.plan.seed;
 }
 
@@ -67,6 +73,7 @@ async function main(): Promise<void> {
     .option('--only <names>', `some of ${MUTATIONS.map(({ name }) => name).join(', ')}`)
     .option('--rounds <n>', 'within which each has to be caught', '20')
     .option('--seed <s>', 'the first seed', '1')
+    .option('--faults <kinds>', 'only these, with commas between them')
     .option('--parallel <p>', 'rounds at a time', '1')
     .addOption(new Option('--variant <name>', 'which embedded server').choices(['fast', 'python']).default('python'))
     .parse()

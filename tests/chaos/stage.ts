@@ -88,9 +88,9 @@ async function probeKeys(uri: string): Promise<boolean> {
   const rows = client.db('chaos_probe').collection('keys');
   await rows.insertOne({ _id: new Double(4) as never });
   await rows.replaceOne({ _id: new Int32(4) as never }, { _id: new Int32(4) as never }, { upsert: true });
-  const found = await rows.findOne();
+  const found = await rows.findOne<{ readonly _id: unknown }>();
   await client.db('chaos_probe').dropDatabase();
-  return (found?._id as unknown) instanceof Int32;
+  return found?._id instanceof Int32;
 }
 
 const MEMORY = '/dev/shm';

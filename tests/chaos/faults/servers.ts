@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { bite, type Inject } from './bite';
+import { bite, within, type Inject } from './bite';
+
+/** A worker may have to be started first. */
+const PATIENCE_MS = 15_000;
 
 export const killTemporal: Inject<'temporal_kill'> = async ({ stage: { temporal } }, { signal, downMs }) => {
   const { pid } = temporal;
@@ -16,6 +19,7 @@ export const killTemporal: Inject<'temporal_kill'> = async ({ stage: { temporal 
 export const killServer: Inject<'server_kill'> = async (round, { side, signal, downMs }) => {
   const server = round.stage.server(side);
   const { pid } = server;
+  await within(PATIENCE_MS, () => round.proxies[side].connections > 0);
   const { connections } = round.proxies[side];
   await server.kill(signal);
   const ended = server.pid === undefined;
