@@ -1,7 +1,5 @@
+import { count, plain } from './markdown';
 import type { StreamView } from './messages';
-
-const count = (n: number): string => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ',');
-const plain = (text: string): string => text.replace(/[|\r\n]+/g, ' ');
 
 function bytes(n: number): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB'];
