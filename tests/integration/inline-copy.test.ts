@@ -34,6 +34,15 @@ async function standing(options: Parameters<typeof CoreStream.open>[0] = {}): Pr
   return t;
 }
 
+/** The stream gives nothing at first, while rows can be read. */
+function holdBack(t: CoreStream, ms: number): void {
+  const stream = t.source.stream.bind(t.source);
+  t.source.stream = async function* (from, options, signal) {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    yield* stream(from, options, signal);
+  };
+}
+
 interface Damage {
   readonly collection: string;
   readonly key: number;
@@ -238,6 +247,56 @@ describe('a copy inside the stream', () => {
     else if (what === 'rename over') await source.rename('items-2', { dropTarget: true });
     else await t.sourceDb.dropDatabase();
     await leg;
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('writes no row before the stream has come to where it was read', async () => {
+    await using t = await standing({ batchSize: 1 });
+    const source = t.sourceDb.collection('orders');
+    await source.insertOne({ _id: 1 as never, v: 0 });
+    await t.catchUp();
+    await t.destinationDb.collection('orders').updateOne({}, { $set: { v: -1 } });
+    await owe(t, ['orders']);
+    for (let v = 1; v <= 5; v += 1) await source.replaceOne({ _id: 1 as never }, { v });
+    await using witness = await Witness.open(t.destinationDb);
+    holdBack(t, 400);
+    await t.catchUp();
+    await t.expectSame();
+    expect(await witness.setbacks('v')).toEqual([]);
+  });
+
+  it('applies no delta to a row that may be another one than at the source', async () => {
+    await using t = await standing();
+    const source = t.sourceDb.collection('orders');
+    await source.insertOne({ _id: 1 as never, v: 0, more: 'right' });
+    await t.catchUp();
+    await t.destinationDb.collection('orders').updateOne({}, { $set: { more: 'wrong' } });
+    await owe(t, ['orders']);
+    await source.updateOne({ _id: 1 as never }, { $set: { v: 1 } });
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('misses no row whose change an earlier leg has applied beyond the low water', async () => {
+    await using t = await standing();
+    const source = t.sourceDb.collection('orders');
+    await source.insertOne({ _id: 1 as never, v: 0 });
+    await t.catchUp();
+    const claim = t.destination.claim.bind(t.destination);
+    t.destination.claim = async (request, signal) => {
+      const claimed = await claim(request, signal);
+      claimed.advance = () => Promise.resolve(0);
+      return claimed;
+    };
+    await source.updateOne({ _id: 1 as never }, { $set: { v: 1 } });
+    const { position } = t;
+    await t.catchUp();
+    t.destination.claim = claim;
+    t.position = position;
+    await t.destinationDb.collection('orders').updateOne({}, { $set: { v: -1 } });
+    await owe(t, ['orders']);
+    holdBack(t, 400);
     await t.catchUp();
     await t.expectSame();
   });
