@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Double, Int32, MongoClient } from 'mongodb';
+import { BSON, Double, Int32, MongoClient } from 'mongodb';
 import { startMongo, type RunningMongo } from '../../src/services/mongo';
 import type { Report } from '../../src/services/report';
 import { startTemporal, type RunningTemporal } from '../../src/services/temporal';
@@ -87,10 +87,10 @@ async function probeKeys(uri: string): Promise<boolean> {
   await using client = new MongoClient(uri, { promoteValues: false });
   const rows = client.db('chaos_probe').collection('keys');
   await rows.insertOne({ _id: new Double(4) as never });
-  await rows.replaceOne({ _id: new Int32(4) as never }, { _id: new Int32(4) as never }, { upsert: true });
-  const found = await rows.findOne<{ readonly _id: unknown }>();
+  await rows.replaceOne({ _id: new Int32(4) }, { _id: new Int32(4) as never }, { upsert: true });
+  const found = await rows.findOne();
   await client.db('chaos_probe').dropDatabase();
-  return found?._id instanceof Int32;
+  return BSON.EJSON.stringify(found, { relaxed: false }).includes('$numberInt');
 }
 
 const MEMORY = '/dev/shm';
