@@ -55,7 +55,14 @@ test.each(alerts)('$alert asks for metrics and labels that there are', ({ expr, 
 
 test('there is an alert for each thing that an operator has to know', () => {
   const asked = alerts.map(({ expr }) => expr).join('\n');
-  for (const { name } of [METRICS.window, METRICS.lag, METRICS.lastProgress, METRICS.deadLetters, METRICS.parked]) {
+  for (const { name } of [
+    METRICS.window,
+    METRICS.lag,
+    METRICS.lastProgress,
+    METRICS.deadLetters,
+    METRICS.parked,
+    METRICS.verifiedDifferences,
+  ]) {
     expect(asked).toContain(name);
   }
   expect(asked).toContain('stream.needs_attention');
