@@ -10,7 +10,7 @@ import { isRefusal, type Refusals } from './refusals';
 import type { Source } from './source';
 
 /** How often rows are looked up again before a collision counts as a true one; and where the row was refused before. */
-const HOLDS = 20;
+const HOLDS = 8;
 const HOLDS_BEHIND = 1;
 
 export interface CollisionsContext {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { MongoClient, type Document } from 'mongodb';
+import { ReplicationError } from '../../src/replication/errors';
 import type { LetterSummary } from '../../src/replication/letter';
 import { CoreStream, type CoreOptions } from '../support/core';
 import { sharedMongo } from '../support/servers';
@@ -107,6 +108,59 @@ describe('a change that the destination refuses', () => {
     expect((await letters(t)).map(({ namespace, state }) => [namespace.split('.')[1], state])).toEqual([
       ['moved', 'superseded'],
     ]);
+  });
+});
+
+/** Each leg loses its worker after so many writes: the last one took effect, and nobody has heard of it. */
+function losing(t: CoreStream, writes: number): () => void {
+  const claim = t.destination.claim.bind(t.destination);
+  t.destination.claim = async (request, signal) => {
+    const claimed = await claim(request, signal);
+    let left = writes;
+    const lost = async <T>(written: Promise<T>): Promise<T> => {
+      const result = await written;
+      if (--left <= 0) throw new ReplicationError('retry', { code: 'closed', message: 'the answer was lost' });
+      return result;
+    };
+    const { apply, applyTogether } = claimed;
+    claimed.apply = (part, until) => lost(apply.call(claimed, part, until));
+    claimed.applyTogether = (parts, until) => lost(applyTogether.call(claimed, parts, until));
+    return claimed;
+  };
+  return () => (t.destination.claim = claim);
+}
+
+describe('a worker that is lost while changes are refused', () => {
+  it('leaves each change written, or passed by one letter', async () => {
+    await using t = await open({ errors: { onError: 'dead_letter' }, lanes: 2 });
+    await rows(t).insertMany([1, 2, 3, 4].map((id) => ({ _id: id, u: id, v: 0 })));
+    await t.catchUp();
+    await rows(t).insertMany(
+      Array.from({ length: 40 }, (_, i) => ({ _id: 100 + i, u: i % 10 === 5 ? 1 : 100 + i, v: 0 })),
+    );
+    for (let round = 1; round <= 3; round += 1) await rotate(t, [2, 3, 4], 1000 + round, round);
+    await rows(t).updateOne({ _id: 105 }, { $set: { u: 5000 } });
+    await using witness = await Witness.open(t.destinationDb);
+    Object.defineProperty(t.destination, 'traits', { value: { ...t.destination.traits, maxChanges: 8 } });
+    const found = losing(t, 2);
+    let legs = 0;
+    for (let reached = false; !reached && legs < 60; legs += 1)
+      reached = await t.catchUp().then(
+        () => true,
+        (error: unknown) => {
+          expect(error).toMatchObject({ code: 'closed' });
+          return false;
+        },
+      );
+    found();
+    expect(legs).toBeGreaterThan(1);
+    await t.catchUp();
+    const refused = [115, 125, 135];
+    const wanted = (await rows(t).find().sort({ _id: 1 }).toArray()).filter(({ _id }) => !refused.includes(_id));
+    expect(await copied(t)).toEqual(wanted);
+    const left = (await letters(t)).filter(({ state }) => state === 'open');
+    expect(left.map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
+    expect(await witness.regressions('v')).toEqual([]);
   });
 });
 
