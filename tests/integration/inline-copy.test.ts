@@ -321,6 +321,23 @@ describe('a copy inside the stream', () => {
   });
 });
 
+describe('a target that somebody has put in place of another', () => {
+  it('is not written to where it holds other keys for equal', async () => {
+    await using t = await standing();
+    await t.sourceDb.collection('orders').insertMany([{ _id: 'a' as never }, { _id: 'A' as never }]);
+    await t.catchUp();
+    await t.destinationDb.collection('orders').drop();
+    await t.destinationDb.createCollection('orders', { collation: { locale: 'en', strength: 2 } });
+    await expect(t.catchUp()).rejects.toMatchObject({
+      code: 'collation_differs',
+      namespace: `${t.sourceDb.databaseName}.orders`,
+    });
+    await t.destinationDb.collection('orders').drop();
+    await t.catchUp();
+    await t.expectSame();
+  });
+});
+
 describe('rows of which somebody wants a fresh copy', () => {
   const key = (id: number) => {
     const value = Buffer.alloc(4);

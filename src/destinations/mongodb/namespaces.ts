@@ -277,6 +277,21 @@ export class Namespaces {
     await this.save(records, signal, there);
   }
 
+  /** Forgets which collection a target is, unless it is the recorded one. */
+  async reconsider(
+    sources: readonly Namespace[],
+    fields: Partial<NamespaceDocument>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const there = await present(this.client, sources.map(this.rename), signal);
+    const records = sources.map((source) => {
+      const known = this.#records.get(source)?.identity ?? null;
+      const identity = there.get(this.rename(source))?.identity === known ? known : null;
+      return this.#record(source, { ...fields, identity });
+    });
+    await this.save(records, signal, there);
+  }
+
   async save(
     records: readonly NamespaceDocument[],
     signal: AbortSignal,
