@@ -80,7 +80,8 @@ export async function replayDeadLetters({ spec, filter }: ReplayInput): Promise<
       if (progress !== null) adopt(progress);
       failures += 1;
       if (cause === 'platform' && failures < FAILURES) continue;
-      if (info.kind !== 'retry' || failures >= FAILURES) throw refusalOf(error);
+      // A day, and the stream has not settled them: it rests, or is gone.
+      if (info.kind !== 'retry' || info.code === 'leg_overrun' || failures >= FAILURES) throw refusalOf(error);
       await sleep(backOffMs(failures, RETRY, Math.random()));
     }
   }
