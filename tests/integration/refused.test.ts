@@ -122,9 +122,10 @@ function losing(t: CoreStream, writes: number): () => void {
       if (--left <= 0) throw new ReplicationError('retry', { code: 'closed', message: 'the answer was lost' });
       return result;
     };
-    const { apply, applyTogether } = claimed;
-    claimed.apply = (part, until) => lost(apply.call(claimed, part, until));
-    claimed.applyTogether = (parts, until) => lost(applyTogether.call(claimed, parts, until));
+    const apply = claimed.apply.bind(claimed);
+    const applyTogether = claimed.applyTogether.bind(claimed);
+    claimed.apply = (part, until) => lost(apply(part, until));
+    claimed.applyTogether = (parts, until) => lost(applyTogether(parts, until));
     return claimed;
   };
   return () => (t.destination.claim = claim);
