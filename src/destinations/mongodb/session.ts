@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ReadConcern, WriteConcern, type Binary, type ClientSession, type MongoClient } from 'mongodb';
+import { MongoError, ReadConcern, WriteConcern, type Binary, type ClientSession, type MongoClient } from 'mongodb';
 import { codeOf, hasLabel } from '../../mongodb/errors';
 import { fixSession } from '../../mongodb/internals';
 import { ReplicationError } from '../../replication/errors';
@@ -76,7 +76,11 @@ export class FixedSession {
         await abortable(this.#session.commitTransaction(), signal);
         return;
       } catch (error) {
-        if (!hasLabel(error, 'UnknownTransactionCommitResult') || signal.aborted || Date.now() >= deadline) throw error;
+        if (signal.aborted) throw error;
+        // The driver lets a socket's own error through, and then stumbles over it: what became of the commit is not known.
+        const foreign = !(error instanceof MongoError);
+        const unknown = foreign || hasLabel(error, 'UnknownTransactionCommitResult');
+        if (!unknown || Date.now() >= deadline) throw foreign ? unanswered() : error;
       }
       await delay(20, undefined, { signal });
     }
@@ -99,4 +103,11 @@ const numbersUsedUp = (): ReplicationError =>
     code: 'numbers_used_up',
     message: 'this claim has no transaction numbers left',
     remedy: 'Nothing to do: the next leg has its own.',
+  });
+
+const unanswered = (): ReplicationError =>
+  new ReplicationError('retry', {
+    code: 'not_reachable',
+    message: 'destination: a commit was not answered',
+    remedy: 'Nothing to do: the next leg reads from the ledger what became of it.',
   });
