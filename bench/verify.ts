@@ -88,8 +88,8 @@ async function compare(uris: { readonly source: string; readonly destination: st
       const key = idDocument(bytes);
       return key && keyOf(key);
     },
-    parallelism: 4,
-    batchSize: 2_000,
+    parallelism: 2,
+    batchSize: 1_000,
     rowsPerSecond: 0,
     sliceMs: 24 * 60 * 60_000,
     compared: silent,

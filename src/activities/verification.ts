@@ -21,8 +21,8 @@ import { selectedNamespaces } from './verification-namespaces';
 import { repair } from './verification-repair';
 
 /** Ranges that are read at a time: their rows are in memory. */
-const PARALLELISM = 4;
-const BATCH_ROWS = 2_000;
+const PARALLELISM = 2;
+const BATCH_ROWS = 1_000;
 
 /** The key of a row, in the encoding that all sources have so far. */
 function rowKey(row: EncodedRow): Key | null {
