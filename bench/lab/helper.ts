@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { buildSync } from 'esbuild';
 import { BENCH_HOME } from '../options';
 
 /** The processes beside the product: what it is compared with, and what writes. */
@@ -36,7 +36,9 @@ export class BenchHelper implements AsyncDisposable {
 
   static async start(name: HelperName, logFile: string): Promise<BenchHelper> {
     const log = openSync(logFile, 'a');
-    const child = fork(await bundled(name), [], {
+    const child = fork(bundled(name), [], {
+      // Without the loader that runs the benchmark itself.
+      execArgv: [],
       stdio: ['ignore', log, log, 'ipc'],
       // Ctrl-C is for the benchmark, which decides in which order things end.
       detached: true,
@@ -73,9 +75,9 @@ export class BenchHelper implements AsyncDisposable {
 }
 
 /** One file without a loader, so that the memory and the processor time of the process are its own. */
-async function bundled(name: HelperName): Promise<string> {
+function bundled(name: HelperName): string {
   const outfile = join(BENCH_HOME, 'helpers', `${name}.js`);
-  await build({
+  buildSync({
     entryPoints: [join(__dirname, '..', 'helpers', `${name}.ts`)],
     bundle: true,
     platform: 'node',

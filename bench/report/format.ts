@@ -45,7 +45,8 @@ export function gridOf({ figures, aims = {} }: Outcome): Grid {
 /** The product over its contender, from the medians of one run. */
 function ratio(figures: readonly Figure[], measure: string, bare: string): string {
   const [ours, theirs] = [TRIBUTARY, bare].map((name) => figureOf(figures, measure, name));
-  return ours && theirs ? (median(ours.values) / median(theirs.values)).toFixed(2) : '';
+  if (!ours || !theirs || ours.unit === 'count') return '';
+  return (median(ours.values) / median(theirs.values)).toFixed(2);
 }
 
 const figureOf = (figures: readonly Figure[], measure: string, contender: string): Figure | undefined =>

@@ -2,7 +2,7 @@ import { TRIBUTARY } from '../contenders/contender';
 import { tributary } from '../contenders/tributary';
 import { writer } from '../lab/writer';
 import { MemorySampler } from '../measure/memory';
-import { drain, sameCounts } from '../measure/throughput';
+import { drain, expectSame } from '../measure/throughput';
 import { Figures } from '../report/outcome';
 import type { Suite } from '../suite';
 
@@ -21,7 +21,7 @@ export const memory: Suite = {
     scope.say(`  ${workload.changes.toLocaleString('en')} changes behind`);
     using sampler = new MemorySampler(contender.pid, 200);
     const { perSecond } = await drain(contender, workload);
-    await sameCounts(contender);
+    await expectSame(contender);
     figures
       .add(TRIBUTARY, 'peak memory', 'MB', sampler.peakMB)
       .add(TRIBUTARY, 'memory, first tenth', 'MB', sampler.meanMB(0, 0.1))
