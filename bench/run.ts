@@ -57,13 +57,18 @@ async function main(): Promise<void> {
   const suites = suitesNamed(program.args);
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort()).once('SIGTERM', () => interrupted.abort());
+  await runAll(suites, options, interrupted.signal);
+  // What an interrupted suite still waits for would keep the process; everything that it started has ended by now.
+  if (interrupted.signal.aborted) process.kill(process.pid, 'SIGINT');
+  else if (options.write && options.results) await writePage(SUITES, await readResults(options.results));
+}
+
+async function runAll(suites: readonly Suite[], options: Options, signal: AbortSignal): Promise<void> {
   await using servers = new Lending(options);
   for (const suite of suites) {
-    if (interrupted.signal.aborted) break;
-    await runSuite(suite, options, servers, interrupted.signal);
+    if (signal.aborted) break;
+    await runSuite(suite, options, servers, signal);
   }
-  if (interrupted.signal.aborted) process.exitCode = 130;
-  else if (options.write && options.results) await writePage(SUITES, await readResults(options.results));
 }
 
 async function runSuite(suite: Suite, options: Options, lending: Lending, signal: AbortSignal): Promise<void> {

@@ -49,6 +49,7 @@ export class Scope extends Owned {
   /** Started, copied and in step. */
   async stream(settings: StreamSettings): Promise<BenchStream> {
     const stream = await this.start(settings);
+    await stream.replicating(50);
     await stream.caughtUp();
     return stream;
   }

@@ -62,10 +62,17 @@ export class BenchStream implements AsyncDisposable {
 
   /** Waits until the copy is over and changes are followed. */
   async replicating(everyMs: number): Promise<void> {
-    await waitFor(async () => ((await this.status()).status === 'replicating' ? true : undefined), {
+    let failure: string | undefined;
+    const look = async (): Promise<true | undefined> => {
+      const view = await this.status();
+      if (view.status === 'needs_attention') failure = `${view.stream}: ${view.failure?.message ?? 'needs attention'}`;
+      return view.status === 'replicating' ? true : undefined;
+    };
+    await waitFor(look, {
       what: `the copy of ${this.settings.id}`,
       timeoutMs: PATIENCE_MS,
       everyMs,
+      hopeless: () => failure,
     });
   }
 

@@ -17,6 +17,7 @@ export interface WorkerOptions {
 export const SOURCE_URI = 'BENCH_SOURCE_URI';
 export const TARGET_URI = 'BENCH_TARGET_URI';
 
+const DIST = process.env['TRIBUTARY_TEST_DIST'] ?? join(ROOT, 'dist');
 const READY_MS = 60_000;
 const GRACE_MS = 40_000;
 
@@ -41,7 +42,7 @@ export class BenchWorker implements AsyncDisposable {
     const profiling = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
     const child = await Child.start({
       file: process.execPath,
-      args: [...profiling, join(ROOT, 'dist', 'worker.js')],
+      args: [...profiling, join(DIST, 'worker.js')],
       logFile,
       env: {
         TEMPORAL_ADDRESS: uris.temporal,
