@@ -3,7 +3,7 @@ import { isatty } from 'node:tty';
 import { type Command, Option } from 'commander';
 import type { StreamSpec } from '../../config/schema';
 import type { Destination } from '../../replication/destination';
-import type { LetterFilter, LetterState } from '../../replication/letter';
+import type { LetterFilter, LetterSummary, LetterState } from '../../replication/letter';
 import { CliError, usageError } from '../failure';
 import type { Io } from '../io';
 import { destinationOf } from '../letters/destination';
@@ -61,6 +61,9 @@ const criteria = ({ namespace, reason }: LetterOptions, ids: readonly string[]) 
   ...(ids.length > 0 && { ids }),
 });
 
+/** A source's token may hold the key, which a list does not show. */
+const withoutPosition = ({ position: _position, ...rest }: LetterSummary): Omit<LetterSummary, 'position'> => rest;
+
 const list = (io: Io): Command =>
   examples(
     filtered(local(letters(io, 'list', 'list the dead letters of a stream, oldest first; shows no data')))
@@ -74,7 +77,8 @@ const list = (io: Io): Command =>
         const { stream, state, limit } = options;
         const filter: LetterFilter = { stream, ...criteria(options, []), ...(state !== 'all' && { state }) };
         const found = await atDestination(io, options, (at) => at.letters(filter, limit + 1, io.interrupted()));
-        emit(io, options.format, found.slice(0, limit), (data) => lettersTable(data, found.length > limit, io.paint));
+        const listed = found.slice(0, limit).map(withoutPosition);
+        emit(io, options.format, listed, (data) => lettersTable(data, found.length > limit, io.paint));
       }),
     'tributary dead-letters list --stream orders',
     'tributary dead-letters list --stream orders --reason duplicate_key --format json',

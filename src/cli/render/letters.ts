@@ -12,7 +12,11 @@ function paintState(paint: Colors, state: LetterState): string {
 }
 
 /** One line per letter; a key is shown by its hash. */
-export function lettersTable(letters: readonly LetterSummary[], more: boolean, paint: Colors): string {
+export function lettersTable(
+  letters: readonly Omit<LetterSummary, 'position'>[],
+  more: boolean,
+  paint: Colors,
+): string {
   if (letters.length === 0) return 'no dead letters';
   const rows = letters.map(({ id, namespace, keyHash, op, code, attempts, lastAt, state }) => [
     id,
