@@ -9,8 +9,23 @@ export interface Mutation {
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'fence',
-    without: 'a lane writes whatever epoch its record has, on a session that no claim can reach',
+    without: 'records are written whatever their epoch, on sessions that no claim can reach',
     patches: [
+      {
+        file: 'src/destinations/mongodb/fence.ts',
+        find: 'return { _id: this.stream, epoch: this.epoch };',
+        replace: 'return { _id: this.stream };',
+      },
+      {
+        file: 'src/destinations/mongodb/lane.ts',
+        find: 'if (found !== null && found.epoch !== epoch) throw taken(stream, found.epoch);',
+        replace: 'if (found !== null && found.epoch < 0) throw taken(stream, epoch);',
+      },
+      {
+        file: 'src/destinations/mongodb/lane.ts',
+        find: 'await store.update(records, { filter: { _id, epoch }, update',
+        replace: 'await store.update(records, { filter: { _id, ...(epoch < 0 && { epoch }) }, update',
+      },
       {
         file: 'src/destinations/mongodb/lane.ts',
         find: 'const filter = { _id: this.#id, epoch, sequence: expected };',
