@@ -207,9 +207,9 @@ function actOf(random: Random): Act {
 const maybe = (random: Random, probability: number, make: (random: Random) => Work): Work[] =>
   random.chance(probability) ? [make(random)] : [];
 
-/** Rounds that together have a fault of every kind. */
-export function representative(seed: number, rounds: number, kinds: readonly FaultKind[] = FAULT_KINDS): Plan[] {
-  const dealt = Array.from({ length: rounds }, (): FaultKind[] => []);
-  new Random(seed).shuffled(kinds).forEach((kind, index) => dealt[index % rounds]?.push(kind));
-  return dealt.map((own, index) => generate(seed + index, { kinds: own, all: true }));
+/** Kinds of faults for rounds that together have them all. */
+export function dealt(seed: number, rounds: number): FaultKind[][] {
+  const hands = Array.from({ length: rounds }, (): FaultKind[] => []);
+  new Random(seed).shuffled(FAULT_KINDS).forEach((kind, index) => hands[index % rounds]?.push(kind));
+  return hands;
 }

@@ -9,7 +9,7 @@ export interface Mutation {
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'fence',
-    without: 'records are written whatever their epoch, on sessions that no claim can reach',
+    without: 'a record is moved on whatever it says, on sessions that no claim can reach',
     patches: [
       {
         file: 'src/destinations/mongodb/fence.ts',
@@ -29,7 +29,7 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         file: 'src/destinations/mongodb/lane.ts',
         find: 'const filter = { _id: this.#id, epoch, sequence: expected };',
-        replace: 'const filter = { _id: this.#id, sequence: expected, ...(epoch < 0 && { epoch }) };',
+        replace: 'const filter = { _id: this.#id, ...(epoch < 0 && { epoch }) };',
       },
       {
         file: 'src/destinations/mongodb/lane.ts',

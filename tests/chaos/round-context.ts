@@ -151,7 +151,7 @@ export class Round implements AsyncDisposable {
   }
 
   /** Waits until a claim has raised the epoch. */
-  raised(above: number, timeoutMs = 25_000): Promise<number> {
+  raised(above: number, timeoutMs = 45_000): Promise<number> {
     return waitFor(
       async () => {
         const epoch = await this.epoch();

@@ -19,6 +19,7 @@ export const terminate: Inject<'worker_term'> = async (round, { restartAfterMs }
   return bite(status === 0 && drained, `exit status ${String(status)}, ${drained ? '' : 'not '}drained`);
 };
 
+const BEHIND_MS = 250;
 const COMMITS = new Set(['commitTransaction', 'update', 'insert', 'delete']);
 
 /** A lot is read, little is durable, and silence may have been reported: then the worker dies. */
@@ -54,11 +55,16 @@ async function overtaken(
   hold: (worker: Awaited<ReturnType<Round['atWork']>>) => () => Promise<unknown>,
 ): Promise<Bite> {
   await round.workers(2);
+  // A lot is read by then and little is written: that is what must not come late.
+  const proxy = round.proxies.destination;
+  proxy.delayMs = BEHIND_MS;
+  await delay(4 * BEHIND_MS);
   const worker = await round.atWork();
   const epoch = await round.epoch();
   const since = performance.now();
   const before = worker.lines.length;
   const letGo = hold(worker);
+  proxy.delayMs = 0;
   round.note(`worker ${worker.pid} is held at epoch ${epoch}`);
   const raised = await round.raised(epoch).catch(() => 0);
   await delay(Math.max(0, ms - (performance.now() - since)));
