@@ -448,15 +448,22 @@ class Leg implements Pump {
   }
 
   async #room(): Promise<void> {
-    if (!this.#inFlight.room) this.#collisions?.press();
-    await this.#moved.until(() => this.#stopping || this.#inFlight.room);
+    await this.#pressing(() => this.#inFlight.room);
   }
 
   /** Waits until every lane is level; false when the leg ends first. */
   async #level(mark: LowWater): Promise<boolean> {
-    this.#collisions?.press();
-    await this.#moved.until(() => mark.level || this.#stopping);
+    await this.#pressing(() => mark.level);
     return mark.level && !this.#stopping;
+  }
+
+  /** Nothing is read meanwhile: a collision that begins to wait for what is still to come would wait for ever. */
+  async #pressing(condition: () => boolean): Promise<void> {
+    await this.#moved.until(() => {
+      if (this.#stopping || condition()) return true;
+      this.#collisions?.press();
+      return false;
+    });
   }
 
   async #drain(mark: LowWater): Promise<void> {

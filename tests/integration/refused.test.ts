@@ -111,6 +111,21 @@ describe('a change that the destination refuses', () => {
   });
 });
 
+describe('a row that waits for a value', () => {
+  it('does not wait for what comes after a schema change', async () => {
+    await using t = await open({ errors: { onError: 'dead_letter' } });
+    await rows(t).insertOne({ _id: 1, u: 1 });
+    await t.catchUp();
+    await rows(t).insertOne({ _id: 2, u: 1 });
+    await t.catchUp();
+    await rows(t).updateOne({ _id: 2 }, { $set: { v: 1 } });
+    await t.sourceDb.createCollection('later');
+    const until = await t.source.here(never);
+    expect(await t.leg({ until, sliceMs: 8_000 })).toMatchObject({ reason: 'reached' });
+    expect((await letters(t)).map(({ attempts, state }) => [attempts, state])).toEqual([[2, 'open']]);
+  });
+});
+
 /** Each leg loses its worker after so many writes: the last one took effect, and nobody has heard of it. */
 function losing(t: CoreStream, writes: number): () => void {
   const claim = t.destination.claim.bind(t.destination);
