@@ -7,17 +7,20 @@ export const rowId = (change: Pick<Change, 'namespace' | 'key'>): string => `${c
 
 /**
  * Drops what a later full state or delete of the same row supersedes. A delta never stands for its predecessors: every
- * row is left with at most one full state or delete, followed by the deltas that came after it, in order.
+ * row is left with at most one full state or delete, followed by the deltas that came after it, in order. A delete stays
+ * before a full state whose key is equal and written otherwise (1 and 1.0): some destinations keep the key that they have.
  */
 export function fold(changes: readonly Change[]): readonly Change[] {
-  const superseded = new Set<string>();
+  /** By row: the key of the full state that is kept; null once a delete is. */
+  const superseded = new Map<string, Buffer | null>();
   const kept: Change[] = [];
   for (let i = changes.length - 1; i >= 0; i -= 1) {
     const change = changes[i] as Change;
     const id = rowId(change);
-    if (superseded.has(id)) continue;
+    const key = superseded.get(id);
+    if (key !== undefined && (change.op !== 'delete' || key === null || key.equals(change.key.bytes))) continue;
     kept.push(change);
-    if (isFullState(change)) superseded.add(id);
+    if (isFullState(change)) superseded.set(id, change.op === 'delete' ? null : change.key.bytes);
   }
   return kept.length === changes.length ? changes : kept.reverse();
 }

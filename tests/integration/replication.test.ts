@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { Double, Int32 } from 'mongodb';
 import { isReplicationError } from '../../src/replication/errors';
 import { CoreStream } from '../support/core';
 import { KEYS, operation, perform, SHAPES, type Operation } from '../support/operations';
@@ -114,6 +115,18 @@ describe('a stream between two real servers', () => {
     }
     await watch.close();
     expect([...written.values()].filter((times) => times > 1)).toEqual([]);
+  });
+
+  it('takes the type of a new key that is equal to one that was deleted, in the overlap too', async () => {
+    await using t = await CoreStream.open();
+    const collection = t.sourceDb.collection<{ _id: unknown; n: number }>('keys');
+    await collection.insertOne({ _id: new Double(4), n: 1 });
+    await t.copy();
+    await collection.deleteOne({ _id: new Double(4) });
+    await collection.insertOne({ _id: new Int32(4), n: 2 });
+    t.inStepAfter = await t.source.here(new AbortController().signal);
+    await t.catchUp();
+    await t.expectSame();
   });
 
   it('goes on with another number of lanes once all are level', async () => {

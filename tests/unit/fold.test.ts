@@ -38,6 +38,13 @@ describe('fold', () => {
     expect(words(fold([row('a', 1), delta('a', 2), removal('a', 3)]))).toEqual(['delete a@3']);
   });
 
+  it('keeps a delete before a row whose key is equal and written otherwise', () => {
+    const otherwise = removal('a', 2);
+    const changes = [row('a', 1), { ...otherwise, key: { ...otherwise.key, bytes: Buffer.from('A') } }, row('a', 3)];
+    expect(words(fold(changes))).toEqual(['delete a@2', 'replace a@3']);
+    expect(words(fold([row('a', 1), removal('a', 2), row('a', 3)]))).toEqual(['replace a@3']);
+  });
+
   it('leaves the same rows as the unfolded changes, with at most one full state or delete per row', () => {
     fc.assert(
       fc.property(history, (changes) => {
