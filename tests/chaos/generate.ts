@@ -1,4 +1,4 @@
-import type { Act, Fault, FaultKind, Plan, SchemaWork, Side, Work } from './plan';
+import type { Act, Fault, FaultKind, Held, Plan, SchemaWork, Side, Work } from './plan';
 import { Random } from './random';
 
 /** How a fault of each kind is made. Faults of a round begin at times of their own and may overlap. */
@@ -6,9 +6,9 @@ const MAKERS: { readonly [K in FaultKind]: (random: Random) => Omit<Extract<Faul
   worker_kill: (r) => ({ restartAfterMs: r.pick([0, 300, 1500]) }),
   worker_term: (r) => ({ restartAfterMs: r.pick([0, 500]) }),
   worker_kill_behind: (r) => ({ slowMs: r.between(300, 800) }),
-  worker_freeze: (r) => ({ ms: r.between(5500, 7500) }),
+  worker_freeze: (r) => ({ ms: r.between(5500, 7500), during: r.pick(HELD) }),
   worker_takeover: () => ({}),
-  temporal_partition: (r) => ({ ms: r.between(5000, 7000) }),
+  temporal_partition: (r) => ({ ms: r.between(5000, 7000), during: r.pick(HELD) }),
   temporal_kill: (r) => ({ signal: r.pick(['SIGKILL', 'SIGKILL', 'SIGTERM']), downMs: r.between(100, 2500) }),
   server_kill: (r) => ({
     side: side(r),
@@ -48,6 +48,8 @@ const MAKERS: { readonly [K in FaultKind]: (random: Random) => Omit<Extract<Faul
 export const FAULT_KINDS = Object.keys(MAKERS) as readonly FaultKind[];
 
 const side = (random: Random): Side => random.pick(['source', 'destination']);
+
+const HELD: readonly Held[] = ['pump', 'pump', 'pump', 'anything'];
 
 const REPLIES: Record<Side, readonly (readonly string[])[]> = {
   destination: [['commitTransaction'], ['commitTransaction', 'update', 'insert', 'delete'], ['update'], ['insert']],

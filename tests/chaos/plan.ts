@@ -24,17 +24,20 @@ export interface Act {
 
 export type Side = 'source' | 'destination';
 
+/** What a worker is doing when it is held: a leg of the pump, or whatever comes first. */
+export type Held = 'pump' | 'anything';
+
 /** One fault as data; `atMs` counts from the start of the stream. */
 export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'worker_kill'; readonly restartAfterMs: number }
   | { readonly kind: 'worker_term'; readonly restartAfterMs: number }
   /** Killed while the destination is slow, so that a lot is read and little is durable. */
   | { readonly kind: 'worker_kill_behind'; readonly slowMs: number }
-  | { readonly kind: 'worker_freeze'; readonly ms: number }
+  | { readonly kind: 'worker_freeze'; readonly ms: number; readonly during: Held }
   /** Two workers; the one at work is killed. */
   | { readonly kind: 'worker_takeover' }
   /** The worker at work loses Temporal and goes on writing beside its successor. */
-  | { readonly kind: 'temporal_partition'; readonly ms: number }
+  | { readonly kind: 'temporal_partition'; readonly ms: number; readonly during: Held }
   | { readonly kind: 'temporal_kill'; readonly signal: 'SIGKILL' | 'SIGTERM'; readonly downMs: number }
   | {
       readonly kind: 'server_kill';

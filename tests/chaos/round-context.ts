@@ -6,7 +6,7 @@ import { waitFor } from '../../src/services/wait';
 import type { StreamView } from '../../src/workflows/messages';
 import { Pipeline, type Changed } from '../support/pipeline';
 import type { WorkerProcess } from '../support/worker-process';
-import type { Plan, Side } from './plan';
+import type { Held, Plan, Side } from './plan';
 import { Proxy } from './proxy';
 import type { Stage } from './stage';
 import { LATE } from './writer';
@@ -105,12 +105,13 @@ export class Round implements AsyncDisposable {
   }
 
   /** The worker that has a writing activity now. */
-  atWork(timeoutMs = 15_000): Promise<WorkerProcess> {
+  atWork(during: Held = 'anything', timeoutMs = 25_000): Promise<WorkerProcess> {
     return waitFor(
       async () => {
         const { raw } = await this.t.handle.describe();
         for (const { activityType, lastWorkerIdentity } of raw.pendingActivities ?? []) {
-          if (!WRITING.has(activityType?.name ?? '')) continue;
+          const name = activityType?.name ?? '';
+          if (!WRITING.has(name) || (during === 'pump' && name !== 'pump')) continue;
           const found = this.t.workers.find(({ pid }) => lastWorkerIdentity?.endsWith(`:${pid}`));
           if (found !== undefined) return found;
         }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Held } from '../plan';
 import type { Round } from '../round-context';
 import { bite, within, type Bite, type FaultOf, type Inject } from './bite';
 
@@ -51,15 +52,16 @@ const endedUpTo = (lines: readonly string[], epoch: number): boolean =>
 /** Somebody else takes over while `worker` cannot know; then it finds out. */
 async function overtaken(
   round: Round,
-  { ms }: { readonly ms: number },
+  { ms, during }: { readonly ms: number; readonly during: Held },
   hold: (worker: Awaited<ReturnType<Round['atWork']>>) => () => Promise<unknown>,
 ): Promise<Bite> {
   await round.workers(2);
+  await round.atWork(during);
   // A lot is read by then and little is written: that is what must not come late.
   const proxy = round.proxies.destination;
   proxy.delayMs = BEHIND_MS;
   await delay(4 * BEHIND_MS);
-  const worker = await round.atWork();
+  const worker = await round.atWork(during);
   const epoch = await round.epoch();
   const since = performance.now();
   const before = worker.lines.length;
