@@ -270,6 +270,8 @@ export interface Claim {
   build(signal: AbortSignal): Promise<void>;
   /** As recorded: the order of the whole namespace counts. For those that the source cannot tell of any more. */
   wholeOrder(namespace: Namespace): boolean;
+  /** As recorded: there is a target, and it was copied or made with its first row. */
+  holds(namespace: Namespace): boolean;
   /** Puts unique and TTL indexes in force; reports what could not be. */
   finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]>;
 }

@@ -3,7 +3,7 @@ import type { Namespace } from './namespace';
 import type { Position } from './position';
 
 /**
- * `open`: the row at the destination is older than at the source. `superseded`: a full state of it was written since.
+ * `open`: the row at the destination is older than at the source. `superseded`: a full state of it was written since, or its namespace is copied anew.
  * `dropped`: nobody wants to hear of it any more; the stream still writes the row anew as soon as it changes.
  */
 export type LetterState = 'open' | 'superseded' | 'dropped';

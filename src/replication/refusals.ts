@@ -142,5 +142,5 @@ const tooMany = (): ReplicationError =>
     code: 'too_many_dead_letters',
     message: `more than ${MOST_LETTERS} rows are behind the source because the destination refused them`,
     remedy:
-      'See `tributary dead-letters list` for the reasons, remove them, and copy anew: `tributary streams restart ID --from snapshot`.',
+      'See to the reasons that `tributary dead-letters list` names, and copy anew: `tributary streams restart ID --from snapshot` closes the letters of all that it copies.',
   });

@@ -18,7 +18,7 @@ export type Decision =
 
 export interface DecisionContext {
   readonly source: Pick<Source, 'order'>;
-  readonly claim: Pick<Claim, 'ledger' | 'inexpressible'>;
+  readonly claim: Pick<Claim, 'ledger' | 'inexpressible' | 'holds'>;
   readonly inStepAfter: Position | null;
   readonly updates: 'delta' | 'row';
   readonly renameOut: 'drop' | 'keep' | 'needs_attention';
@@ -99,13 +99,14 @@ const unsupported = ({ kind, namespace }: SchemaChange, missing: string): Replic
 
 /**
  * Moves what is at the destination. Where that may not be what the source has moved, it is copied anew under the new
- * name: a copy may have met the rows under either, and rows that are read late are no longer found under the old one.
+ * name: a copy may have met the rows under either, rows that are read late are no longer found under the old one, and
+ * the old name may have been selected, or resumed, only after it was gone.
  */
 function rename(change: SchemaChange, position: Position, context: DecisionContext): Decision {
-  const { inOverlap, inStepAfter, source, updates } = context;
+  const { claim, inOverlap, inStepAfter, source, updates } = context;
   const settled = inStepAfter === null || source.order(position, inStepAfter) === 'after';
-  if (change.to === undefined || (settled && updates === 'delta' && !inOverlap(change.namespace)))
-    return { action: 'alter', change };
+  const whole = claim.holds(change.namespace) && !inOverlap(change.namespace);
+  if (change.to === undefined || (settled && updates === 'delta' && whole)) return { action: 'alter', change };
   return { action: 'alter', change, copy: change.to };
 }
 

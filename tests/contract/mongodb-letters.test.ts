@@ -97,6 +97,23 @@ describe('letters at the MongoDB destination', () => {
     expect(BSON.deserialize(row!)).toEqual({ _id: 1, a: 'newer' });
   });
 
+  it('are closed where their namespace is planned to be copied anew, dropped ones too', async () => {
+    await made.apply(part([], { refusals: [refusal()] }), never);
+    const other = replace(t.namespace, { _id: 2 });
+    await made.apply(part([], { expected: 1, refusals: [refusal({ change: other })] }), never);
+    const [first] = await keys();
+    await destination.dropLetters({ stream: t.stream, ids: [first!] }, never);
+    expect(await made.behind(10, never)).toHaveLength(2);
+    await made.planInline(new Map([[t.namespace, { estimatedRows: 0 }]]), 'repair', never);
+    expect(await made.behind(10, never)).toEqual([]);
+  });
+
+  it('are closed where their namespace is gone', async () => {
+    await made.apply(part([], { refusals: [refusal()] }), never);
+    await made.remove([t.namespace], never);
+    expect(await made.behind(10, never)).toEqual([]);
+  });
+
   it('are superseded in the step that writes a full state of their row', async () => {
     const { letters } = await made.apply(part([], { refusals: [refusal()] }), never);
     const sent = part([remove(t.namespace, 1)], { expected: 1, settled: letters! });

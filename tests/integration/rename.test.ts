@@ -70,6 +70,24 @@ describe('a collection that is renamed inside the selection', () => {
     await t.expectSame();
   });
 
+  it.each([0, 1])(
+    'arrives whole when it is taken up again under the name that it had (%d changes before)',
+    async (n) => {
+      await using t = await CoreStream.open();
+      const a = t.sourceDb.collection('a');
+      const parked = { namespace: `${t.sourceDb.databaseName}.a`, code: 'c', message: '', remedy: '', at: '' };
+      await a.insertMany(rows(10));
+      await t.copy();
+      await t.catchUp();
+      await (await t.claim()).park([parked], forever);
+      await a.updateMany({ _id: { $lt: n as never } }, { $set: { n: 1 } });
+      await a.rename('b');
+      const until = await t.source.here(forever);
+      await t.leg({ until, resume: [parked.namespace] });
+      await t.expectSame();
+    },
+  );
+
   it('follows a chain of renames from inside the overlap', async () => {
     await using t = await CoreStream.open();
     await t.sourceDb.collection('a').insertMany(rows(10));

@@ -15,11 +15,12 @@ const context = (options: {
   readonly renameOut?: DecisionContext['renameOut'];
   readonly unsupported?: DecisionContext['unsupported'];
   readonly missing?: string;
+  readonly holds?: boolean;
 }): DecisionContext => {
   const ledger = { barrier: options.barrier ?? null } as unknown as Ledger;
   return {
     source: { order },
-    claim: { ledger, inexpressible: () => options.missing ?? null },
+    claim: { ledger, inexpressible: () => options.missing ?? null, holds: () => options.holds ?? true },
     inStepAfter: options.inStepAfter == null ? null : at(options.inStepAfter),
     updates: options.updates ?? 'delta',
     renameOut: options.renameOut ?? 'needs_attention',
@@ -40,6 +41,10 @@ describe('decideSchemaChange', () => {
     expect(decideSchemaChange(rename, at(4), context({ inStepAfter: 5 }))).toEqual(copied);
     expect(decideSchemaChange(rename, at(9), context({ inOverlap: ['shop.a'] }))).toEqual(copied);
     expect(decideSchemaChange(rename, at(9), context({ inOverlap: ['shop.b'] }))).not.toHaveProperty('copy');
+  });
+
+  it('copies anew what was renamed before its rows were ever copied', () => {
+    expect(decideSchemaChange(rename, at(9), context({ inStepAfter: 5, holds: false }))).toEqual(copied);
   });
 
   it('copies anew what was renamed where rows are read late', () => {

@@ -167,7 +167,12 @@ export class MongodbClaim implements Claim {
     const ranges = new Map(
       [...namespaces].map(([name, { estimatedRows }]) => [name, [{ from: null, to: null, estimatedRows }]] as const),
     );
-    return guarded(() => this.#copies.plan({ ranges, inline: mode }, signal));
+    return guarded(async () => {
+      const planned = await this.#copies.plan({ ranges, inline: mode }, signal);
+      // Every row is compared, and no delta is applied before that: what is refused then is told anew.
+      await this.options.letters.settle(this.options.stream, [...namespaces.keys()], signal);
+      return planned;
+    });
   }
 
   async progressed(
@@ -198,6 +203,8 @@ export class MongodbClaim implements Claim {
 
   async remove(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
     for (const name of namespaces) await guarded(() => this.#namespaces.remove(name, signal), name);
+    if (namespaces.length > 0)
+      await guarded(() => this.options.letters.settle(this.options.stream, namespaces, signal));
   }
 
   async load(part: LoadPart, signal: AbortSignal): Promise<Written> {
@@ -297,6 +304,11 @@ export class MongodbClaim implements Claim {
 
   wholeOrder(namespace: Namespace): boolean {
     return this.#namespaces.get(namespace)?.wholeOrder === true;
+  }
+
+  holds(namespace: Namespace): boolean {
+    const record = this.#namespaces.get(namespace);
+    return record?.identity != null && !record.partial;
   }
 
   async layout(lanes: number, aheadUntil: Position | null, signal: AbortSignal): Promise<readonly LaneRecord[]> {

@@ -163,16 +163,18 @@ export class Namespaces {
       // Gone at the source by now: what was recorded while it was there still holds.
       const wholeOrder = isTold(namespace) ? namespace.wholeOrder : (known?.wholeOrder ?? false);
       const identity = known?.identity ?? there.get(this.rename(name))?.identity ?? null;
+      // Nobody has copied what the stream meets under a name that is gone at the source by now.
+      const partial = !isTold(namespace) && (known?.identity == null || known.partial);
       const stored = (!isTold(namespace) && known?.options) || new Binary(BSON.serialize(this.#options(options)));
       const same =
         known?.identity === identity &&
         known.wholeOrder === wholeOrder &&
-        !known.partial &&
+        known.partial === partial &&
         known.left !== true &&
         known.options !== null &&
         Buffer.compare(known.options.buffer, stored.buffer) === 0;
       if (same) return [];
-      return [this.#record(name, { identity, wholeOrder, partial: false, left: false, options: stored })];
+      return [this.#record(name, { identity, wholeOrder, partial, left: false, options: stored })];
     });
     await this.save(changed, signal, there);
     for (const { name } of wanted) {
