@@ -32,6 +32,8 @@ export class Proxy implements AsyncDisposable {
   delayMs = 0;
   /** Nothing passes, and nobody is told. */
   stalled = false;
+  /** Nobody gets through any more; who is through already is reset by `reset`. */
+  refusing = false;
   /** Codes of errors that the server has answered with. */
   readonly codes = new Map<number, number>();
   /** What rules have done. */
@@ -114,6 +116,10 @@ export class Proxy implements AsyncDisposable {
   }
 
   #accept(client: Socket): void {
+    if (this.refusing) {
+      client.resetAndDestroy();
+      return;
+    }
     const server = connect({ host: '127.0.0.1', port: this.#target, allowHalfOpen: true, noDelay: true });
     // Nothing is waited for at the end of the process but what others wait for.
     for (const socket of [client, server]) socket.unref();
@@ -218,6 +224,7 @@ export class Proxy implements AsyncDisposable {
     this.rule = null;
     this.delayMs = 0;
     this.stalled = false;
+    this.refusing = false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,6 +23,8 @@ interface Event {
 export interface Regression {
   readonly collection: string;
   readonly what: string;
+  /** Not older, but it was deleted before. */
+  readonly reappeared: boolean;
 }
 
 /** Only what is judged: a row of 16 MB would not fit beside the rest of its event. */
@@ -186,6 +188,7 @@ export class Versions implements AsyncDisposable {
     else
       this.regressions.push({
         collection,
+        reappeared: v === before.v,
         what: `${event.operationType} of ${collection} ${key}: version ${before.v}${there ? '' : ' (deleted)'}, then ${v}`,
       });
   }

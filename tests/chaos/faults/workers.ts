@@ -88,9 +88,14 @@ export const freeze: Inject<'worker_freeze'> = (round, fault) =>
 export const partition: Inject<'temporal_partition'> = (round, fault) =>
   overtaken(round, fault, (worker) => {
     const proxy = round.temporalOf(worker);
-    proxy.stalled = true;
+    // Polls that hang would be given the legs that follow; ones that are gone leave them to the other worker at once, so
+    // that both write at the same time.
+    if (fault.during === 'pump') {
+      proxy.refusing = true;
+      proxy.reset();
+    } else proxy.stalled = true;
     return () => {
-      proxy.stalled = false;
+      proxy.heal();
       return Promise.resolve();
     };
   });
