@@ -19,6 +19,21 @@ async function runUp(run: Run): Promise<Phase> {
   return 'finalize';
 }
 
+/** Parked on the way here. Who finalizes goes on without the source, and would miss their rows. */
+function needParked(run: Run): Phase {
+  const failure = {
+    kind: 'needs_attention',
+    code: 'parked',
+    message: 'namespaces are parked and not up to date, so that the stream cannot be finalized',
+    remedy: 'Resume them by name, or exclude them and apply; then resume the stream.',
+  } as const;
+  run.state.failure = { ...failure, at: new Date().toISOString() };
+  run.state.needsAttention = true;
+  run.state.caughtUp = false;
+  record(run, 'stream.needs_attention', { kind: failure.kind, code: failure.code });
+  return 'finalize';
+}
+
 async function putInForce(run: Run): Promise<Phase> {
   const findings = await leg(run, (base) => dataCalls(run, PREPARE_MS, 'put held indexes in force').finalize(base));
   if (findings === null) return 'finalize';
@@ -32,5 +47,6 @@ async function putInForce(run: Run): Promise<Phase> {
 /** Runs to where the source was when this began, then puts in force what was held back; one call at a time. */
 export function finalize(run: Run): Promise<Phase> {
   if (run.state.until === null) return takeTarget(run);
-  return run.state.caughtUp ? putInForce(run) : runUp(run);
+  if (!run.state.caughtUp) return runUp(run);
+  return run.state.parkedCount + run.state.park.length > 0 ? Promise.resolve(needParked(run)) : putInForce(run);
 }

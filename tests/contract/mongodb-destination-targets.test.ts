@@ -91,6 +91,19 @@ describe('unique and TTL indexes that a target has while it is written', () => {
   });
 });
 
+describe('a namespace that is parked', () => {
+  it('is parked no more where the stream leaves it', async () => {
+    const parked = { namespace: t.namespace, code: 'c', message: 'm', remedy: 'r', at: 'now' };
+    await made.prepare([sourceNamespace(t.namespace)], never);
+    await made.park([parked], never);
+    expect(made.ledger.parked).toEqual([parked]);
+    await made.leave([t.namespace], never);
+    expect(made.ledger.parked).toEqual([]);
+    const { ledger } = await destination.claim({ stream: t.stream, epoch: 2, lanes: 1, expect: 'existing' }, never);
+    expect([ledger.parked, ledger.left]).toEqual([[], [t.namespace]]);
+  });
+});
+
 describe('commands that change collections', () => {
   it('ask for a majority by themselves, whatever the connection string says', async () => {
     const started: CommandStartedEvent[] = [];

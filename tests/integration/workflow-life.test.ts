@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { finalizeUpdate, resumeNamespaceUpdate, stopUpdate } from '../../src/workflows/messages';
+import { finalizeUpdate, resumeNamespaceUpdate, resumeUpdate, stopUpdate } from '../../src/workflows/messages';
 import { at, copied, copyProgress, fails, longLeg, prepared, pumped, Script, Theatre } from './workflow-context';
 
 let theatre: Theatre;
@@ -163,5 +163,22 @@ describe('the life of a stream', () => {
     expect(report.findings).toEqual([finding]);
     expect(script.inputs('pump').map(({ until }) => until)).toEqual([null, at(100), at(100)]);
     expect(await stage.handle.result()).toMatchObject({ status: 'finalized' });
+  });
+
+  test('a stream is not finalized while a namespace is parked, whenever that happens', async () => {
+    const some = [{ namespace: 'shop.orders', code: 'c', message: 'm', remedy: 'r', at: 'now' }];
+    const script = new Script().next(
+      'pump',
+      () => fails('needs_attention', { code: 'collation_differs', namespace: 'shop.orders' }),
+      ({ until }) => Promise.resolve(pumped(until!, { reason: 'reached', parked: { count: 1, some } })),
+      ({ until }) => Promise.resolve(pumped(until!, { reason: 'reached', resumed: ['shop.orders'] })),
+    );
+    await using stage = await theatre.stage({ script, spec: { snapshot: { mode: 'only' } } });
+    expect(await stage.is('needs_attention')).toMatchObject({ failure: { code: 'parked' } });
+    expect(script.inputs('finalize')).toHaveLength(0);
+    await stage.handle.executeUpdate(resumeNamespaceUpdate, { args: [{ namespace: 'shop.orders' }] });
+    await stage.handle.executeUpdate(resumeUpdate, { args: [] });
+    expect(await stage.handle.result()).toMatchObject({ status: 'finalized' });
+    expect(script.inputs('pump')[2]?.resume).toEqual(['shop.orders']);
   });
 });

@@ -198,7 +198,9 @@ export class MongodbClaim implements Claim {
   }
 
   async leave(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
-    await guarded(() => this.#namespaces.mark(namespaces, { left: true }, signal));
+    // They are copied when they come back, which is what would take up a parked one.
+    await guarded(() => this.#namespaces.mark(namespaces, { left: true, parked: null }, signal));
+    this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
   }
 
   async remove(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
