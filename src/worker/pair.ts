@@ -16,6 +16,13 @@ const MAX_CONTROL_ACTIVITIES = 50;
 /** A task for a worker that is gone waits this long before another one gets it; replaying the short histories is cheap. */
 const STICKY_MS = 1_000;
 
+/**
+ * Tasks that Temporal hands to the open polls of a worker that is frozen or cut off are lost until they time out, one after
+ * the other: so few polls are open. Each one answers at once when there is work.
+ */
+const FEW_ACTIVITY_POLLS = { type: 'simple-maximum', maximum: 1 } as const;
+const FEW_WORKFLOW_POLLS = { type: 'simple-maximum', maximum: 2 } as const;
+
 /** The two workers of a process: one for workflows and control work, one for legs. */
 export interface WorkerPair {
   /** Ends when both have stopped; fails with the first error after both have. */
@@ -82,12 +89,15 @@ export async function createPair(
       taskQueue,
       activities: pick(activities, true),
       maxConcurrentActivityTaskExecutions: MAX_CONTROL_ACTIVITIES,
+      activityTaskPollerBehavior: FEW_ACTIVITY_POLLS,
+      workflowTaskPollerBehavior: FEW_WORKFLOW_POLLS,
     }),
     Worker.create({
       ...common,
       taskQueue: pumpQueue(taskQueue),
       activities: pick(activities, false),
       maxConcurrentActivityTaskExecutions: service.max_concurrent_streams + HEADROOM,
+      activityTaskPollerBehavior: FEW_ACTIVITY_POLLS,
     }),
   ]);
   return {
