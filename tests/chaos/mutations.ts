@@ -17,6 +17,11 @@ export const MUTATIONS: readonly Mutation[] = [
         replace: 'return { _id: this.stream };',
       },
       {
+        file: 'src/destinations/mongodb/fence.ts',
+        find: 'if (record?.epoch !== this.epoch) throw taken(this.stream, record?.epoch ?? 0);',
+        replace: 'if (record === null) throw taken(this.stream, 0);',
+      },
+      {
         file: 'src/destinations/mongodb/lane.ts',
         find: 'if (found !== null && found.epoch !== epoch) throw taken(stream, found.epoch);',
         replace: 'if (found !== null && found.epoch < 0) throw taken(stream, epoch);',
