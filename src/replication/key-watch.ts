@@ -40,6 +40,17 @@ export class KeyWatch {
       this.#rows.set(row, until);
     }
     if (this.#rows.size <= MOST) return;
+    this.widen(until);
+  }
+
+  /** Where the newest row was read; null while nothing is covered. */
+  get until(): Position | null {
+    const newest = [...this.#rows.values()].at(-1) ?? this.#all;
+    return newest !== null && this.#before(newest, this.#all) ? this.#all : newest;
+  }
+
+  /** From here on every row is covered: rows have other names now, or come from other lanes. */
+  widen(until: Position): void {
     this.#rows.clear();
     this.#all = until;
   }

@@ -375,8 +375,17 @@ class Leg implements Pump {
       copies: this.#beside.copies,
       namespaces: this.#namespaces,
       isParked: (namespace) => this.#parked.has(namespace),
-      altered: (change) => this.#refusals?.altered(change),
+      altered: (change) => this.#altered(change),
     });
+  }
+
+  #altered(change: SchemaChange): void {
+    this.#refusals?.altered(change);
+    if (change.op !== 'rename') return;
+    // Rows that were read ahead are known by the old name, maybe in another lane.
+    const ahead = this.#lanes.map(({ steps }) => ({ aheadUntil: steps.watch.until }));
+    const until = latest(ahead, this.#options.source);
+    if (until !== null) for (const { steps } of this.#lanes) steps.watch.widen(until);
   }
 
   /** The lanes of the ledger's layout; the wanted number as soon as no lane is ahead of the mark. */
@@ -535,7 +544,7 @@ class Leg implements Pump {
 }
 
 /** How far ahead any row may be, whichever lane it was in. */
-const latest = (records: readonly LaneRecord[], source: Pick<Source, 'order'>): Position | null =>
+const latest = (records: readonly Pick<LaneRecord, 'aheadUntil'>[], source: Pick<Source, 'order'>): Position | null =>
   records.reduce<Position | null>(
     (newest, { aheadUntil }) =>
       aheadUntil === null || (newest !== null && source.order(newest, aheadUntil) === 'after') ? newest : aheadUntil,

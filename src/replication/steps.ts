@@ -38,14 +38,15 @@ export interface Refused {
 export class Steps {
   readonly #context: StepsContext;
   readonly #lane: number;
-  readonly #watch: KeyWatch;
+  /** Rows that are ahead of the changes that come. */
+  readonly watch: KeyWatch;
   #sequence: number;
 
   constructor(record: LaneRecord, context: StepsContext) {
     this.#context = context;
     this.#lane = record.lane;
     this.#sequence = record.sequence;
-    this.#watch = new KeyWatch((a, b) => context.source.order(a, b), context.forward ? record.aheadUntil : null);
+    this.watch = new KeyWatch((a, b) => context.source.order(a, b), context.forward ? record.aheadUntil : null);
   }
 
   /** Null when it is durable. */
@@ -109,14 +110,14 @@ export class Steps {
     const settled = { settled: refusals.settledBy(changes) };
     if (!forward) return { ...part, ...settled };
     const aheadUntil = await source.here(signal);
-    this.#watch.add(read, aheadUntil);
+    this.watch.add(read, aheadUntil);
     return { ...part, ...settled, aheadUntil };
   }
 
   /** Counts a part that is durable. */
   written(piece: Piece, part: LanePart, fresh: boolean): void {
     this.#sequence += 1;
-    if (!this.#watch.empty && piece.position !== null) this.#watch.pass(piece.position);
+    if (!this.watch.empty && piece.position !== null) this.watch.pass(piece.position);
     if (part.changes.length > 0) this.#context.refusals.written({ fresh, bytes: 0 }, [], part.changes);
     if (!fresh) this.#context.meter.skipped(piece.changes.length);
   }
@@ -130,8 +131,8 @@ export class Steps {
   #needed(everyDelta: boolean): (change: Change) => boolean {
     const { refusals } = this.#context;
     const asDelta = (change: Change): boolean => change.op === 'update' && (everyDelta || change.needsLookup);
-    if (this.#watch.empty && refusals.none) return asDelta;
+    if (this.watch.empty && refusals.none) return asDelta;
     return (change) =>
-      asDelta(change) || refusals.isBehind(change) || this.#watch.covers(rowId(change), change.position);
+      asDelta(change) || refusals.isBehind(change) || this.watch.covers(rowId(change), change.position);
   }
 }

@@ -39,6 +39,16 @@ describe('KeyWatch', () => {
     expect([flooded.covers('x', at(9)), flooded.covers('x', at(10))]).toEqual([true, false]);
   });
 
+  it('covers every row up to the newest place where their names have changed', () => {
+    const watch = new KeyWatch(order, null);
+    expect(watch.until).toBeNull();
+    watch.add(['a'], at(5));
+    watch.add(['b'], at(7));
+    expect(watch.until).toEqual(at(7));
+    watch.widen(at(9));
+    expect([watch.covers('x', at(9)), watch.covers('a', at(10)), watch.until]).toEqual([true, false, at(9)]);
+  });
+
   it('covers what stands apart', () => {
     const watch = new KeyWatch(order, null);
     watch.add(['a'], at(5));
