@@ -73,7 +73,10 @@ export class Beside {
     this.repairs = new Repairs({
       ...context,
       ready: () => between() !== null && caughtUp() && inFlight.room,
-      target: (namespace) => this.#target(namespace),
+      // Of what is gone at both sides by now nobody needs a fresh copy.
+      target: async (namespace) =>
+        (context.namespaces.has(namespace) || (await context.source.namespace(namespace, context.reading)) !== null) &&
+        this.#target(namespace),
       push: (namespace, keys) =>
         this.#insert(
           keys.map((key) => {

@@ -364,6 +364,20 @@ describe('rows of which somebody wants a fresh copy', () => {
     stop.abort();
     await leg;
   });
+
+  it('are struck out, and make no target, where nothing is there by now', async () => {
+    await using t = await standing();
+    await t.catchUp();
+    const namespace = `${t.sourceDb.databaseName}.gone`;
+    const stop = new AbortController();
+    const leg = t.leg({ signal: stop.signal });
+    await t.destination.askRepairs(t.id, [{ namespace, key: key(1), reason: 'verify' }], forever);
+    while ((await t.destination.repairsLeft(t.id, forever)) > 0)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await t.destinationDb.listCollections({ name: 'gone' }).toArray()).toEqual([]);
+    stop.abort();
+    await leg;
+  });
 });
 
 describe('a parked namespace', () => {
