@@ -9,10 +9,10 @@ const SEED = Number(process.env['CHAOS_SEED'] ?? 4100);
 const ROUNDS = 10;
 /** A fault that found nothing to bite gets other circumstances. */
 const TRIES = 3;
-const VARIANT = process.env['TRIBUTARY_SECANTUSD_RS'] === undefined ? 'default' : 'fast';
+const VARIANT = 'default';
 
 const outcomes: Outcome[] = [];
-let stages: Stage[];
+let stages: Stage[] = [];
 beforeAll(async () => {
   stages = await Promise.all([Stage.open(VARIANT, console.log), Stage.open(VARIANT, () => undefined)]);
 }, 300_000);
