@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Binary, Document } from 'mongodb';
 import type { Claim, Destination } from '../../src/replication/destination';
-import { sharedMongo } from '../support/servers';
+import type { RunningMongo } from '../../src/services/mongo';
+import { privateMongo } from '../support/servers';
 import { at, insert, never, part, remove, sourceNamespace } from './destination-changes';
 import { MongodbFixture } from './destination-mongodb';
 import { failure } from './destination-suite';
@@ -25,8 +26,15 @@ async function prepared(epoch = 1): Promise<Claim> {
   return made;
 }
 
+/** Its fail points must meet nobody else. */
+let server: RunningMongo;
+beforeAll(async () => {
+  server = await privateMongo();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
 beforeEach(async () => {
-  t = await MongodbFixture.on(sharedMongo('destination'));
+  t = await MongodbFixture.on(server.uri);
 });
 
 afterEach(async () => {

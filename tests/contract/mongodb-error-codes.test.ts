@@ -7,11 +7,21 @@ import { classify } from '../../src/mongodb/errors';
 import type { ReplicationError } from '../../src/replication/errors';
 import { CoreStream } from '../support/core';
 import { failPoint, type CommandFault } from '../support/fail-point';
-import { sharedMongo, uniqueName } from '../support/servers';
+import type { RunningMongo } from '../../src/services/mongo';
+import { privateMongo, uniqueName } from '../support/servers';
 import { failure } from './destination-suite';
 
 const APP = uniqueName('codes');
-const destination = sharedMongo('destination');
+/** A server has one fail point at a time, and others use the shared ones. */
+let servers: { readonly source: RunningMongo; readonly destination: RunningMongo };
+beforeAll(async () => {
+  const [source, destination] = await Promise.all([privateMongo(), privateMongo()]);
+  servers = { source, destination };
+});
+afterAll(async () => {
+  for (const server of Object.values(servers)) await server[Symbol.asyncDispose]();
+});
+
 const forever = new AbortController().signal;
 
 describe('every code that has a meaning', () => {
@@ -21,7 +31,7 @@ describe('every code that has a meaning', () => {
     const context = { stream: APP, log: () => undefined };
     const driver = { retryReads: false, retryWrites: false };
     const options = { appName: `tributary/${APP}`, role: 'destination', driver } as const;
-    client = await openClient({ connectionString: new Secret(destination) }, context, options);
+    client = await openClient({ connectionString: new Secret(servers.destination.uri) }, context, options);
   });
 
   afterAll(() => client.close());
@@ -32,7 +42,10 @@ describe('every code that has a meaning', () => {
     const otherwise: number[] = [];
     for (const [code, { kind, code: name, remedy }] of SERVER_CODES) {
       if (handled.has(code)) continue;
-      await using _failing = await failPoint(destination, APP, { failCommands: ['count'], errorCode: code });
+      await using _failing = await failPoint(servers.destination.uri, APP, {
+        failCommands: ['count'],
+        errorCode: code,
+      });
       const error = await failure(
         client
           .db(APP)
@@ -52,7 +65,7 @@ describe('every code that has a meaning', () => {
 
   it('is no write at all where only the write concern failed', async () => {
     const fault = { failCommands: ['create'], writeConcernError: { code: 91, errmsg: 'down' } };
-    await using _failing = await failPoint(destination, APP, fault);
+    await using _failing = await failPoint(servers.destination.uri, APP, fault);
     const made = runDdl(client, APP, { create: 'c' }, forever);
     const error = classify(await made.catch((raw: unknown) => raw), { role: 'destination' });
     expect([error.kind, error.code]).toEqual(['retry', 'write_concern']);
@@ -61,13 +74,16 @@ describe('every code that has a meaning', () => {
 
 /** A stream in step, and what its next leg meets. */
 async function met(role: 'source' | 'destination', fault: CommandFault): Promise<ReplicationError> {
-  await using t = await CoreStream.open();
+  await using t = await CoreStream.open({
+    sourceUri: servers.source.uri,
+    destinationUri: servers.destination.uri,
+  });
   await t.sourceDb.collection('a').insertOne({ _id: 1 as never });
   await t.copy();
   await t.catchUp();
   await t.sourceDb.collection('a').insertOne({ _id: 2 as never });
   const error = await (async () => {
-    await using _failing = await failPoint(sharedMongo(role), 'core', fault);
+    await using _failing = await failPoint(servers[role].uri, t.id, fault);
     return await failure(t.leg({ sliceMs: 5_000 }));
   })();
   // Whatever it was: nothing is lost, and nothing is passed.

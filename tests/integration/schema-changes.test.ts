@@ -1,7 +1,7 @@
 import type { Document } from 'mongodb';
 import { CoreStream, type CoreOptions } from '../support/core';
 import { failPoint } from '../support/fail-point';
-import { sharedMongo } from '../support/servers';
+import { privateMongo } from '../support/servers';
 import { eventually } from '../support/eventually';
 import { failure } from '../contract/destination-suite';
 
@@ -104,8 +104,9 @@ describe('indexes of the source', () => {
   });
 
   it('that the destination refuses hold up no rows', async () => {
-    await using t = await inStep();
-    await using _refusing = await failPoint(sharedMongo('destination'), 'core', {
+    await using server = await privateMongo();
+    await using t = await inStep({ destinationUri: server.uri });
+    await using _refusing = await failPoint(server.uri, t.id, {
       failCommands: ['createIndexes'],
       errorCode: 67,
     });
@@ -118,9 +119,10 @@ describe('indexes of the source', () => {
   });
 
   it('whose build a leg did not live to see are built by the next', async () => {
-    await using t = await inStep();
+    await using server = await privateMongo();
+    await using t = await inStep({ destinationUri: server.uri });
     {
-      await using _away = await failPoint(sharedMongo('destination'), 'core', {
+      await using _away = await failPoint(server.uri, t.id, {
         failCommands: ['createIndexes'],
         errorCode: 11600,
       });

@@ -38,7 +38,8 @@ export interface CoreOptions {
 
 /** A stream without Temporal: source, destination and legs in this process, for tests of the core against real servers. */
 export class CoreStream implements AsyncDisposable {
-  readonly id = `core-${randomUUID().slice(0, 8)}`;
+  /** Of the stream; its connections carry it, so that a fail point meets no other one. */
+  readonly id: string;
   readonly #config: StreamConfig;
   readonly #options: CoreOptions;
   readonly #clients: { readonly source: MongoClient; readonly destination: MongoClient };
@@ -64,7 +65,9 @@ export class CoreStream implements AsyncDisposable {
     destination: Destination,
     database: string,
     events: string[],
+    id: string,
   ) {
+    this.id = id;
     this.events = events;
     this.errors = options.errors ?? {};
     this.unsupported = options.unsupported ?? 'ignore';
@@ -100,7 +103,8 @@ export class CoreStream implements AsyncDisposable {
       },
     });
     const events: string[] = [];
-    const context = { stream: 'core', log: (_level: unknown, event: string) => void events.push(event) };
+    const id = `core-${randomUUID().slice(0, 8)}`;
+    const context = { stream: id, log: (_level: unknown, event: string) => void events.push(event) };
     const source = await openSource(config.source, { connectionString: new Secret(uris.source) }, context);
     const destination = await openDestination(
       config.destination,
@@ -111,7 +115,7 @@ export class CoreStream implements AsyncDisposable {
       source: new MongoClient(uris.source, client),
       destination: new MongoClient(uris.destination, client),
     };
-    return new CoreStream(options, config, clients, source, destination, database, events);
+    return new CoreStream(options, config, clients, source, destination, database, events, id);
   }
 
   claim(expect: 'any' | 'existing' = 'any') {
