@@ -7,6 +7,8 @@ import type { Results } from '../../bench/report/results';
 import { SUITES } from '../../bench/suites';
 
 const ROOT = join(__dirname, '..', '..');
+/** What the embedded default server gets through in a minute or two; `npm run bench:smoke` runs them all. */
+const GLIMPSED = ['steady', 'copy', 'large', 'many'];
 /** A machine that does other work at the same time is no reason to fail: no time is asserted here. */
 const PATIENCE_MS = 15 * 60_000;
 
@@ -23,15 +25,15 @@ async function bench(...args: string[]): Promise<{ status: unknown; output: stri
 
 describe('the benchmark', () => {
   it(
-    'runs every suite, and its figures are numbers',
+    'runs, and its figures are numbers',
     async () => {
       const directory = await mkdtemp(join(tmpdir(), 'bench-'));
       try {
         const file = join(directory, 'results.json');
-        const { status, output } = await bench('--smoke', '--results', file);
+        const { status, output } = await bench(...GLIMPSED, '--smoke', '--results', file);
         expect(status === 0 ? '' : output).toBe('');
         const results = JSON.parse(await readFile(file, 'utf8')) as Results;
-        expect(Object.keys(results)).toEqual(SUITES.map(({ name }) => name));
+        expect(Object.keys(results)).toEqual(GLIMPSED);
         for (const { suite, figures, charts = [] } of Object.values(results)) {
           // What is not a number is `null` in JSON.
           const wrong = figures.filter(({ values }) => values.length === 0 || !values.every(Number.isFinite));
