@@ -1,6 +1,12 @@
 import { parseSpec } from '../../src/config/spec';
 import type { Finding } from '../../src/replication/finding';
-import { boundedFindings, boundedNamespaces, clipFailure, clipShort, NAMED_NAMESPACES } from '../../src/workflows/bounded';
+import {
+  boundedFindings,
+  boundedNamespaces,
+  clipFailure,
+  clipShort,
+  NAMED_NAMESPACES,
+} from '../../src/workflows/bounded';
 import * as contract from '../../src/activities/contract';
 import { initialState } from '../../src/workflows/initial';
 import type { NamespaceStatus, StreamInput, StreamState } from '../../src/workflows/state';
