@@ -25,11 +25,12 @@ import { Builds } from './builds';
 import { Identities } from './ddl';
 import { Fence } from './fence';
 import { heldBack, Indexes } from './indexes';
-import { Lane, lettersOf, outward, type WriterOptions } from './lane';
+import { Lane, lettersOf, type WriterOptions } from './lane';
 import { Layout } from './layout';
 import type { Letters } from './letters';
 import { Loader } from './loader';
 import { Namespaces } from './namespaces';
+import { guarded } from './outward';
 import { readLane, readPosition, readRange, storePosition, belongsTo } from './records';
 import type { LaneDocument, LoaderDocument } from './records';
 import { closeRepairs, openRepairs } from './repairs';
@@ -361,11 +362,3 @@ const emptyLedger = (epoch: number): Ledger => ({
   left: [],
   parked: [],
 });
-
-async function guarded<T>(run: () => Promise<T>, namespace?: Namespace): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    throw outward(error, namespace);
-  }
-}

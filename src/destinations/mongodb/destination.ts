@@ -1,6 +1,5 @@
 import type { MongoClient } from 'mongodb';
 import type { MongodbDestinationConfig } from '../../config/schema';
-import { classify } from '../../mongodb/errors';
 import type { ConnectorContext } from '../../replication/connector';
 import { fetchRows, readRows } from '../../mongodb/rows';
 import type { EncodedRow, Key } from '../../replication/change';
@@ -22,6 +21,7 @@ import { MongodbClaim } from './claim';
 import { inForce } from './in-force';
 import { inspectDestination } from './inspect';
 import { readingOf } from './reading';
+import { guarded } from './outward';
 import { readPosition } from './records';
 import { askRepairs, repairsLeft } from './repairs';
 import { DEFAULT_LETTERS, Letters } from './letters';
@@ -59,7 +59,7 @@ export class MongodbDestination implements Destination {
 
   async inspect(signal: AbortSignal): Promise<readonly Finding[]> {
     const databases = { ledger: this.config.options.ledger_database, target: this.config.database };
-    return outward(() => inspectDestination(this.client, databases, signal));
+    return guarded(() => inspectDestination(this.client, databases, signal));
   }
 
   target(namespace: Namespace): Namespace {
@@ -67,7 +67,7 @@ export class MongodbDestination implements Destination {
   }
 
   async occupied(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Namespace[]> {
-    return outward(async () => {
+    return guarded(async () => {
       const there = await present(this.client, namespaces.map(this.#rename), signal);
       const occupied: Namespace[] = [];
       for (const name of namespaces) {
@@ -85,11 +85,11 @@ export class MongodbDestination implements Destination {
   }
 
   async examine(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Finding[]> {
-    return outward(() => inForce(this.client, new Map(namespaces.map((name) => [name, this.#rename(name)])), signal));
+    return guarded(() => inForce(this.client, new Map(namespaces.map((name) => [name, this.#rename(name)])), signal));
   }
 
   async claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim> {
-    return outward(async () => {
+    return guarded(async () => {
       const holdings = await takeOver(this.#store, request, signal);
       const { ledger_database: ledgerDatabase, create_options: createOptions, indexes } = this.config.options;
       const claim = await MongodbClaim.open(
@@ -115,7 +115,7 @@ export class MongodbDestination implements Destination {
   }
 
   async peek(stream: string, signal: AbortSignal): Promise<Peek | null> {
-    return outward(async () => {
+    return guarded(async () => {
       const record = await this.#store.stream(stream, signal);
       if (record === null) return null;
       const copying = await this.#store.copying(stream, signal);
@@ -134,7 +134,7 @@ export class MongodbDestination implements Destination {
 
   fetch(namespace: Namespace, keys: readonly Key[], signal: AbortSignal): Promise<ReadonlyMap<string, EncodedRow>> {
     const bytes = keys.map((key) => key.bytes);
-    return outward(() => fetchRows(this.#reading(namespace), bytes, signal));
+    return guarded(() => fetchRows(this.#reading(namespace), bytes, signal));
   }
 
   #reading(namespace: Namespace) {
@@ -142,32 +142,32 @@ export class MongodbDestination implements Destination {
   }
 
   askRepairs(stream: string, asks: readonly RepairAsk[], signal: AbortSignal): Promise<void> {
-    return outward(() => askRepairs(this.#store, stream, asks, signal));
+    return guarded(() => askRepairs(this.#store, stream, asks, signal));
   }
 
   repairsLeft(stream: string, signal: AbortSignal): Promise<number> {
-    return outward(() => repairsLeft(this.#store, stream, signal));
+    return guarded(() => repairsLeft(this.#store, stream, signal));
   }
 
   letters(filter: LetterFilter, limit: number, signal: AbortSignal): Promise<readonly LetterSummary[]> {
-    return outward(() => this.#letters.list(filter, limit, signal));
+    return guarded(() => this.#letters.list(filter, limit, signal));
   }
 
   letter(stream: string, id: string, signal: AbortSignal): Promise<Letter | null> {
-    return outward(() => this.#letters.one(stream, id, signal));
+    return guarded(() => this.#letters.one(stream, id, signal));
   }
 
   async *letterKeys(filter: LetterFilter, signal: AbortSignal): AsyncGenerator<LetterKey> {
     const keys = this.#letters.keys(filter, signal);
     for (;;) {
-      const next = await outward(() => keys.next());
+      const next = await guarded(() => keys.next());
       if (next.done === true) return;
       yield next.value;
     }
   }
 
   dropLetters(filter: LetterFilter, signal: AbortSignal): Promise<number> {
-    return outward(() => this.#letters.drop(filter, signal));
+    return guarded(() => this.#letters.drop(filter, signal));
   }
 
   verification(stream: string, run: string): Verification {
@@ -188,13 +188,5 @@ export class MongodbDestination implements Destination {
     for (const claim of this.#claims) claim.close();
     this.#claims.clear();
     await this.client.close(true);
-  }
-}
-
-async function outward<T>(run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    throw classify(error, { role: 'destination' });
   }
 }

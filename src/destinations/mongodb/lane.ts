@@ -1,5 +1,5 @@
 import type { ClientSession } from 'mongodb';
-import { classify, codeOf } from '../../mongodb/errors';
+import { codeOf } from '../../mongodb/errors';
 import type { LanePart, Written } from '../../replication/destination';
 import { ReplicationError } from '../../replication/errors';
 import type { Namespace } from '../../replication/namespace';
@@ -141,9 +141,3 @@ function commandsOf(part: LanePart, mode: Mode, targets: Targets): Command[] {
     ({ verb, namespace, documents, owners }) => ({ verb, target: target(namespace), documents, owners }),
   );
 }
-
-/** What leaves a connector is a `ReplicationError`. */
-export const outward = (error: unknown, namespace?: Namespace): ReplicationError =>
-  error instanceof Obstructed
-    ? error.refusal
-    : classify(error, { role: 'destination', ...(namespace !== undefined && { namespace }) });

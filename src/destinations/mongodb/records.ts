@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { Binary, UUID } from 'mongodb';
+import type { Key } from '../../replication/change';
 import type { Barrier, InlineMode, LaneRecord, Parked, RangeRecord, RepairAsk } from '../../replication/destination';
 import type { Namespace } from '../../replication/namespace';
 import type { Json, Position } from '../../replication/position';
@@ -136,6 +138,9 @@ export const belongsTo = (stream: string): { _id: { $gte: string; $lt: string } 
   _id: { $gte: `${stream}/`, $lt: `${stream}0` },
 });
 
+/** Of the key's identity: a key itself may be larger than an id should be, and is data. */
+export const keyDigest = ({ id }: Key): string => createHash('sha256').update(id, 'latin1').digest('hex');
+
 export const newSessionId = (): Binary => new Binary(new UUID().buffer, Binary.SUBTYPE_UUID);
 
 export const storePosition = ({ source, history, token }: Position): StoredPosition => ({
@@ -157,8 +162,8 @@ export const readLane = ({ lane, sequence, position, aheadUntil = null }: LaneDo
   aheadUntil: readPosition(aheadUntil),
 });
 
-const bytesOf = (binary: Binary | null): Buffer | null => (binary === null ? null : Buffer.from(binary.buffer));
-const binaryOf = (bytes: Buffer | null): Binary | null => (bytes === null ? null : new Binary(bytes));
+export const bytesOf = (binary: Binary | null): Buffer | null => (binary === null ? null : Buffer.from(binary.buffer));
+export const binaryOf = (bytes: Buffer | null): Binary | null => (bytes === null ? null : new Binary(bytes));
 
 export const readRange = (document: RangeDocument): RangeRecord => ({
   number: document.number,

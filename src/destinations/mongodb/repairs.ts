@@ -1,20 +1,16 @@
-import { createHash } from 'node:crypto';
 import { Binary } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
 import type { RepairAsk, RepairRequest } from '../../replication/destination';
 import { ReplicationError } from '../../replication/errors';
 import { abortable } from './abortable';
-import { belongsTo, type RepairDocument } from './records';
+import { belongsTo, keyDigest, type RepairDocument } from './records';
 import type { Store } from './store';
 
 const AT_ONCE = 1_000;
 const DUPLICATE = 11000;
 
 /** One open request for a row, however often and by whomever it is asked for. */
-function idOf(stream: string, { namespace, key }: RepairAsk): string {
-  // Of the key's identity, because a key itself may be larger than an id should be.
-  return `${stream}/${namespace}/${createHash('sha256').update(key.id, 'latin1').digest('hex')}`;
-}
+const idOf = (stream: string, { namespace, key }: RepairAsk): string => `${stream}/${namespace}/${keyDigest(key)}`;
 
 /** Requests first, then the counter that tells the stream of them: the reverse would let it look too early. */
 export async function askRepairs(

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { Binary } from 'mongodb';
+import type { Binary } from 'mongodb';
 import { keyOf } from '../../bson/key';
 import type { Namespace } from '../../replication/namespace';
 import type {
@@ -9,6 +8,7 @@ import type {
   DifferenceState,
   NotVerified,
 } from '../../replication/verification';
+import { bytesOf, keyDigest } from './records';
 
 interface OfRun {
   readonly _id: string;
@@ -56,12 +56,8 @@ export const runId = (stream: string, run: string): string => `${stream}/${run}`
 export const comparedId = (stream: string, run: string, number: number): string =>
   `${runId(stream, run)}/range/${number}`;
 
-/** A hash of the key's identity: a key itself may be larger than an id should be. */
 export const differenceId = (stream: string, run: string, { namespace, key }: Difference): string =>
-  `${runId(stream, run)}/key/${namespace}/${createHash('sha256').update(key.id, 'latin1').digest('hex')}`;
-
-export const binaryOf = (bytes: Buffer | null): Binary | null => (bytes === null ? null : new Binary(bytes));
-const bytesOf = (binary: Binary | null): Buffer | null => (binary === null ? null : Buffer.from(binary.buffer));
+  `${runId(stream, run)}/key/${namespace}/${keyDigest(key)}`;
 
 export const readCompared = (document: ComparedDocument): ComparedRange => ({
   number: document.number,

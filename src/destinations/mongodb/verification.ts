@@ -1,6 +1,5 @@
 import type { AnyBulkWriteOperation, Collection, Document, MongoClient } from 'mongodb';
 import { Binary } from 'mongodb';
-import { classify } from '../../mongodb/errors';
 import { fenced } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
@@ -18,10 +17,10 @@ import type {
   Verification,
 } from '../../replication/verification';
 import { abortable } from './abortable';
-import { belongsTo, readPosition } from './records';
+import { guarded } from './outward';
+import { belongsTo, binaryOf, readPosition } from './records';
 import type { Store } from './store';
 import {
-  binaryOf,
   comparedId,
   differenceId,
   readCompared,
@@ -64,7 +63,7 @@ export class MongodbVerification implements Verification {
 
   standing(signal: AbortSignal): Promise<Standing | null> {
     const { store } = this.options;
-    return outward(async () => {
+    return guarded(async () => {
       const record = await store.stream(this.stream, signal);
       if (record === null) return null;
       const open = { ...belongsTo(this.stream), replaced: false, done: false };
@@ -91,7 +90,7 @@ export class MongodbVerification implements Verification {
     notVerified: readonly NotVerified[],
     signal: AbortSignal,
   ): Promise<void> {
-    return outward(async () => {
+    return guarded(async () => {
       const _id = runId(this.stream, this.run);
       if ((await this.#records.findOne({ _id }, { signal })) !== null) return;
       await abortable(this.#records.createIndex({ stream: 1, run: 1, kind: 1, state: 1, _id: 1 }), signal);
@@ -139,14 +138,14 @@ export class MongodbVerification implements Verification {
   }
 
   openRanges(signal: AbortSignal): Promise<readonly ComparedRange[]> {
-    return outward(async () => {
+    return guarded(async () => {
       const found = await this.#records.find({ ...this.#own, kind: 'range', done: false }, { signal }).toArray();
       return (found as ComparedDocument[]).map(readCompared).sort((a, b) => a.number - b.number);
     });
   }
 
   note(differences: readonly Difference[], signal: AbortSignal): Promise<void> {
-    return outward(() =>
+    return guarded(() =>
       this.#write(
         differences.map((each) => ({
           updateOne: {
@@ -173,7 +172,7 @@ export class MongodbVerification implements Verification {
   }
 
   advance(from: ComparedRange, to: ComparedRange, signal: AbortSignal): Promise<void> {
-    return outward(async () => {
+    return guarded(async () => {
       const _id = comparedId(this.stream, this.run, from.number);
       const { after, done, sourceRows, destinationRows, unlisted } = to;
       const $set = { sequence: from.sequence + 1, after: binaryOf(after), done, sourceRows, destinationRows, unlisted };
@@ -190,7 +189,7 @@ export class MongodbVerification implements Verification {
     { limit, after }: { readonly limit: number; readonly after: string | null },
     signal: AbortSignal,
   ): Promise<{ readonly list: readonly Difference[]; readonly last: string | null }> {
-    return outward(async () => {
+    return guarded(async () => {
       const filter: Document = {
         ...this.#own,
         kind: 'key',
@@ -207,7 +206,7 @@ export class MongodbVerification implements Verification {
   }
 
   settle(settled: readonly Settled[], signal: AbortSignal): Promise<void> {
-    return outward(() =>
+    return guarded(() =>
       this.#write(
         settled.map(({ difference, outcome, kind }) => {
           const filter = { _id: differenceId(this.stream, this.run, difference) };
@@ -222,7 +221,7 @@ export class MongodbVerification implements Verification {
   }
 
   reopen(signal: AbortSignal): Promise<void> {
-    return outward(async () => {
+    return guarded(async () => {
       await abortable(
         this.#records.updateMany({ ...this.#own, kind: 'key' }, { $set: { state: 'suspect', rounds: 0 } }),
         signal,
@@ -231,11 +230,11 @@ export class MongodbVerification implements Verification {
   }
 
   listed(signal: AbortSignal): Promise<number> {
-    return outward(() => this.#records.countDocuments({ ...this.#own, kind: 'key' }, { signal }));
+    return guarded(() => this.#records.countDocuments({ ...this.#own, kind: 'key' }, { signal }));
   }
 
   findings(signal: AbortSignal): Promise<Findings> {
-    return outward(async () => {
+    return guarded(async () => {
       const sum = (field: string): Document => ({ $sum: `$${field}` });
       const [[ranges], keys] = await Promise.all([
         this.#records
@@ -289,7 +288,7 @@ export class MongodbVerification implements Verification {
   }
 
   rowsOf(limit: number, signal: AbortSignal): Promise<readonly NamespaceRows[]> {
-    return outward(async () => {
+    return guarded(async () => {
       const found = await this.#records
         .aggregate<{ _id: Namespace; sourceRows: number; destinationRows: number; ranges: number; done: number }>(
           [
@@ -323,14 +322,14 @@ export class MongodbVerification implements Verification {
     selected: (name: Namespace) => boolean,
     signal: AbortSignal,
   ): Promise<readonly Finding[]> {
-    return outward(async () => {
+    return guarded(async () => {
       const records = await this.options.store.namespacesOf(this.stream, signal);
       return compareLayout(this.options, { namespaces, selected, records }, signal);
     });
   }
 
   conclude(verdict: string, signal: AbortSignal): Promise<void> {
-    return outward(async () => {
+    return guarded(async () => {
       const _id = runId(this.stream, this.run);
       await abortable(this.#records.updateOne({ _id }, { $set: { verdict, ended: new Date() } }), signal);
       const runs = (await this.#records
@@ -353,12 +352,4 @@ type RangeSums = Pick<Findings, 'ranges' | 'rangesDone' | 'sourceRows' | 'destin
 interface KeyCount {
   readonly _id: { readonly state: string; readonly difference: string };
   readonly count: number;
-}
-
-async function outward<T>(run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    throw classify(error, { role: 'destination' });
-  }
 }
