@@ -7,6 +7,7 @@ import type { Source } from '../replication/source';
 import { runCall, type Call } from './call';
 import type { CopyLeg, CopyResult } from './contract';
 import type { ActivityDeps } from './deps';
+import { errorPolicy } from './error-policy';
 import { claimFor, openPipeline } from './open';
 import { WindowGuard } from './window-guard';
 
@@ -46,12 +47,15 @@ export const copy =
       const { source, destination } = pipeline;
       const claim = await claimFor(leg, destination, call.signal);
       const running = createCopy({
+        stream: spec.stream.id,
         source,
+        destination,
         traits: destination.traits,
         claim,
         since: startOf(claim, source),
         parallelism: spec.stream.snapshot.copy_parallelism,
         batchSize: spec.stream.batch_size,
+        onError: errorPolicy(spec.stream).onError,
         sliceMs,
         log: call.log,
         meter: deps.meter(spec),

@@ -1,7 +1,7 @@
 import type { Claim, Parked, RangeRecord } from '../replication/destination';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
-import type { SourceNamespace } from '../replication/source';
+import type { Source, SourceNamespace } from '../replication/source';
 import { runCall, type Call } from './call';
 import { inspected, refuseOccupied, refuseSelfCopy, selectionFindings } from './checks';
 import { NAMED_NAMESPACES, type Prepared, type PrepareLeg } from './contract';
@@ -93,15 +93,19 @@ async function layOut(
   return planned;
 }
 
+/** Captured before anything is listed: what is created from here on comes by the stream. */
+async function listed(source: Source, signal: AbortSignal) {
+  const captured = await source.here(signal);
+  return { captured, all: await source.namespaces(signal) };
+}
+
 async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promise<Prepared> {
   const { spec, restart } = leg;
   const { signal, log } = call;
   await using pipeline = await openPipeline(deps, spec);
   const { source, destination } = pipeline;
   const found = await inspected(pipeline, signal);
-  // Captured before anything is listed: what is created from here on comes by the stream.
-  const captured = await source.here(signal);
-  const all = await source.namespaces(signal);
+  let { captured, all } = await listed(source, signal);
   refuseSelfCopy(
     deps,
     spec,
@@ -109,6 +113,8 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
     all.filter(({ follows }) => follows !== 'nothing').map(({ name }) => name),
   );
   const claim = await claimFor(leg, destination, signal);
+  // Until the claim, a leg that was given up may have written what lies beyond the first look: rows would go back to it.
+  if (restart) ({ captured, all } = await listed(source, signal));
   // A new start is one for parked namespaces too.
   if (restart) await claim.unpark(without(claim.ledger.parked, leg.park), signal);
   const parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));

@@ -1,21 +1,12 @@
 import { ReplicationError } from '../replication/errors';
 import { createPump, type Pump, type PumpOutcome } from '../replication/pump';
-import type { ErrorPolicy } from '../replication/refusals';
 import { durationMs } from '../config/duration';
-import type { StreamConfig } from '../config/schema';
 import { runCall, type Call } from './call';
 import { NAMED_NAMESPACES, type PumpLeg, type PumpResult } from './contract';
 import type { ActivityDeps } from './deps';
+import { errorPolicy } from './error-policy';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';
 import { WindowGuard } from './window-guard';
-
-/** How often `retry` tries again unless it is told. */
-const RETRIES = 3;
-
-function errorPolicy({ error_handling: errors }: StreamConfig): ErrorPolicy {
-  const { on_error: onError, max_retries: maxRetries = onError === 'retry' ? RETRIES : 0 } = errors;
-  return { onError, maxRetries, retryDelayMs: durationMs(errors.retry_delay) };
-}
 
 async function pumpOf(
   deps: ActivityDeps,

@@ -32,7 +32,7 @@ export interface BesideContext {
   readonly caughtUp: () => boolean;
   /** Whether the stream writes this namespace now. */
   readonly writes: (namespace: Namespace) => boolean;
-  /** A copy is complete, or was given up. */
+  /** A copy is complete, or was given up; or no repair is asked for any more. */
   readonly settled: () => void;
   /** Ends reading, then writing. */
   readonly reading: AbortSignal;
@@ -85,6 +85,11 @@ export class Beside {
           }),
         ),
     });
+  }
+
+  /** Whether anything is to be written beside what a stream at `position` has read. */
+  owes(position: Position): boolean {
+    return this.copies.owes(position) || !this.repairs.none;
   }
 
   /** Until the signal for reading aborts. */

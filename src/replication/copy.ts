@@ -1,20 +1,26 @@
 import type { Log } from './connector';
 import { pause } from './gate';
-import type { Claim, DestinationTraits, RangeRecord } from './destination';
+import type { Claim, Destination, DestinationTraits, RangeRecord } from './destination';
 import type { Position } from './position';
 import type { CopyProgress, Meter } from './progress';
 import { Rate } from './rate';
-import type { Source } from './source';
+import { isRefusal, type ErrorPolicy } from './refusals';
+import { RefusedRows } from './refused-rows';
+import type { RowBatch, Source } from './source';
 import { WindowWatch } from './window';
 
 export interface CopyOptions {
+  readonly stream: string;
   readonly source: Source;
   readonly traits: DestinationTraits;
+  readonly destination: Pick<Destination, 'askRepairs'>;
   readonly claim: Claim;
   /** Rows are read no earlier than here. */
   readonly since: Position;
   readonly parallelism: number;
   readonly batchSize: number;
+  /** What follows a row that the destination refuses. */
+  readonly onError: ErrorPolicy['onError'];
   readonly sliceMs: number;
   readonly log: Log;
   readonly meter: Meter;
@@ -56,6 +62,7 @@ class RangeCopy implements Copy {
   readonly #copied = new AbortController();
   #reason: 'slice' | 'stopped' | null = null;
   readonly #window: WindowWatch;
+  readonly #refused: RefusedRows;
   #rows: number;
   #bytes: number;
   #done: number;
@@ -63,6 +70,7 @@ class RangeCopy implements Copy {
   constructor(options: CopyOptions) {
     this.#options = options;
     this.#window = new WindowWatch(options.source);
+    this.#refused = new RefusedRows(options);
     const { parked, ranges } = options.claim.ledger;
     const left = new Set(parked.map(({ namespace }) => namespace));
     // Copies inside the stream are the pump's.
@@ -148,7 +156,7 @@ class RangeCopy implements Copy {
     let record = range;
     try {
       for await (const batch of source.rows(range.namespace, range, { after: range.after, since, batchSize }, signal)) {
-        record = await this.#load(loader, record, batch);
+        record = await this.#take(loader, record, batch);
         if (signal.aborted) return;
       }
     } catch (error) {
@@ -161,12 +169,24 @@ class RangeCopy implements Copy {
     this.#options.log('debug', 'range_copied', { namespace: range.namespace, range: range.number, rows: record.rows });
   }
 
+  /** Halves what is refused until the row is alone, and goes over that one. */
+  async #take(loader: number, range: RangeRecord, batch: RowBatch): Promise<RangeRecord> {
+    try {
+      return await this.#load(loader, range, batch);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const halves = this.#refused.halved(batch);
+      if (halves === null) {
+        await this.#refused.leave(range.namespace, batch, error, this.#writing.signal);
+        return this.#load(loader, range, { rows: [], bytes: 0, last: batch.last });
+      }
+      const [first, second] = halves;
+      return this.#take(loader, await this.#take(loader, range, first), second);
+    }
+  }
+
   /** One atomic step: rows and how far the range is; `null` marks its end. */
-  async #load(
-    loader: number,
-    range: RangeRecord,
-    batch: { readonly rows: readonly Buffer[]; readonly bytes: number; readonly last: Buffer } | null,
-  ): Promise<RangeRecord> {
+  async #load(loader: number, range: RangeRecord, batch: RowBatch | null): Promise<RangeRecord> {
     const { claim, meter } = this.#options;
     const started = performance.now();
     const rows = batch?.rows ?? [];

@@ -151,7 +151,7 @@ export interface RepairAsk {
   /** As the source names it. */
   readonly namespace: Namespace;
   readonly key: Key;
-  readonly reason: 'verify' | 'replay';
+  readonly reason: 'copy' | 'replay' | 'verify';
 }
 
 /** A row that the stream was asked to copy again. */
@@ -266,8 +266,11 @@ export interface Claim {
   repairs(limit: number, signal: AbortSignal): Promise<readonly RepairRequest[]>;
   /** What these asked for is durable. One that was asked for again meanwhile stays open. */
   repaired(ids: readonly string[], signal: AbortSignal): Promise<void>;
-  /** Builds indexes that schema changes have asked for, beside the lanes, until the signal aborts. Never rejects. */
-  build(signal: AbortSignal): Promise<void>;
+  /**
+   * Builds indexes that schema changes have asked for, and unique ones that a copy was in the way of, beside the lanes, until the
+   * signal aborts. Unique ones wait until the stream is `inStep`. Never rejects.
+   */
+  build(inStep: () => boolean, signal: AbortSignal): Promise<void>;
   /** As recorded: the order of the whole namespace counts. For those that the source cannot tell of any more. */
   wholeOrder(namespace: Namespace): boolean;
   /** As recorded: there is a target, and it was copied or made with its first row. */

@@ -145,7 +145,7 @@ class Leg implements Pump {
     const watch = setInterval(() => this.#watch(), WATCH_EVERY_MS);
     const recorder = (this.#recorder = this.#recorderOf(mark));
     const recording = recorder.run().catch((error: unknown) => this.#fail(error));
-    const building = claim.build(this.#reading.signal);
+    const building = claim.build(() => this.#whollyInStep, this.#reading.signal);
     try {
       if (!signal.aborted) await this.#read(start, mark);
       await this.#drain(mark);
@@ -315,6 +315,12 @@ class Leg implements Pump {
   /** What is reported from here on lies at the barrier, not before it. */
   async #levelRecorded(): Promise<void> {
     await this.#moved.until(() => this.#recorder?.upToDate === true || this.#stopping);
+  }
+
+  /** Every row at the destination is of the place up to which all is durable, and no value is there twice for long. */
+  get #whollyInStep(): boolean {
+    const recorded = this.#recorded;
+    return recorded !== null && this.#isInStep(recorded) && this.#beside?.copies.owes(recorded) === false;
   }
 
   #isInStep(position: Position): boolean {
@@ -496,9 +502,9 @@ class Leg implements Pump {
     });
   }
 
-  /** The leg is where it was to go, and owes no copy. */
+  /** The leg is where it was to go, and owes no copy and no repair. */
   #lookFor(until: Position, recorded: Position): void {
-    if (this.#beside?.copies.owes(recorded) === false && reached(this.#options.source.order(recorded, until)))
+    if (this.#beside?.owes(recorded) === false && reached(this.#options.source.order(recorded, until)))
       this.#end('reached');
   }
 

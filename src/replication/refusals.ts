@@ -70,7 +70,7 @@ export class Refusals {
   /** The change is passed; or the stream stops before it, where that is the policy. */
   decide(change: Change, error: ReplicationError, attempts: number): Refusal {
     const { onError } = this.policy;
-    if (onError === 'fail_stream' || onError === 'retry') throw ofChange(change, error);
+    if (onError === 'fail_stream' || onError === 'retry') throw ofRow(change, error);
     return {
       change,
       code: error.code,
@@ -131,13 +131,16 @@ export class Refusals {
 
 const hashOf = ({ key }: Change): string => key.hash.toString(16).padStart(8, '0');
 
-/** The error of one change names it, however it was found. */
-function ofChange({ namespace, key }: Change, error: ReplicationError): ReplicationError {
+/** The error of one row names it, however it was found. */
+export function ofRow(
+  { namespace, key }: Pick<Change, 'namespace' | 'key'>,
+  error: ReplicationError,
+): ReplicationError {
   const { code, message, remedy } = error;
   return new ReplicationError('poison', { code, message, remedy, namespace, keyHash: key.hash, cause: error });
 }
 
-const tooMany = (): ReplicationError =>
+export const tooMany = (): ReplicationError =>
   new ReplicationError('needs_attention', {
     code: 'too_many_dead_letters',
     message: `more than ${MOST_LETTERS} rows are behind the source because the destination refused them`,

@@ -19,6 +19,8 @@ export interface RepairsContext {
   readonly target: (namespace: Namespace) => Promise<boolean>;
   /** Routes look-ups of these keys behind all that was routed before. Only while `ready`. */
   readonly push: (namespace: Namespace, keys: readonly DeltaChange['key'][]) => Batch;
+  /** A look has found nothing. */
+  readonly settled: () => void;
   readonly reading: AbortSignal;
   readonly writing: AbortSignal;
 }
@@ -28,9 +30,16 @@ export class Repairs {
   readonly #context: RepairsContext;
   #asked: number | null = null;
   #due = true;
+  /** A look has found none, and nobody has asked since. */
+  #none = false;
 
   constructor(context: RepairsContext) {
     this.#context = context;
+  }
+
+  /** Nothing that was asked for is owed any more, as far as it has been told. */
+  get none(): boolean {
+    return this.#none;
   }
 
   /** How often repairs have been asked for until now. */
@@ -38,6 +47,7 @@ export class Repairs {
     if (times === this.#asked) return;
     this.#asked = times;
     this.#due = true;
+    this.#none = false;
     this.#context.moved.open();
   }
 
@@ -54,9 +64,13 @@ export class Repairs {
   }
 
   async #look(): Promise<void> {
-    const { claim, moved, reading, writing } = this.#context;
+    const { claim, moved, reading, settled, writing } = this.#context;
     const requests = await claim.repairs(AT_ONCE, writing);
-    if (requests.length === 0) return;
+    if (requests.length === 0) {
+      this.#none = !this.#due;
+      settled();
+      return;
+    }
     const batches: Batch[] = [];
     for (const [namespace, own] of byNamespace(requests)) {
       if (!(await this.#context.target(namespace))) continue;
@@ -70,7 +84,8 @@ export class Repairs {
       requests.map(({ id }) => id),
       writing,
     );
-    this.#due ||= requests.length === AT_ONCE;
+    // Again, until there are none.
+    this.#due = true;
   }
 
   async #route(namespace: Namespace, requests: readonly RepairRequest[]): Promise<Batch | null> {

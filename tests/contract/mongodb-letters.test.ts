@@ -1,5 +1,7 @@
 import { BSON } from 'mongodb';
+import { Letters } from '../../src/destinations/mongodb/letters';
 import type { Claim, Destination, LanePart } from '../../src/replication/destination';
+import { splitNamespace } from '../../src/replication/namespace';
 import { sharedMongo } from '../support/servers';
 import { at, insert, never, part, remove, replace, sourceNamespace, update } from './destination-changes';
 import { MongodbFixture } from './destination-mongodb';
@@ -41,6 +43,17 @@ const keys = async () => {
 };
 
 describe('letters at the MongoDB destination', () => {
+  it('are settled by a drop of their database that was cut short after the drop', async () => {
+    await made.apply(part([], { refusals: [refusal()] }), never);
+    const { database } = splitNamespace(t.namespace);
+    const drop = { op: 'drop_database', namespace: `${database}.`, kind: 'dropDatabase', sourceTimeMs: 1 } as const;
+    const cut = jest.spyOn(Letters.prototype, 'settle').mockRejectedValueOnce(new Error('killed'));
+    await failure(made.alter(drop, at(3), never));
+    cut.mockRestore();
+    await made.alter(drop, at(3), never);
+    expect((await list()).map(({ state }) => state)).toEqual(['superseded']);
+  });
+
   it('pass a change in the step that records the lane, and keep it', async () => {
     const sent = part([insert(t.namespace, { _id: 2 })], { refusals: [refusal()] });
     const { letters } = await made.apply(sent, never);

@@ -4,6 +4,7 @@ import type { Prepared, PrepareLeg } from '../../src/activities/contract';
 import { parseSpec } from '../../src/config/spec';
 import { Secret } from '../../src/config/secret';
 import { openDestination } from '../../src/destinations/registry';
+import type { Position } from '../../src/replication/position';
 import type { Source } from '../../src/replication/source';
 import { openSource } from '../../src/sources/registry';
 import { CoreStream } from '../support/core';
@@ -220,6 +221,27 @@ describe('a stream that is prepared again', () => {
     await t.expectSame();
     const writes = (await witness.seen()).map(({ op, collection, id }) => `${op} ${collection} ${String(id)}`);
     expect(writes.sort()).toEqual(['delete customers 5', 'delete orders 1', 'insert customers 5', 'replace orders 2']);
+  });
+
+  it('starts again no earlier than what a leg may have written that nobody had stopped', async () => {
+    await using t = await CoreStream.open();
+    await t.sourceDb.collection('orders').insertMany(rows(10));
+    await new Preparing(t).run();
+    await t.resumeCopy();
+    await t.catchUp();
+    // The leg of a frozen worker still writes when the restart has looked at the source for the first time.
+    let furthest: Position | null = null;
+    let listings = 0;
+    const meanwhile = async (): Promise<void> => {
+      listings += 1;
+      // The first listing is for the inspection.
+      if (listings !== 2) return;
+      await t.sourceDb.collection('orders').updateOne({ _id: 1 as never }, { $set: { n: 1 } });
+      await t.catchUp();
+      furthest = (await t.destination.peek(t.id, new AbortController().signal))?.lowWater ?? null;
+    };
+    const { position } = await new Preparing(t, meanwhile).run({ restart: true, epoch: t.epoch + 10 });
+    expect(t.source.order(position, furthest!)).not.toBe('before');
   });
 
   it('keeps rows of others after the restart of a stream that merges', async () => {

@@ -365,6 +365,20 @@ describe('rows of which somebody wants a fresh copy', () => {
     await leg;
   });
 
+  it('are owed by a leg that was told where to end', async () => {
+    await using t = await standing();
+    await t.sourceDb.collection('orders').insertMany(rows(1_200));
+    await t.catchUp();
+    const namespace = `${t.sourceDb.databaseName}.orders`;
+    await t.destinationDb.collection('orders').deleteMany({});
+    const asks = rows(1_200).map((_, id) => ({ namespace, key: key(id), reason: 'verify' as const }));
+    await t.destination.askRepairs(t.id, asks, forever);
+    const { reason } = await t.leg({ until: await t.source.here(forever) });
+    expect(reason).toBe('reached');
+    expect(await t.destination.repairsLeft(t.id, forever)).toBe(0);
+    await t.expectSame();
+  });
+
   it('are struck out, and make no target, where nothing is there by now', async () => {
     await using t = await standing();
     await t.catchUp();

@@ -2,11 +2,16 @@ import fc from 'fast-check';
 import { MongoClient, type Document } from 'mongodb';
 import { ReplicationError } from '../../src/replication/errors';
 import type { LetterSummary } from '../../src/replication/letter';
+import { startMongo } from '../../src/services/mongo';
+import { waitFor } from '../../src/services/wait';
 import { CoreStream, type CoreOptions } from '../support/core';
+import { failPoint } from '../support/fail-point';
 import { sharedMongo } from '../support/servers';
 import { Witness } from '../support/witness';
 
 const never = new AbortController().signal;
+/** BSONObjectTooLarge. */
+const TOO_LARGE = 10334;
 
 type Row = Document & { _id: number };
 
@@ -108,6 +113,129 @@ describe('a change that the destination refuses', () => {
     expect((await letters(t)).map(({ namespace, state }) => [namespace.split('.')[1], state])).toEqual([
       ['moved', 'superseded'],
     ]);
+  });
+});
+
+/** Nothing is copied yet, and the destination has a unique index on `u` that the source knows nothing of. */
+async function beforeCopy(options: CoreOptions = {}): Promise<CoreStream> {
+  const t = await CoreStream.open({ lanes: 4, ...options });
+  await t.sourceDb.createCollection('rows');
+  await t.destinationDb.collection('rows').createIndex({ u: 1 }, { unique: true }, {});
+  return t;
+}
+
+/** Whoever reads rows for the copy is given one after the other, and `between` is done after the first one. */
+function readSlowly(t: CoreStream, between: () => Promise<unknown>): void {
+  const read = t.source.rows.bind(t.source);
+  t.source.rows = async function* (namespace, range, options, signal) {
+    let { after } = options;
+    for (let first = true; ; first = false) {
+      const batches = read(namespace, range, { ...options, after }, signal)[Symbol.asyncIterator]();
+      const next = await batches.next();
+      await batches.return?.();
+      const row = next.done === true ? undefined : next.value.rows[0];
+      if (row === undefined) return;
+      after = t.source.keyOf(row).bytes;
+      yield { rows: [row], bytes: row.length, last: after };
+      if (first) await between();
+    }
+  };
+}
+
+/** A stream whose destination answers its first writes of rows as if they were too large, so many times. */
+async function refusing(times: number): Promise<CoreStream> {
+  const server = await startMongo({ own: true, testCommands: true }, () => undefined);
+  const t = await CoreStream.open({ destinationUri: server.uri, lanes: 1, errors: { onError: 'dead_letter' } });
+  await t.sourceDb.createCollection('rows');
+  let fault: AsyncDisposable | undefined;
+  const claim = t.destination.claim.bind(t.destination);
+  const begin = async (rows: number): Promise<void> => {
+    if (rows > 0)
+      fault ??= await failPoint(server.uri, t.id, { failCommands: ['insert'], errorCode: TOO_LARGE }, times);
+  };
+  t.destination.claim = async (request, signal) => {
+    const claimed = await claim(request, signal);
+    const [load, apply] = [claimed.load.bind(claimed), claimed.apply.bind(claimed)];
+    claimed.load = (part, until) => begin(part.rows.length).then(() => load(part, until));
+    claimed.apply = (part, until) => begin(part.changes.length).then(() => apply(part, until));
+    return claimed;
+  };
+  const dispose = t[Symbol.asyncDispose].bind(t);
+  t[Symbol.asyncDispose] = async () => {
+    await fault?.[Symbol.asyncDispose]();
+    await dispose();
+    await server[Symbol.asyncDispose]();
+  };
+  return t;
+}
+
+describe('a row that the copy brings and the destination refuses', () => {
+  it('is passed by a letter, and all others are copied', async () => {
+    await using t = await beforeCopy({ errors: { onError: 'dead_letter' } });
+    await rows(t).insertMany(Array.from({ length: 500 }, (_, i) => ({ _id: i, u: i === 400 ? 7 : i })));
+    await t.copy();
+    expect(await copied(t)).toHaveLength(499);
+    expect(t.events).toContain('copy.row_refused');
+    await t.catchUp();
+    expect((await letters(t)).map(({ code, state, kept }) => [code, state, kept])).toEqual([
+      ['duplicate_key', 'open', true],
+    ]);
+    expect(await t.destination.repairsLeft(t.id, never)).toBe(0);
+    await rows(t).updateOne({ _id: 400 }, { $set: { u: 1000 } });
+    await t.catchUp();
+    await t.expectSame();
+    expect(await states(t)).toEqual(['duplicate_key superseded']);
+  });
+
+  it('stops the stream where it is to, with the row named by its hash', async () => {
+    await using t = await beforeCopy();
+    await rows(t).insertMany(Array.from({ length: 50 }, (_, i) => ({ _id: i, u: i === 40 ? 7 : i })));
+    await t.copy();
+    await expect(t.catchUp()).rejects.toMatchObject({
+      kind: 'poison',
+      code: 'duplicate_key',
+      namespace: `${t.sourceDb.databaseName}.rows`,
+      keyHash: expect.any(Number) as number,
+    });
+    expect(await letters(t)).toEqual([]);
+  });
+
+  it('was read after a value had moved to it: the stream settles that without anybody', async () => {
+    await using t = await beforeCopy({ batchSize: 2 });
+    await rows(t).insertMany([1, 2, 3, 4].map((id) => ({ _id: id, u: id, v: 0 })));
+    readSlowly(t, async () => {
+      await rows(t).updateOne({ _id: 1 }, { $set: { u: 100, v: 1 } });
+      await rows(t).updateOne({ _id: 3 }, { $set: { u: 1, v: 1 } });
+    });
+    await t.copy();
+    expect(t.events).toContain('copy.row_refused');
+    await t.catchUp();
+    await t.expectSame();
+    expect(await letters(t)).toEqual([]);
+  });
+
+  it('is tried in halves: what is refused as a whole goes through', async () => {
+    await using t = await refusing(3);
+    await rows(t).insertMany(Array.from({ length: 100 }, (_, i) => ({ _id: i, u: i })));
+    await t.copy();
+    expect(await copied(t)).toHaveLength(100);
+    expect(t.events).not.toContain('copy.row_refused');
+  });
+});
+
+describe('a part that the destination refuses', () => {
+  // One part of 64 changes, so that the first one is alone after six halvings.
+  it.each([
+    ['goes through in halves', 6, [], 64],
+    ['leaves out no more than the change that is refused alone', 7, ['too_large open'], 63],
+  ])('%s', async (_name, times, left, written) => {
+    await using t = await refusing(times);
+    await t.copy();
+    await t.catchUp();
+    await rows(t).insertMany(Array.from({ length: 64 }, (_, i) => ({ _id: i, u: i })));
+    await t.catchUp();
+    expect(await states(t)).toEqual(left);
+    expect(await copied(t)).toHaveLength(written);
   });
 });
 
@@ -256,6 +384,45 @@ describe('a unique index in force', () => {
     await t.catchUp();
     await t.expectSame();
     expect(await letters(t)).toEqual([]);
+  });
+});
+
+describe('a unique index that a copy is in the way of', () => {
+  it('is built by the stream once it is in step', async () => {
+    await using t = await CoreStream.open({ uniqueIndexes: 'in_force' });
+    await rows(t).createIndex({ u: 1 }, { unique: true }, {});
+    await rows(t).insertMany([1, 2, 3].map((id) => ({ _id: id, u: id })));
+    await t.copy();
+    await rows(t).updateOne({ _id: 1 }, { $set: { u: 100 } });
+    await rows(t).updateOne({ _id: 2 }, { $set: { u: 1 } });
+    t.inStepAfter = await t.source.here(never);
+    // As a copy leaves it that has read the second row later than the first one.
+    await t.destinationDb.collection<Row>('rows').updateOne({ _id: 2 }, { $set: { u: 1 } });
+    const claim = await t.claim('existing');
+    await claim.index(await t.source.namespaces(never), () => undefined, never);
+    expect(t.events).toContain('index_waits');
+    expect(t.events).not.toContain('index_refused');
+    const isThere = async (): Promise<true | undefined> =>
+      (await t.destinationDb.collection('rows').indexes()).some(({ key, unique }) => 'u' in key && unique) || undefined;
+    expect(await isThere()).toBeUndefined();
+    await t.running(() => waitFor(isThere, { what: 'the unique index', timeoutMs: 30_000 }));
+    await t.expectSame();
+  });
+
+  it('is left to the end where rows violate it for good', async () => {
+    await using t = await CoreStream.open({ uniqueIndexes: 'in_force' });
+    await rows(t).createIndex({ u: 1 }, { unique: true }, {});
+    await rows(t).insertMany([1, 2].map((id) => ({ _id: id, u: id })));
+    await t.copy();
+    t.inStepAfter = await t.source.here(never);
+    await t.destinationDb.collection<Row>('rows').insertOne({ _id: 3, u: 1 });
+    const claim = await t.claim('existing');
+    await claim.index(await t.source.namespaces(never), () => undefined, never);
+    const isRefused = (): Promise<true | undefined> => Promise.resolve(t.events.includes('index_refused') || undefined);
+    await t.running(() => waitFor(isRefused, { what: 'the end of all tries', timeoutMs: 60_000 }));
+    expect(t.events.filter((event) => event === 'index_waits').length).toBeGreaterThan(1);
+    const found = await (await t.claim('existing')).finalize(await t.source.namespaces(never), never);
+    expect(found).toMatchObject([{ code: 'unique_violation' }]);
   });
 });
 

@@ -146,12 +146,15 @@ export class CoreStream implements AsyncDisposable {
     const since = claim.ledger.lowWater;
     if (!since) throw new Error('no start position');
     const outcome = await createCopy({
+      stream: this.id,
       source: this.source,
+      destination: this.destination,
       traits: this.destination.traits,
       claim,
       since,
       parallelism: 3,
       batchSize: 200,
+      onError: this.errors.onError ?? 'fail_stream',
       sliceMs: 60_000,
       log: (_level, event) => void this.events.push(event),
       meter: silentMeter,

@@ -33,7 +33,10 @@ export class Alterations {
     const at = storePosition(position);
     const { barrier } = await this.fence.record(signal);
     if (barrier?.state === 'done' && samePosition(barrier.position, at)) return;
-    const intent: StoredBarrier = { position: at, state: 'intent', touches: this.#touches(change) };
+    // Of what an attempt that was cut short has dropped, the records no longer tell.
+    const begun = barrier && samePosition(barrier.position, at) ? barrier.touches : [];
+    const touches = [...new Set([...begun, ...this.#touches(change)])];
+    const intent: StoredBarrier = { position: at, state: 'intent', touches };
     await this.fence.update({ $set: { barrier: intent } }, signal);
     await this.builds.exclusively(() => this.#run(change, signal));
     await this.#followLetters(change, intent.touches, signal);

@@ -6,12 +6,16 @@ import { splitNamespace, type Namespace } from '../../replication/namespace';
 import { abortable } from './abortable';
 import { runDdl } from './ddl';
 import type { Fence } from './fence';
-import { indexesOf, servesAs, specification, type Index } from './index-specs';
+import { indexesOf, isUnique, servesAs, specification, type Index } from './index-specs';
 import type { Namespaces } from './namespaces';
 import type { PendingIndex } from './records';
 
 /** A build that so many legs have not lived to see the end of is left to `finalize`, which waits for it. */
 const TRIES = 6;
+/** Times that a unique index may meet a value twice while the stream is in step: lanes are not level at every moment. */
+const VIOLATIONS = 4;
+/** Whether the stream is in step is looked at so often, where a unique index waits for it. */
+const LOOK_EVERY_MS = 500;
 const PAUSE_MS = 1_000;
 const PAUSE_MAX_MS = 30_000;
 
@@ -35,6 +39,8 @@ export class Builds {
   readonly #moved = new Gate();
   /** Tried in this leg: a try counts once for each leg. */
   readonly #tried = new Set<string>();
+  /** How often a unique index has met a value twice in this leg, and when it is tried again. */
+  readonly #violated = new Map<string, { readonly times: number; readonly againAt: number }>();
   #turn: Promise<unknown> = Promise.resolve();
   /** The build that a server is asked for just now. */
   #underWay: { readonly task: Task; readonly ended: Promise<unknown> } | null = null;
@@ -73,16 +79,23 @@ export class Builds {
     await abortable(ended, signal);
   }
 
-  /** Until the signal aborts, or a later claim has taken over. */
-  async run(signal: AbortSignal): Promise<void> {
-    const wake = (): void => this.#moved.open();
+  /** There may be something to build. */
+  look(): void {
+    this.#moved.open();
+  }
+
+  /** Until the signal aborts, or a later claim has taken over. Unique indexes wait until the stream is `inStep`. */
+  async run(inStep: () => boolean, signal: AbortSignal): Promise<void> {
+    const wake = (): void => this.look();
     signal.addEventListener('abort', wake);
     const stopped = (): boolean => signal.aborted;
+    const next = (): Task | undefined => this.#owedTasks().find((task) => this.#isDue(task, inStep));
     let failures = 0;
     try {
       while (!stopped()) {
-        await this.#moved.until(() => stopped() || this.#next() !== undefined);
-        const task = this.#next();
+        const waiting = this.#owedTasks().length > 0;
+        await this.#moved.until(() => stopped() || next() !== undefined, waiting ? LOOK_EVERY_MS : undefined);
+        const task = next();
         if (stopped() || task === undefined) continue;
         try {
           await this.#build(task, signal);
@@ -97,13 +110,26 @@ export class Builds {
     }
   }
 
-  #next(): Task | undefined {
-    for (const { source, identity, pending = [] } of this.namespaces.all()) {
-      const [first] = pending;
-      if (identity !== null && first !== undefined)
-        return { source, identity, raw: first.index, index: specification(first.index.buffer) };
-    }
-    return undefined;
+  #owedTasks(): readonly Task[] {
+    return this.namespaces
+      .all()
+      .flatMap(({ source, identity, pending = [] }) =>
+        identity === null
+          ? []
+          : pending.map(({ index: raw }) => ({ source, identity, raw, index: specification(raw.buffer) })),
+      );
+  }
+
+  #isDue(task: Task, inStep: () => boolean): boolean {
+    if (!isUnique(task.index)) return true;
+    return performance.now() >= (this.#violated.get(idOf(task))?.againAt ?? 0) && inStep();
+  }
+
+  /** A row of a lane that is behind may still hold what another one has taken over. */
+  #isTriedAgain(task: Task): boolean {
+    const times = (this.#violated.get(idOf(task))?.times ?? 0) + 1;
+    this.#violated.set(idOf(task), { times, againAt: performance.now() + PAUSE_MS * 2 ** (times - 1) });
+    return times < VIOLATIONS;
   }
 
   async #build(task: Task, signal: AbortSignal): Promise<void> {
@@ -118,6 +144,10 @@ export class Builds {
     } catch (error) {
       const failure = classify(error, { role: 'destination', namespace: source });
       if (isPassing(failure)) throw failure;
+      if (failure.code === 'duplicate_key' && this.#isTriedAgain(task)) {
+        this.log('info', 'index_waits', about);
+        return;
+      }
       this.log('warn', 'index_refused', { ...about, code: failure.code });
     }
     await this.exclusively(() => this.#replace(task, [], signal));
@@ -125,7 +155,7 @@ export class Builds {
 
   /** Counts the try and asks the server; null when there is nothing to build any more. */
   async #begin(task: Task, signal: AbortSignal): Promise<Begun | null> {
-    const id = `${task.identity}/${task.index.name}`;
+    const id = idOf(task);
     return this.exclusively(async () => {
       const owed = this.#owed(task);
       if (owed === undefined) return null;
@@ -171,6 +201,8 @@ export class Builds {
     await this.namespaces.save([{ ...record, pending: [...by, ...others] }], signal);
   }
 }
+
+const idOf = ({ identity, index }: Task): string => `${identity}/${index.name}`;
 
 const DESTINATION = { role: 'destination' } as const;
 

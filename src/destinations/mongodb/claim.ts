@@ -301,8 +301,8 @@ export class MongodbClaim implements Claim {
     return inexpressible(change);
   }
 
-  async build(signal: AbortSignal): Promise<void> {
-    if (this.options.buildIndexes) await this.#builds.run(signal);
+  async build(inStep: () => boolean, signal: AbortSignal): Promise<void> {
+    if (this.options.buildIndexes) await this.#builds.run(inStep, signal);
   }
 
   wholeOrder(namespace: Namespace): boolean {
@@ -337,6 +337,7 @@ export class MongodbClaim implements Claim {
   ): Promise<void> {
     if (!this.options.buildIndexes) return;
     await guarded(() => this.#indexes.build(namespaces, report, signal));
+    this.#builds.look();
   }
 
   async finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]> {

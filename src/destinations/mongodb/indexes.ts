@@ -33,7 +33,7 @@ export class Indexes {
     report: (done: number, total: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const work: { readonly source: Namespace; readonly index: Index }[] = [];
+    const work: { readonly source: Namespace; readonly index: Index; readonly raw: Uint8Array }[] = [];
     const records = sources.flatMap(({ name, indexes }) => {
       const record = this.namespaces.get(name);
       if (record?.identity == null) return [];
@@ -42,22 +42,33 @@ export class Indexes {
         const index = specification(raw);
         if (index.name === '_id_') continue;
         if (this.isHeld(index)) held.push(new Binary(raw));
-        else work.push({ source: name, index });
+        else work.push({ source: name, index, raw });
       }
       return [{ ...record, held, pending: [] }];
     });
     await this.namespaces.save(records, signal);
     report(0, work.length);
-    for (const [done, { source, index }] of work.entries()) {
+    for (const [done, { source, index, raw }] of work.entries()) {
       await this.fence.check(signal);
-      await this.#create(source, index, signal).catch((error: unknown) => {
+      await this.#create(source, index, signal).catch(async (error: unknown) => {
         const failure = classify(error, { role: 'destination', namespace: source });
         // A server that is away is worth waiting for; an index that it refuses must not hold up the rows.
         if (isPassing(failure) || failure.code === 'unauthorized') throw failure;
-        this.log('warn', 'index_refused', { namespace: source, index: index.name, code: failure.code });
+        // A copy is of no one moment: a value that moved meanwhile may be there twice, until the stream is in step.
+        if (failure.code === 'duplicate_key') await this.#postpone(source, raw, signal);
+        else this.log('warn', 'index_refused', { namespace: source, index: index.name, code: failure.code });
       });
       report(done + 1, work.length);
     }
+  }
+
+  /** Left to the stream, which builds it beside its lanes. */
+  async #postpone(source: Namespace, raw: Uint8Array, signal: AbortSignal): Promise<void> {
+    const record = this.namespaces.get(source);
+    if (record === undefined) return;
+    const pending = [...(record.pending ?? []), { index: new Binary(raw), tries: 0 }];
+    await this.namespaces.save([{ ...record, pending }], signal);
+    this.log('info', 'index_waits', { namespace: source, index: specification(raw).name });
   }
 
   async #create(source: Namespace, index: Index, signal: AbortSignal): Promise<void> {

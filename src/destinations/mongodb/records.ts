@@ -101,7 +101,7 @@ export interface NamespaceDocument {
   readonly parked?: Omit<Parked, 'namespace'> | null;
   /** No longer selected when the stream was last prepared. */
   readonly left?: boolean;
-  /** Plain indexes that a schema change has asked for and that are not built yet. */
+  /** Indexes that a schema change has asked for, and unique ones that met a value twice after a copy, not built yet. */
   readonly pending?: readonly PendingIndex[];
   /** TTL indexes that `finalize` has put in force. */
   readonly expiring?: readonly Binary[];
