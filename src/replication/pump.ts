@@ -1,21 +1,23 @@
 import { Barrier } from './barrier';
 import { Beside } from './beside';
-import type { Change, SchemaChange } from './change';
+import type { SchemaChange } from './change';
 import type { Log } from './connector';
-import type { Claim, Destination, DestinationTraits, InlineMode, Parked, LaneRecord, RangeRecord } from './destination';
-import { Collisions } from './collisions';
+import type { Claim, Destination, DestinationTraits, InlineMode, Parked, RangeRecord } from './destination';
+import type { Collisions } from './collisions';
 import { ReplicationError } from './errors';
-import { Lane } from './lane';
+import type { Lane } from './lane';
+import { latest, layOut } from './lay-out';
 import { InFlight } from './in-flight';
 import { LowWater, type Batch } from './low-water';
 import type { Namespace } from './namespace';
-import { overlapsOf, type Overlap } from './overlap';
+import { overlapsOf } from './overlap';
 import { planOwed } from './owed';
 import { Namespaces } from './namespaces';
 import { reached, type Position } from './position';
 import type { LegProgress, Meter, Totals } from './progress';
 import { Recorder } from './recorder';
-import { MOST_LETTERS, Refusals, type ErrorPolicy } from './refusals';
+import type { ErrorPolicy, Refusals } from './refusals';
+import { shareOut, type SharingContext } from './sharing';
 import type { Source, SourceEvent } from './source';
 import { startOf } from './start';
 import { Tally } from './tally';
@@ -93,7 +95,7 @@ class Leg implements Pump {
   #hard: NodeJS.Timeout | undefined;
   #mark: LowWater | null = null;
   #recorder: Recorder | null = null;
-  #lanes: Lane[] = [];
+  #lanes: readonly Lane[] = [];
   #refusals: Refusals | null = null;
   #collisions: Collisions | null = null;
   #recorded: Position | null = null;
@@ -109,6 +111,7 @@ class Leg implements Pump {
   #ahead: readonly Position[] = [];
   #beside: Beside | null = null;
   readonly #window: WindowWatch;
+  readonly #sharing: SharingContext;
   #parked: ReadonlySet<Namespace> = new Set();
   #failure: { readonly error: unknown } | null = null;
 
@@ -116,6 +119,12 @@ class Leg implements Pump {
     this.#options = options;
     this.#namespaces = new Namespaces(options.source, options.claim);
     this.#window = new WindowWatch(options.source);
+    this.#sharing = {
+      namespaces: this.#namespaces,
+      isParked: (namespace) => this.#parked.has(namespace),
+      overlapOf: (namespace) => this.#beside?.copies.of(namespace),
+      meter: options.meter,
+    };
   }
 
   get progress(): LegProgress {
@@ -240,7 +249,7 @@ class Leg implements Pump {
     this.#idle = false;
     this.#tally.read(event.changes.length);
     this.#options.meter.read(event.changes.length, event.bytes);
-    const shares = await this.#share(event.changes);
+    const shares = await shareOut(event.changes, this.#lanes.length, this.#sharing, this.#writing.signal);
     while (this.#collisions?.over) await this.#collisions.over;
     if (event.type === 'commit') {
       batch.close(event.position, event.sourceTimeMs);
@@ -263,33 +272,6 @@ class Leg implements Pump {
     if (event.type === 'commit') this.#pass(event.position);
     this.#moved.open();
     await this.#room();
-  }
-
-  /** Each change to the lane of its key; to the lane of its namespace where the order of the whole namespace counts. */
-  async #share(changes: readonly Change[]): Promise<Change[][]> {
-    const shares: Change[][] = this.#lanes.map(() => []);
-    let known: Namespace | null = null;
-    let wholeOrder: number | null = null;
-    let overlap: Overlap | undefined;
-    let parked = false;
-    let leftOut = 0;
-    for (const change of changes) {
-      if (change.namespace !== known) {
-        known = change.namespace;
-        parked = this.#parked.has(known);
-        if (!parked && !this.#namespaces.has(known)) await this.#namespaces.add(known, this.#writing.signal);
-        wholeOrder = this.#namespaces.wholeOrder(known);
-        overlap = this.#beside?.copies.of(known);
-      }
-      if (parked) {
-        leftOut += 1;
-        continue;
-      }
-      overlap?.notes?.add(change.key.id);
-      shares[(wholeOrder ?? change.key.hash) % shares.length]?.push(change);
-    }
-    if (leftOut > 0) this.#options.meter.leftOut(leftOut);
-    return shares;
   }
 
   /** All lanes drain, then the change is applied, then the stream goes on. */
@@ -394,53 +376,23 @@ class Leg implements Pump {
     if (until !== null) for (const { steps } of this.#lanes) steps.watch.widen(until);
   }
 
-  /** The lanes of the ledger's layout; the wanted number as soon as no lane is ahead of the mark. */
   async #layOut(start: Position): Promise<void> {
-    const { claim, errors, lanes, source, traits, updates, meter, log } = this.#options;
-    let records = claim.ledger.lanes;
-    const level = records.every(({ position }) => position === null || reached(source.order(start, position)));
-    if (records.length !== lanes && level) {
-      records = await claim.layout(lanes, latest(records, source), this.#writing.signal);
-      log('info', 'lanes_changed', { from: claim.ledger.lanes.length, to: lanes });
-    }
-    // Only a lane that is ahead of the start has anything to leave out: what comes now lies after the start.
-    const ahead = (position: Position | null): Position | null =>
-      position && source.order(position, start) === 'after' ? position : null;
-    this.#ahead = records.flatMap(({ position }) => ahead(position) ?? []);
-    const refusals = (this.#refusals = new Refusals(
-      { policy: errors, meter, log, refused: (changes) => this.#tally.refused(changes) },
-      await claim.behind(MOST_LETTERS + 1, this.#writing.signal),
-    ));
-    const trouble = { alive: () => this.#alive(), failed: (error: unknown) => this.#fail(error) };
-    const collisions = (this.#collisions = new Collisions({
-      source,
-      claim,
-      refusals,
-      log,
-      ...trouble,
-      ending: this.#reading.signal,
-      writing: this.#writing.signal,
-    }));
-    this.#lanes = records.map(
-      (record) =>
-        new Lane(
-          { ...record, position: ahead(record.position) },
-          {
-            source,
-            claim,
-            refusals,
-            forward: updates === 'delta',
-            maxChanges: traits.maxChanges,
-            maxBytes: traits.maxBytes,
-            meter,
-            log,
-            durable: (changes, bytes) => this.#durable(changes, bytes),
-            collided: traits.transactions ? () => collisions.report() : null,
-            ...trouble,
-          },
-        ),
+    const laid = await layOut(
+      {
+        ...this.#options,
+        refused: (changes) => this.#tally.refused(changes),
+        durable: (changes, bytes) => this.#durable(changes, bytes),
+        alive: () => this.#alive(),
+        failed: (error) => this.#fail(error),
+        ending: this.#reading.signal,
+        writing: this.#writing.signal,
+      },
+      start,
     );
-    collisions.watch(this.#lanes);
+    this.#lanes = laid.lanes;
+    this.#ahead = laid.ahead;
+    this.#refusals = laid.refusals;
+    this.#collisions = laid.collisions;
   }
 
   #durable(changes: number, bytes: number): void {
@@ -548,11 +500,3 @@ class Leg implements Pump {
     return { reason, position, copying, parked, resumed, totals: this.#tally.totals };
   }
 }
-
-/** How far ahead any row may be, whichever lane it was in. */
-const latest = (records: readonly Pick<LaneRecord, 'aheadUntil'>[], source: Pick<Source, 'order'>): Position | null =>
-  records.reduce<Position | null>(
-    (newest, { aheadUntil }) =>
-      aheadUntil === null || (newest !== null && source.order(newest, aheadUntil) === 'after') ? newest : aheadUntil,
-    null,
-  );

@@ -1,0 +1,82 @@
+import { Collisions, type CollisionsContext } from './collisions';
+import type { Claim, DestinationTraits, LaneRecord } from './destination';
+import { Lane, type LaneContext } from './lane';
+import { reached, type Position } from './position';
+import type { Meter } from './progress';
+import { MOST_LETTERS, Refusals, type ErrorPolicy, type RefusalsContext } from './refusals';
+import type { Source } from './source';
+
+export interface LayOutContext
+  extends
+    Pick<LaneContext, 'durable'>,
+    Pick<RefusalsContext, 'refused'>,
+    Pick<CollisionsContext, 'alive' | 'failed' | 'ending' | 'writing' | 'log'> {
+  readonly source: Source;
+  readonly traits: DestinationTraits;
+  readonly claim: Claim;
+  readonly errors: ErrorPolicy;
+  /** Lanes wanted. */
+  readonly lanes: number;
+  readonly updates: 'delta' | 'row';
+  readonly meter: Meter;
+}
+
+/** The writers of a leg. */
+export interface LaidOut {
+  readonly lanes: readonly Lane[];
+  /** Where lanes are ahead of the start. */
+  readonly ahead: readonly Position[];
+  readonly refusals: Refusals;
+  readonly collisions: Collisions;
+}
+
+/** The lanes of the ledger's layout; the wanted number as soon as no lane is ahead of the mark. */
+export async function layOut(context: LayOutContext, start: Position): Promise<LaidOut> {
+  const { claim, errors, log, meter, refused, source, traits, updates, writing } = context;
+  const records = await recordsOf(context, start);
+  // Only a lane that is ahead of the start has anything to leave out: what comes now lies after the start.
+  const ahead = (position: Position | null): Position | null =>
+    position && source.order(position, start) === 'after' ? position : null;
+  const behind = await claim.behind(MOST_LETTERS + 1, writing);
+  const refusals = new Refusals({ policy: errors, meter, log, refused }, behind);
+  const collisions = new Collisions({ ...context, refusals });
+  const lanes = records.map(
+    (record) =>
+      new Lane(
+        { ...record, position: ahead(record.position) },
+        {
+          ...context,
+          refusals,
+          forward: updates === 'delta',
+          maxChanges: traits.maxChanges,
+          maxBytes: traits.maxBytes,
+          collided: traits.transactions ? () => collisions.report() : null,
+        },
+      ),
+  );
+  collisions.watch(lanes);
+  return { lanes, ahead: records.flatMap(({ position }) => ahead(position) ?? []), refusals, collisions };
+}
+
+async function recordsOf(
+  { claim, lanes, log, source, writing }: LayOutContext,
+  start: Position,
+): Promise<readonly LaneRecord[]> {
+  const records = claim.ledger.lanes;
+  const level = records.every(({ position }) => position === null || reached(source.order(start, position)));
+  if (records.length === lanes || !level) return records;
+  const changed = await claim.layout(lanes, latest(records, source), writing);
+  log('info', 'lanes_changed', { from: records.length, to: lanes });
+  return changed;
+}
+
+/** How far ahead any row may be, whichever lane it was in. */
+export const latest = (
+  records: readonly Pick<LaneRecord, 'aheadUntil'>[],
+  source: Pick<Source, 'order'>,
+): Position | null =>
+  records.reduce<Position | null>(
+    (newest, { aheadUntil }) =>
+      aheadUntil === null || (newest !== null && source.order(newest, aheadUntil) === 'after') ? newest : aheadUntil,
+    null,
+  );
