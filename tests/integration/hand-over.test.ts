@@ -3,6 +3,7 @@ import { createActivities } from '../../src/activities';
 import type { Prepared, PrepareLeg } from '../../src/activities/contract';
 import { parseSpec } from '../../src/config/spec';
 import { Secret } from '../../src/config/secret';
+import { Namespaces } from '../../src/destinations/mongodb/namespaces';
 import { openDestination } from '../../src/destinations/registry';
 import type { Position } from '../../src/replication/position';
 import type { Source } from '../../src/replication/source';
@@ -100,6 +101,28 @@ describe('no row falls between copy and stream', () => {
       if (listings === 2) await t.sourceDb.collection('late').insertMany(rows(3));
     };
     await new Preparing(t, late).run();
+    await t.resumeCopy();
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('and no target stays of what went while a start was cut short', async () => {
+    await using t = await CoreStream.open();
+    for (const name of ['orders', 'early', 'kept']) await t.sourceDb.collection(name).insertMany(rows(10));
+    // Targets are made, and the worker is lost before it can say which collections they are.
+    const save = Namespaces.prototype.save;
+    const cut = jest.spyOn(Namespaces.prototype, 'save').mockImplementation(async function (
+      this: Namespaces,
+      ...[records, ...rest]: Parameters<Namespaces['save']>
+    ) {
+      if (records.some(({ identity }) => identity !== null)) throw new Error('killed');
+      return save.call(this, records, ...rest);
+    });
+    await expect(new Preparing(t).run()).rejects.toThrow();
+    cut.mockRestore();
+    expect(await t.destinationDb.listCollections().toArray()).toHaveLength(3);
+    await t.sourceDb.collection('early').drop();
+    await new Preparing(t).run();
     await t.resumeCopy();
     await t.catchUp();
     await t.expectSame();

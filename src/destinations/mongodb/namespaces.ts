@@ -2,7 +2,7 @@ import { BSON, Binary, type MongoClient } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
 import type { Parked } from '../../replication/destination';
 import { ReplicationError } from '../../replication/errors';
-import type { Namespace } from '../../replication/namespace';
+import { splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
 import type { SourceNamespace } from '../../replication/source';
 import { MISMATCH, type Identities } from './ddl';
@@ -94,14 +94,19 @@ export class Namespaces {
   /** Drops the target of a namespace that is no more, if it still is the stream's own. */
   async remove(source: Namespace, signal: AbortSignal): Promise<void> {
     const record = this.#records.get(source);
-    if (record?.identity == null) return;
+    if (record === undefined || (record.identity === null && record.making !== true)) return;
     await this.fence.check(signal);
     const now = (await present(this.client, [record.target], signal)).get(record.target);
-    if (now?.identity === record.identity) await this.#drop(source, now, signal);
-    await this.save(
-      [{ ...record, identity: null, partial: false, held: [], pending: [], left: false, parked: null }],
-      signal,
-    );
+    if (now !== undefined && (await this.#isOwn(record, now, signal))) await this.#drop(source, now, signal);
+    const gone = { identity: null, partial: false, held: [], pending: [], left: false, parked: null, making: false };
+    await this.save([{ ...record, ...gone }], signal);
+  }
+
+  /** One that was made, and whose maker was cut off before it could say so, is empty. */
+  async #isOwn(record: NamespaceDocument, now: Present, signal: AbortSignal): Promise<boolean> {
+    if (record.identity !== null) return record.identity === now.identity;
+    const { database, collection } = splitNamespace(now.name);
+    return (await this.client.db(database).collection(collection).findOne({}, { signal })) === null;
   }
 
   get(source: Namespace): NamespaceDocument | undefined {
@@ -148,6 +153,14 @@ export class Namespaces {
       )
         throw otherCollation(namespace.name);
     }
+    // Whoever takes over has to know what was made, should this end before its identity is recorded.
+    await this.save(
+      missing
+        .filter(({ name }) => this.#records.get(name)?.identity == null)
+        .map(({ name }) => this.#record(name, { making: true })),
+      signal,
+      there,
+    );
     await this.fence.check(signal);
     for (const { name, options } of missing)
       await createCollection(this.client, this.rename(name), this.#options(options), signal);
@@ -160,6 +173,7 @@ export class Namespaces {
     const changed = wanted.flatMap((namespace) => {
       const { name, options } = namespace;
       const known = this.#records.get(name);
+      const { making = false } = known ?? {};
       // Gone at the source by now: what was recorded while it was there still holds.
       const wholeOrder = isTold(namespace) ? namespace.wholeOrder : (known?.wholeOrder ?? false);
       const identity = known?.identity ?? there.get(this.rename(name))?.identity ?? null;
@@ -171,10 +185,11 @@ export class Namespaces {
         known.wholeOrder === wholeOrder &&
         known.partial === partial &&
         known.left !== true &&
+        !making &&
         known.options !== null &&
         Buffer.compare(known.options.buffer, stored.buffer) === 0;
       if (same) return [];
-      return [this.#record(name, { identity, wholeOrder, partial, left: false, options: stored })];
+      return [this.#record(name, { identity, wholeOrder, partial, left: false, options: stored, making: false })];
     });
     await this.save(changed, signal, there);
     for (const { name } of wanted) {
