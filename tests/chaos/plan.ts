@@ -10,6 +10,8 @@ export type Work =
   /** Deletes and inserts the same keys again, in other types where numbers allow it. */
   | { readonly do: 'reinsert'; readonly seed: number; readonly rounds: number }
   | { readonly do: 'large'; readonly seed: number; readonly bytes: number }
+  /** Values under a unique index move between rows. */
+  | { readonly do: 'rotate'; readonly seed: number; readonly moves: number }
   | { readonly do: 'schema'; readonly seed: number; readonly kind: SchemaWork };
 
 export type SchemaWork =
@@ -87,6 +89,8 @@ export interface Plan {
   readonly batchSize: number;
   readonly copyParallelism: number;
   readonly workers: number;
+  /** In force only with deltas, and where the destination can be written with such an index. */
+  readonly uniqueIndexes: 'hold' | 'in_force';
   /** Before the stream starts. */
   readonly before: readonly Act[];
   /** From the start of the stream on. */

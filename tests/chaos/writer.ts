@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Int32, MongoClient, type AnyBulkWriteOperation, type Collection, type Db, type Document } from 'mongodb';
+import { Holders } from './holders';
 import type { Act, SchemaWork, Work } from './plan';
 import { Random } from './random';
 import { EQUAL_KEYS, ODD_KEYS, row, UPDATES } from './rows';
@@ -9,6 +10,12 @@ const MAIN = ['orders', 'cust.omers', 'items-2'] as const;
 /** Left out of the stream until it is reconfigured. */
 export const LATE = 'late';
 const BULK = 1000;
+
+export interface WriterOptions {
+  readonly retypeKeys: boolean;
+  /** A unique index is in force at the destination. */
+  readonly uniqueInForce: boolean;
+}
 
 /** The driver's types know no key but an ObjectId. */
 const id = (key: unknown): { _id: never } => ({ _id: key as never });
@@ -24,16 +31,22 @@ export class Writer implements AsyncDisposable {
   #turn: Promise<unknown> = Promise.resolve();
   #version = 0;
   #stopped = false;
+  #moving: boolean;
   statements = 0;
   failed = 0;
 
   readonly #retypeKeys: boolean;
+  readonly #uniqueInForce: boolean;
+  readonly #holders: Holders;
 
-  constructor(uri: string, database: string, { retypeKeys }: { readonly retypeKeys: boolean }) {
+  constructor(uri: string, database: string, { retypeKeys, uniqueInForce }: WriterOptions) {
     this.#retypeKeys = retypeKeys;
+    this.#uniqueInForce = uniqueInForce;
+    this.#moving = !uniqueInForce;
     // A repeated bulk may begin with what is older than its own end.
     this.#client = new MongoClient(uri, { retryWrites: false, serverSelectionTimeoutMS: 2000, maxPoolSize: 10 });
     this.#db = this.#client.db(database);
+    this.#holders = new Holders(this.#client, this.#db, () => this.#next());
   }
 
   /** The newest version that was given out. */
@@ -52,9 +65,23 @@ export class Writer implements AsyncDisposable {
       await Promise.all(busy[n % busy.length]?.works.map((work) => this.#work(work)) ?? []);
   }
 
-  /** Rows of a collection that the stream does not follow yet. */
-  async seedLate(): Promise<void> {
+  /** What is there before anything else: also rows of a collection that the stream does not follow yet. */
+  async seed(): Promise<void> {
+    await this.#holders.fill({ remake: true });
     await this.#db.collection(LATE).insertMany(Array.from({ length: 200 }, (_, i) => ({ ...id(i), v: this.#next() })));
+  }
+
+  /**
+   * Rows are not looked up any more. Until then they may hold what others give up only behind a schema change, which no
+   * unique index in force lets through yet.
+   */
+  inStep(): void {
+    this.#moving = true;
+  }
+
+  /** Some more moves, whatever the plan says. */
+  rotate(): Promise<void> {
+    return this.#work({ do: 'rotate', seed: this.#version, moves: 20 });
   }
 
   async #work(work: Work): Promise<void> {
@@ -70,6 +97,8 @@ export class Writer implements AsyncDisposable {
         return this.#reinsert(random, work.rounds);
       case 'large':
         return this.#large(random, work.bytes);
+      case 'rotate':
+        return this.#rotate(random, work.moves);
       case 'schema':
         return this.#schema(random, work.kind);
     }
@@ -183,6 +212,14 @@ export class Writer implements AsyncDisposable {
     await this.#try(() => this.#ifThere(rows, filter, () => rows.updateOne(filter, { $set: { v: this.#next() } })));
     if (random.chance(0.5)) await this.#try(() => rows.replaceOne(filter, { v: this.#next(), text: text() }));
     if (random.chance(0.3)) await this.#try(() => rows.deleteOne(filter));
+  }
+
+  async #rotate(random: Random, moves: number): Promise<void> {
+    for (let n = 0; n < moves && this.#moving && !this.#stopped; n += 1) {
+      // Compatible servers exist that leave out what transactions under way do, where an index is built beside them.
+      await this.#try(() => this.#holders.fill({ remake: !this.#uniqueInForce }));
+      await this.#try(() => this.#holders.move(random));
+    }
   }
 
   async #schema(random: Random, kind: SchemaWork): Promise<void> {
