@@ -119,7 +119,7 @@ export function generate(seed: number, { kinds = FAULT_KINDS, all = false }: Gen
 const joined = (acts: readonly Act[], random: Random): Act[] =>
   acts.map(({ ms, works }) => ({
     ms,
-    works: works.length === 0 ? works : [...works, ...maybe(random, 0.5, rotate)],
+    works: works.length === 0 ? works : [...works, ...maybe(random, 0.5, rotate), ...maybe(random, 0.3, collMod)],
   }));
 
 function faultsOf(random: Random, kinds: readonly FaultKind[], all: boolean): Fault[] {
@@ -143,6 +143,8 @@ const mixed = (random: Random, ms: number): Work => ({
 });
 
 const rotate = (random: Random): Work => ({ do: 'rotate', seed: random.seed(), moves: random.between(3, 12) });
+
+const collMod = (random: Random): Work => ({ do: 'schema', seed: random.seed(), kind: 'coll_mod' });
 
 const SCHEMA: readonly SchemaWork[] = [
   'create',

@@ -15,7 +15,16 @@ export type Work =
   | { readonly do: 'schema'; readonly seed: number; readonly kind: SchemaWork };
 
 export type SchemaWork =
-  'create' | 'drop' | 'rename' | 'rename_onto' | 'drop_database' | 'create_index' | 'drop_index' | 'recreate';
+  | 'create'
+  | 'drop'
+  | 'rename'
+  | 'rename_onto'
+  | 'drop_database'
+  | 'create_index'
+  | 'drop_index'
+  | 'recreate'
+  /** Options of a collection, or of an index. */
+  | 'coll_mod';
 
 /** Works that go on beside each other; none of them is silence. The next act begins when all have ended. */
 export interface Act {

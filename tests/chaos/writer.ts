@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Int32, MongoClient, type AnyBulkWriteOperation, type Collection, type Db, type Document } from 'mongodb';
 import { Holders } from './holders';
+import { modify, PLAIN } from './modify';
 import type { Act, SchemaWork, Work } from './plan';
 import { Random } from './random';
 import { EQUAL_KEYS, ODD_KEYS, row, UPDATES } from './rows';
@@ -251,11 +252,13 @@ export class Writer implements AsyncDisposable {
           await this.#db.dropDatabase();
           return;
         case 'create_index':
-          if ((await this.#rows(name).findOne()) !== null)
-            await this.#db.collection(name).createIndexes([{ key: { z: 1 }, name: 'by z' }]);
+          if ((await this.#rows(name).findOne()) !== null) await this.#db.collection(name).createIndexes([PLAIN]);
           return;
         case 'drop_index':
-          await this.#db.collection(name).dropIndex('by z');
+          await this.#db.collection(name).dropIndex(PLAIN.name);
+          return;
+        case 'coll_mod':
+          await modify(this.#db, name, random);
           return;
         case 'recreate':
           await this.#db.collection(name).drop();
