@@ -109,8 +109,18 @@ export function generate(seed: number, { kinds = FAULT_KINDS, all = false }: Gen
   const before = actsBefore(new Random(random.seed()));
   const during = actsDuring(new Random(random.seed()));
   const faults = faultsOf(new Random(random.seed()), kinds, all);
-  return { ...settings, before, during, faults };
+  // Drawn last, and beside the rest: what a seed gave before, it gives still.
+  const more = new Random(random.seed());
+  const uniqueIndexes = more.chance(0.5) ? ('in_force' as const) : ('hold' as const);
+  return { ...settings, uniqueIndexes, before: joined(before, more), during: joined(during, more), faults };
 }
+
+/** More works beside those of the acts that have any. */
+const joined = (acts: readonly Act[], random: Random): Act[] =>
+  acts.map(({ ms, works }) => ({
+    ms,
+    works: works.length === 0 ? works : [...works, ...maybe(random, 0.5, rotate), ...maybe(random, 0.3, collMod)],
+  }));
 
 function faultsOf(random: Random, kinds: readonly FaultKind[], all: boolean): Fault[] {
   const chosen = all ? kinds : random.shuffled(kinds).slice(0, Math.min(kinds.length, random.between(2, 4)));
@@ -131,6 +141,10 @@ const mixed = (random: Random, ms: number): Work => ({
   ms,
   perSecond: random.pick([40, 120, 250]),
 });
+
+const rotate = (random: Random): Work => ({ do: 'rotate', seed: random.seed(), moves: random.between(3, 12) });
+
+const collMod = (random: Random): Work => ({ do: 'schema', seed: random.seed(), kind: 'coll_mod' });
 
 const SCHEMA: readonly SchemaWork[] = [
   'create',

@@ -10,10 +10,21 @@ export type Work =
   /** Deletes and inserts the same keys again, in other types where numbers allow it. */
   | { readonly do: 'reinsert'; readonly seed: number; readonly rounds: number }
   | { readonly do: 'large'; readonly seed: number; readonly bytes: number }
+  /** Values under a unique index move between rows. */
+  | { readonly do: 'rotate'; readonly seed: number; readonly moves: number }
   | { readonly do: 'schema'; readonly seed: number; readonly kind: SchemaWork };
 
 export type SchemaWork =
-  'create' | 'drop' | 'rename' | 'rename_onto' | 'drop_database' | 'create_index' | 'drop_index' | 'recreate';
+  | 'create'
+  | 'drop'
+  | 'rename'
+  | 'rename_onto'
+  | 'drop_database'
+  | 'create_index'
+  | 'drop_index'
+  | 'recreate'
+  /** Options of a collection, or of an index. */
+  | 'coll_mod';
 
 /** Works that go on beside each other; none of them is silence. The next act begins when all have ended. */
 export interface Act {
@@ -87,6 +98,8 @@ export interface Plan {
   readonly batchSize: number;
   readonly copyParallelism: number;
   readonly workers: number;
+  /** In force only with deltas, and where the destination can be written with such an index. */
+  readonly uniqueIndexes: 'hold' | 'in_force';
   /** Before the stream starts. */
   readonly before: readonly Act[];
   /** From the start of the stream on. */

@@ -32,6 +32,7 @@ export class Round implements AsyncDisposable {
     readonly t: Pipeline,
     readonly proxies: Record<Side, Proxy>,
     readonly clockFile: string,
+    readonly uniqueIndexes: Plan['uniqueIndexes'],
   ) {}
 
   static async open(plan: Plan, stage: Stage, directory: string): Promise<Round> {
@@ -42,6 +43,8 @@ export class Round implements AsyncDisposable {
     ]);
     const clockFile = join(directory, 'clock');
     await writeFile(clockFile, '0');
+    const inForce = plan.uniqueIndexes === 'in_force' && plan.updates === 'delta' && (await stage.freesValues());
+    const uniqueIndexes = inForce ? 'in_force' : 'hold';
     const through = ({ port }: Proxy): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
     const t = await Pipeline.open({
       temporal: stage.temporal,
@@ -51,7 +54,7 @@ export class Round implements AsyncDisposable {
       workers: 0,
       workflowTaskTimeoutMs: 2000,
       source: { exclude: [LATE], options: { updates: plan.updates } },
-      destination: { options: { lanes: plan.lanes } },
+      destination: { options: { lanes: plan.lanes, unique_indexes: uniqueIndexes } },
       stream: {
         batch_size: plan.batchSize,
         snapshot: { copy_parallelism: plan.copyParallelism },
@@ -65,7 +68,7 @@ export class Round implements AsyncDisposable {
         NODE_OPTIONS: `--import=${pathToFileURL(join(__dirname, 'clock.mjs')).href}`,
       },
     });
-    return new Round(plan, stage, t, { source, destination }, clockFile);
+    return new Round(plan, stage, t, { source, destination }, clockFile, uniqueIndexes);
   }
 
   note(line: string): void {
@@ -123,6 +126,12 @@ export class Round implements AsyncDisposable {
 
   ledger(): Promise<Document[]> {
     return this.#records('ledger');
+  }
+
+  /** Changes that were refused and passed. */
+  letters(): Promise<Document[]> {
+    const { client } = this.t.destination;
+    return client.db('tributary').collection('dead_letters').find({ stream: this.t.id }).toArray();
   }
 
   async #records(collection: string): Promise<Document[]> {

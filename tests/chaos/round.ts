@@ -56,13 +56,17 @@ async function within(
   await stage.mend();
   await using round = await Round.open(plan, stage, directory);
   const { t } = round;
-  await using writer = new Writer(stage.source.uri, t.source.databaseName, { retypeKeys: await stage.retypesKeys() });
+  await using writer = new Writer(stage.source.uri, t.source.databaseName, {
+    retypeKeys: await stage.retypesKeys(),
+    uniqueInForce: round.uniqueIndexes === 'in_force',
+  });
   await using versions = await Versions.open(stage.destination.uri, t.destination.databaseName);
-  await Promise.all([writer.play(plan.before), writer.seedLate(), round.workers(plan.workers)]);
+  await writer.seed();
+  await Promise.all([writer.play(plan.before), round.workers(plan.workers)]);
   round.note('the source is laid out');
   await t.start();
   const ended = new AbortController();
-  const armed = arm(round, versions, ended.signal);
+  const armed = arm(round, versions, ended.signal).then((inStep) => inStep && writer.inStep());
   round.note('started');
   const suffering = new AbortController();
   const suffered = suffer(round, plan.faults, bites).finally(() => suffering.abort());
@@ -73,6 +77,8 @@ async function within(
   round.note('all faults are over');
   await round.mend();
   await armed;
+  // However late that was.
+  await writer.rotate();
   round.note('judged from here on');
   const problems = await judge(round, versions);
   round.note('judged');
@@ -89,7 +95,7 @@ async function within(
 }
 
 /** In step: beyond the source time that was taken after the copy's last read, which the second wait is sure to pass. */
-async function arm(round: Round, versions: Versions, signal: AbortSignal): Promise<void> {
+async function arm(round: Round, versions: Versions, signal: AbortSignal): Promise<boolean> {
   const level = (): Promise<unknown> =>
     round.insist('being in step', () => round.t.caughtUp().then(() => true), 120_000);
   try {
@@ -97,8 +103,10 @@ async function arm(round: Round, versions: Versions, signal: AbortSignal): Promi
     await level();
     if (!signal.aborted) await versions.arm();
     round.note('in step');
+    return true;
   } catch (error) {
     round.note(`was not in step: ${error instanceof Error ? error.message : String(error)}`);
+    return false;
   }
 }
 

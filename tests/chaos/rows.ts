@@ -39,6 +39,17 @@ export const row = (v: number): Document => ({
   [`n${v % 7}`]: new Int32(v),
 });
 
+/** A row whose names hold dots and dollar signs, beside the paths that look like them. */
+const odd = (v: number): Document => ({
+  v,
+  z: v,
+  'nested.a.c': v,
+  $dollar: v,
+  '': v,
+  list: [{ 'x.y': v, $z: 1 }, v],
+  nested: { 'a.c': v, a: { c: v }, $a: 1 },
+});
+
 /**
  * Updates of every shape that the log can show; each raises the version. Some do not fit every row, and then fail. New
  * fields of one update stand in the order of their names: a compatible server exists that logs them in another order
@@ -65,4 +76,22 @@ export const UPDATES: readonly ((v: number) => Document | Document[])[] = [
   (v) => ({ $pull: { list: { $in: [1, 'four'] } }, $set: { v } }),
   (v) => ({ $set: { v, text: 'x'.repeat(v % 2000) } }),
   (v) => ({ $push: { history: v }, $set: { v } }),
+  // A number in a path: an index where there is an array, a name where there is a document.
+  (v) => ({ $set: { 'list.0': v, v } }),
+  (v) => ({ $set: { [`list.${v % 6}.deep`]: v, v } }),
+  (v) => ({ $set: { list: { 0: v, 1: { deep: v } }, v } }),
+  (v) => ({ $unset: { 'list.0': 1 }, $set: { v } }),
+  (v) => ({ $set: { 'nested.0': v, v } }),
+  (v) => ({ $set: { 'nested.0': { c: v }, v } }),
+  (v) => ({ $set: { 'nested.0.c': v, v } }),
+  (v) => ({ $set: { nested: [{ c: v }, v], v } }),
+  (v) => ({ $set: { nested: { b: 1, a: { c: v } }, v } }),
+  // Names that no path spells.
+  (v) => [
+    { $replaceWith: { $setField: { field: { $literal: '$price' }, input: '$$ROOT', value: v } } },
+    { $set: { v } },
+  ],
+  (v) => [{ $replaceWith: { $setField: { field: '', input: '$$ROOT', value: v } } }, { $set: { v } }],
+  (v) => [{ $set: { v, nested: { $literal: { 'x.y': v, $z: v } } } }],
+  (v) => [{ $replaceWith: { $mergeObjects: [{ _id: '$_id' }, { $literal: odd(v) }] } }],
 ];

@@ -16,6 +16,7 @@ const RUN_EVENTS = 70;
 export class Stage implements AsyncDisposable {
   rounds = 0;
   #retypesKeys: boolean | undefined;
+  #freesValues: boolean | undefined;
 
   private constructor(
     private readonly memory: string | null,
@@ -67,6 +68,15 @@ export class Stage implements AsyncDisposable {
     return this.#retypesKeys;
   }
 
+  /**
+   * Whether a value may come in by an insert at the destination once an update has taken it from another row. A compatible
+   * server exists that refuses it for ever, so that no unique index can be in force there.
+   */
+  async freesValues(): Promise<boolean> {
+    this.#freesValues ??= await probeValues(this.destination.uri);
+    return this.#freesValues;
+  }
+
   server(side: Side): RunningMongo {
     return side === 'source' ? this.source : this.destination;
   }
@@ -91,6 +101,20 @@ async function probeKeys(uri: string): Promise<boolean> {
   const found = await rows.findOne();
   await client.db('chaos_probe').dropDatabase();
   return BSON.EJSON.stringify(found, { relaxed: false }).includes('$numberInt');
+}
+
+async function probeValues(uri: string): Promise<boolean> {
+  await using client = new MongoClient(uri);
+  const rows = client.db('chaos_probe').collection<{ _id: number; u: number }>('values');
+  await rows.createIndex({ u: 1 }, { unique: true }, {});
+  await rows.insertOne({ _id: 1, u: 1 });
+  await rows.updateOne({ _id: 1 }, { $set: { u: 2 } });
+  const frees = await rows.insertOne({ _id: 2, u: 1 }).then(
+    () => true,
+    () => false,
+  );
+  await client.db('chaos_probe').dropDatabase();
+  return frees;
 }
 
 const MEMORY = '/dev/shm';

@@ -29,7 +29,8 @@ export const continueAsNew: Inject<'continue_as_new'> = async (round) => {
 
 export const reconfigure: Inject<'reconfigure'> = async (round, { lanes, batchSize }) => {
   const { revision } = await round.insist('the status', () => round.t.status());
-  const view = await round.reconfigure({ destination: { options: { lanes } }, stream: { batch_size: batchSize } });
+  const options = { lanes, unique_indexes: round.uniqueIndexes };
+  const view = await round.reconfigure({ destination: { options }, stream: { batch_size: batchSize } });
   return bite(view.revision > revision, `${lanes} lanes and batches of ${batchSize}: revision ${view.revision}`);
 };
 
