@@ -8,6 +8,7 @@ import { lag } from './lag';
 import { large } from './large';
 import { many } from './many';
 import { memory } from './memory';
+import { recovery } from './recovery';
 import { hotKeys, steady } from './steady';
 import { temporalCost } from './temporal-cost';
 import { tuning } from './tuning';
@@ -15,7 +16,7 @@ import { tuning } from './tuning';
 /** In the order in which they run and are shown. */
 export const SUITES: readonly Suite[] = [
   ...[steady, hotKeys, lag, backlog, tuning, copy, large],
-  ...[many, fleet, memory, temporalCost, control, failover],
+  ...[many, fleet, memory, temporalCost, control, failover, recovery],
 ];
 
 /** Other names for what a suite answers beside its own question. */
