@@ -11,6 +11,8 @@ export interface WorkerOptions {
   readonly slots?: number;
   /** A directory for a CPU profile. */
   readonly profile?: string;
+  /** More of the product's environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Environment variables that a stream's connection strings refer to. */
@@ -36,7 +38,7 @@ export class BenchWorker implements AsyncDisposable {
 
   static async start(
     uris: { readonly source: string; readonly target: string; readonly temporal: string },
-    { queue, logFile, slots, profile }: WorkerOptions,
+    { queue, logFile, slots, profile, env }: WorkerOptions,
   ): Promise<BenchWorker> {
     const port = await freePort();
     const profiling = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
@@ -53,6 +55,7 @@ export class BenchWorker implements AsyncDisposable {
         ...(slots !== undefined && { TRIBUTARY_MAX_CONCURRENT_STREAMS: String(slots) }),
         [SOURCE_URI]: uris.source,
         [TARGET_URI]: uris.target,
+        ...env,
       },
     });
     const worker = new BenchWorker(child, queue, `http://127.0.0.1:${port}/metrics`, profile !== undefined);

@@ -18,7 +18,12 @@ export async function writer(scope: Scope): Promise<Writer> {
   return {
     changes: (database, workload) => helper.call('changes', { database, ...workload }),
     fill: (database, what) => helper.call('fill', { database, ...what }),
-    pace: (pace) => helper.call('pace', pace),
+    pace: (pace) => {
+      const written = helper.call<number>('pace', pace);
+      // Awaited when it is told to stop; a failure must not count as unhandled until then.
+      written.catch(() => undefined);
+      return written;
+    },
     stop: () => helper.call('stop'),
   };
 }

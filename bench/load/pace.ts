@@ -17,7 +17,7 @@ export interface Pace {
   readonly counters?: number;
 }
 
-/** Above this, several inserts of a moment are sent as one command. */
+/** Above this, several writes of a moment to a collection are sent as one command. */
 const TICK_MS = 5;
 
 /** Inserts rows that carry the time of their writing at a steady pace; answers how many. */
@@ -41,7 +41,13 @@ export async function writeSteadily(client: MongoClient, pace: Pace, stopped: Ab
     for (const [database, numbers] of byDatabase) {
       const db = client.db(database);
       send(insert(db.collection(PACED), prefix, numbers));
-      if (counters > 0) for (const i of numbers) send(countUp(db.collection(COUNTERS), i % counters));
+      if (counters > 0)
+        send(
+          countUp(
+            db.collection(COUNTERS),
+            numbers.map((i) => i % counters),
+          ),
+        );
     }
     await new Promise((resolve) => setTimeout(resolve, TICK_MS - ((now() - started) % TICK_MS)));
   }
@@ -55,5 +61,14 @@ function insert(collection: Collection, prefix: string, numbers: readonly number
   return rows.length === 1 && rows[0] ? collection.insertOne(rows[0]) : collection.insertMany(rows, { ordered: false });
 }
 
-const countUp = (collection: Collection, counter: number): Promise<unknown> =>
-  collection.updateOne({ _id: counter as never }, { $inc: { n: 1 } }, { upsert: true });
+function countUp(collection: Collection, counters: readonly number[]): Promise<unknown> {
+  const updates = counters.map((counter) => ({
+    filter: { _id: counter as never },
+    update: { $inc: { n: 1 } },
+    upsert: true,
+  }));
+  return collection.bulkWrite(
+    updates.map((updateOne) => ({ updateOne })),
+    { ordered: false },
+  );
+}

@@ -53,6 +53,22 @@ export class Arrivals implements AsyncDisposable {
     return this.until(() => this.all.length >= count, timeoutMs);
   }
 
+  /** Waits for the first one, of those from now on, that is as asked. */
+  async first(asked: (arrival: Arrival) => boolean, timeoutMs: number): Promise<Arrival | undefined> {
+    let next = this.all.length;
+    let found: Arrival | undefined;
+    // Each is looked at once: what polls shares its processor with what is measured.
+    const look = (): boolean => {
+      while (found === undefined && next < this.all.length) {
+        const arrival = this.all[next++] as Arrival;
+        if (asked(arrival)) found = arrival;
+      }
+      return found !== undefined;
+    };
+    await this.until(look, timeoutMs);
+    return found;
+  }
+
   async until(holds: () => boolean, timeoutMs: number): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
     while (!holds()) {

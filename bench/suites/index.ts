@@ -8,14 +8,16 @@ import { lag } from './lag';
 import { large } from './large';
 import { many } from './many';
 import { memory } from './memory';
+import { recovery } from './recovery';
 import { hotKeys, steady } from './steady';
 import { temporalCost } from './temporal-cost';
 import { tuning } from './tuning';
+import { verify } from './verify';
 
 /** In the order in which they run and are shown. */
 export const SUITES: readonly Suite[] = [
   ...[steady, hotKeys, lag, backlog, tuning, copy, large],
-  ...[many, fleet, memory, temporalCost, control, failover],
+  ...[many, fleet, memory, temporalCost, control, failover, recovery, verify],
 ];
 
 /** Other names for what a suite answers beside its own question. */
