@@ -1,4 +1,5 @@
-import { MongoClient, MongoServerError, type Document } from 'mongodb';
+import * as os from 'node:os';
+import { MongoClient, MongoServerError, type Document, type MongoClientOptions } from 'mongodb';
 import { ServiceError } from './errors';
 import type { MongoCredentials } from './mongo-options';
 import { listens } from './ports';
@@ -7,6 +8,12 @@ import { waitFor } from './wait';
 const ALREADY_INITIALIZED = 23;
 const USER_EXISTS = 51003;
 const START_MS = 60_000;
+
+/**
+ * The driver would import it by itself, fail under some test runners, and then tell the server no name. A server that
+ * insists on one refuses such a client, and would never be seen to be ready.
+ */
+const runtimeAdapters = { os };
 
 /** Waits until the server at this port is a writable primary. */
 export async function primaryReady(
@@ -17,14 +24,14 @@ export async function primaryReady(
   const what = `an answer from a writable primary at port ${port}`;
   const options = { what, timeoutMs: START_MS, hopeless: ending };
   await waitFor(async () => ((await listens(port)) ? true : undefined), options);
-  await using client = new MongoClient(direct(port), { serverSelectionTimeoutMS: 2_000 });
+  await using client = open(direct(port), { serverSelectionTimeoutMS: 2_000 });
   if (initiate !== undefined) await waitFor(() => initiated(client, port, initiate), options);
   await waitFor(async () => (isPrimary(await hello(client)) ? true : undefined), options);
 }
 
 /** What the server at this address says about itself; an error when it cannot be a source of changes. */
 export async function checkAddress(uri: string, variable: string): Promise<void> {
-  await using client = new MongoClient(uri, { serverSelectionTimeoutMS: 10_000 });
+  await using client = open(uri, { serverSelectionTimeoutMS: 10_000 });
   const answer = await hello(client);
   if (answer['setName'] === undefined && answer['msg'] !== 'isdbgrid') {
     throw new ServiceError(`the server in ${variable} is not a replica set; start it with --replSet and initiate it`);
@@ -33,7 +40,7 @@ export async function checkAddress(uri: string, variable: string): Promise<void>
 
 /** The first user, made while the server still asks nobody who they are. */
 export async function createAdministrator(port: number, { username, password }: MongoCredentials): Promise<void> {
-  await using client = new MongoClient(direct(port));
+  await using client = open(direct(port));
   try {
     await client.db('admin').command({ createUser: username, pwd: password, roles: ['root'] });
   } catch (error) {
@@ -41,6 +48,9 @@ export async function createAdministrator(port: number, { username, password }: 
     if (!(error instanceof MongoServerError && error.code === USER_EXISTS)) throw error;
   }
 }
+
+const open = (uri: string, options: MongoClientOptions = {}): MongoClient =>
+  new MongoClient(uri, { ...options, runtimeAdapters });
 
 const direct = (port: number): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
 

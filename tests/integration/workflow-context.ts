@@ -117,9 +117,12 @@ export function fails(
     readonly position?: Position;
     readonly message?: string;
     readonly namespace?: string;
+    /** Of a call that is no leg. */
+    readonly progress?: unknown;
   } = {},
 ): never {
   const { code = `test_${kind}`, message = `a failure of kind ${kind}`, epoch, position, namespace } = more;
+  const { progress = position === undefined ? null : legProgress(position) } = more;
   const error = new ReplicationError(kind, {
     code,
     message,
@@ -127,7 +130,7 @@ export function fails(
     ...(epoch !== undefined && { epoch }),
     ...(namespace !== undefined && { namespace }),
   });
-  throw toFailure(error, { interrupted: false, progress: position === undefined ? null : legProgress(position) });
+  throw toFailure(error, { interrupted: false, progress });
 }
 
 const unused = (): never => {
@@ -278,20 +281,15 @@ export class Theatre implements AsyncDisposable {
   }
 
   async worker(taskQueue: string, script: Script, pump = true): Promise<AsyncDisposable> {
-    const common = { connection: this.#native, namespace: this.#server.namespace, maxHeartbeatThrottleInterval: 100 };
     const { parse, revise, here, catchUp, prepare, copy, pump: leg, finalize } = script;
-    const workers = [
-      await Worker.create({
-        ...common,
-        workflowBundle: this.#bundle,
-        taskQueue,
-        activities: { parse, revise, here, catchUp },
-      }),
-    ];
-    if (pump) {
-      const activities = { prepare, copy, pump: leg, finalize };
-      workers.push(await Worker.create({ ...common, taskQueue: pumpQueue(taskQueue), activities }));
-    }
+    return this.work(taskQueue, { parse, revise, here, catchUp }, pump ? { prepare, copy, pump: leg, finalize } : null);
+  }
+
+  /** Runs workflows and what they call on the control queue, and on the pump queue unless that is null. */
+  async work(taskQueue: string, control: object, pump: object | null): Promise<AsyncDisposable> {
+    const common = { connection: this.#native, namespace: this.#server.namespace, maxHeartbeatThrottleInterval: 100 };
+    const workers = [await Worker.create({ ...common, workflowBundle: this.#bundle, taskQueue, activities: control })];
+    if (pump) workers.push(await Worker.create({ ...common, taskQueue: pumpQueue(taskQueue), activities: pump }));
     const runs = workers.map((worker) => worker.run());
     return {
       [Symbol.asyncDispose]: async () => {

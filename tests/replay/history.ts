@@ -1,7 +1,7 @@
 import { temporal } from '@temporalio/proto';
 
 const { History } = temporal.api.history.v1;
-type History = temporal.api.history.v1.IHistory;
+export type History = temporal.api.history.v1.IHistory;
 
 /**
  * Plain JSON of the messages themselves. Not the SDK's own: that needs one and the same copy of protobufjs below all of

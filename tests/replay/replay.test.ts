@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporal } from '@temporalio/proto';
 import {
   bundleWorkflowCode,
   DefaultLogger,
@@ -8,6 +9,7 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 
+import { REPLAY_TYPE, VERIFICATION_TYPE, WORKFLOW_TYPE } from '../../src/workflows/names';
 import { fromJson } from './history';
 
 const DIRECTORY = join(__dirname, 'histories');
@@ -20,13 +22,27 @@ beforeAll(async () => {
   workflowBundle = await bundleWorkflowCode({ workflowsPath: require.resolve('../../src/workflows'), logger });
 });
 
-test('there are histories', () => {
-  expect(histories.length).toBeGreaterThanOrEqual(3);
+const read = (name: string) => fromJson(readFileSync(join(DIRECTORY, name), 'utf8'));
+
+test('there are histories of every workflow, of its start and of its ends', () => {
+  const ends = histories.map((name) => {
+    const { events } = read(name);
+    const started = events?.[0]?.workflowExecutionStartedEventAttributes;
+    const { eventType } = events?.at(-1) ?? {};
+    return `${started?.workflowType?.name} ${temporal.api.enums.v1.EventType[eventType ?? 0]}`;
+  });
+  const ended = (type: string, ...how: string[]) => how.map((each) => `${type} EVENT_TYPE_WORKFLOW_EXECUTION_${each}`);
+  expect([...new Set(ends)].sort()).toEqual(
+    [
+      ...ended(WORKFLOW_TYPE, 'COMPLETED'),
+      ...ended(VERIFICATION_TYPE, 'COMPLETED', 'CONTINUED_AS_NEW'),
+      ...ended(REPLAY_TYPE, 'COMPLETED', 'CANCELED', 'FAILED'),
+    ].sort(),
+  );
 });
 
 test.each(histories)('%s replays against the current code', async (name) => {
-  const history = fromJson(readFileSync(join(DIRECTORY, name), 'utf8'));
-  await Worker.runReplayHistory({ workflowBundle }, history, 'tributary/replayed');
+  await Worker.runReplayHistory({ workflowBundle }, read(name), 'tributary/replayed');
 });
 
 test('a history that does not fit is told from one that does', async () => {
