@@ -55,7 +55,9 @@ export async function pumpLeg(run: Run, until: Position | null): Promise<PumpRes
   const { state } = run;
   const { position, inStepAfter, unpark } = state;
   const longestMs = durationMs(run.spec.stream.advanced.slice);
-  const nextMs = state.sliceMs ?? (state.failures > 0 ? PROBE_SLICE_MS : PUMP_SLICE_MS);
+  // After a lost worker there is a backlog to be gone through, and nothing to be found out.
+  const probing = state.failures > 0 && state.failure?.code !== 'worker_lost';
+  const nextMs = state.sliceMs ?? (probing ? PROBE_SLICE_MS : PUMP_SLICE_MS);
   const sliceMs = jittered(Math.min(longestMs, nextMs), Math.random());
   state.legs += 1;
   const result = await leg(

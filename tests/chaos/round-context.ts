@@ -173,7 +173,18 @@ export class Round implements AsyncDisposable {
 
   /** What a person would do: ask again until it is done. */
   insist<T extends string | object | true>(what: string, ask: () => Promise<T>, timeoutMs = INSIST_MS): Promise<T> {
-    return waitFor<T>(ask, { what, timeoutMs, everyMs: 200 });
+    const attended = async (): Promise<T> => {
+      await this.#attend();
+      return ask();
+    };
+    return waitFor<T>(attended, { what, timeoutMs, everyMs: 200 });
+  }
+
+  /** A made-up loss of history may be met after its fault has stopped waiting for that. */
+  async #attend(): Promise<void> {
+    if (!this.plan.faults.some(({ kind }) => kind === 'history_error')) return;
+    const { status, failure } = await this.t.status();
+    if (status === 'needs_attention' && failure?.code === 'history_lost') await this.t.resume();
   }
 
   async reconfigure(changed: Changed): Promise<StreamView> {

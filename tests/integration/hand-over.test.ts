@@ -110,7 +110,7 @@ describe('no row falls between copy and stream', () => {
     await using t = await CoreStream.open();
     for (const name of ['orders', 'early', 'kept']) await t.sourceDb.collection(name).insertMany(rows(10));
     // Targets are made, and the worker is lost before it can say which collections they are.
-    const save = Namespaces.prototype.save;
+    const save = Reflect.get(Namespaces.prototype, 'save') as Namespaces['save'];
     const cut = jest.spyOn(Namespaces.prototype, 'save').mockImplementation(async function (
       this: Namespaces,
       ...[records, ...rest]: Parameters<Namespaces['save']>

@@ -30,7 +30,7 @@ const ofStream =
   async (theatre, name) => {
     await using stage = await theatre.stage({ script: script(), id: name });
     await play(stage);
-    return runsOf(theatre.client, workflowId(name));
+    return await runsOf(theatre.client, workflowId(name));
   };
 
 const besideStream =
