@@ -31,16 +31,14 @@ function wanted({ plan, restart, spec }: PrepareLeg, selection: Selection, { sou
   const { known, left, lowWater } = claim.ledger;
   const all = [...selection.keys()];
   if (!plan) return { first: [], inline: [], gone: [] };
-  const goneOf = (names: Iterable<Namespace>): Namespace[] =>
-    inlineMode(spec) === 'repair' ? [...names].filter((name) => source.selects(name) && !selection.has(name)) : [];
-  // A start that was cut short may have made targets of what has gone since: no change will tell of that.
-  if (lowWater === null && !restart) return { first: all, inline: [], gone: goneOf(known) };
+  if (lowWater === null && !restart) return { first: all, inline: [], gone: [] };
   const missed = new Set(restart ? known : left);
   const heard = new Set(known);
+  const gone = inlineMode(spec) === 'repair' ? [...missed].filter((name) => source.selects(name)) : [];
   return {
     first: [],
     inline: all.filter((name) => restart || missed.has(name) || !heard.has(name)),
-    gone: goneOf(missed),
+    gone: gone.filter((name) => !selection.has(name)),
   };
 }
 

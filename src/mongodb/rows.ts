@@ -3,7 +3,7 @@ import { idDocument, keyOf } from '../bson/key';
 import { BsonType } from '../bson/types';
 import { findOne } from '../bson/walk';
 import type { EncodedRow } from '../replication/change';
-import { ReplicationError } from '../replication/errors';
+import { ReplicationError, tooMuch } from '../replication/errors';
 import { splitNamespace, type Namespace } from '../replication/namespace';
 import type { Interval, RowBatch } from '../replication/source';
 import { classify, type Where } from './errors';
@@ -64,11 +64,21 @@ export async function* readRows(
   }
 }
 
-/** The rows of these keys that are there, by the identity of their key. */
+/** What may still be read. One row always may. */
+export interface Allowance {
+  bytes: number;
+  /** Nothing was read of it. */
+  whole: boolean;
+}
+
+export const allowance = (bytes: number): Allowance => ({ bytes, whole: true });
+
+/** The rows of these keys that are there, by the identity of their key. Rejects with `too_much` beyond what is allowed. */
 export async function fetchRows(
   reading: Reading,
   keys: readonly Buffer[],
   signal: AbortSignal,
+  allowed: Allowance = allowance(Infinity),
 ): Promise<Map<string, EncodedRow>> {
   const { client, namespace, readPreference } = reading;
   const { database, collection } = splitNamespace(namespace);
@@ -89,7 +99,7 @@ export async function fetchRows(
           readConcern: { level: 'majority' },
           batchSize: KEYS + 1,
         });
-      for (const row of (await ask(reading, () => cursor.toArray())) as unknown as Buffer[]) {
+      for (const row of await ask(reading, () => take(cursor as unknown as FindCursor<Buffer>, namespace, allowed))) {
         const key = idDocument(row);
         if (key) rows.set(keyOf(key).id, row);
       }
@@ -98,6 +108,18 @@ export async function fetchRows(
   } finally {
     await session.endSession();
   }
+}
+
+async function take(cursor: FindCursor<Buffer>, namespace: Namespace, allowed: Allowance): Promise<readonly Buffer[]> {
+  const rows: Buffer[] = [];
+  // Closed by leaving the loop, too.
+  for await (const row of cursor) {
+    allowed.bytes -= row.length;
+    if (allowed.bytes < 0 && !allowed.whole) throw tooMuch(namespace);
+    allowed.whole = false;
+    rows.push(row);
+  }
+  return rows;
 }
 
 async function ask<T>({ role, namespace }: Reading, call: () => Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@ import type { Claim, LanePart, Refusal } from './destination';
 import { isReplicationError, type ReplicationError } from './errors';
 import { rowId } from './fold';
 import { pause } from './gate';
-import type { Lane, Part } from './lane';
+import type { Lane, Part, Surrendered } from './lane';
 import { reached, type Position } from './position';
 import { isRefusal, type Refusals } from './refusals';
 import type { Source } from './source';
@@ -12,10 +12,12 @@ import type { Source } from './source';
 /** How often rows are looked up again before a collision counts as a true one; and where the row was refused before. */
 const HOLDS = 8;
 const HOLDS_BEHIND = 1;
+/** Of all that is written in one step. */
+const MOST_BYTES = 16 * 1024 * 1024;
 
 export interface CollisionsContext {
   readonly source: Pick<Source, 'here' | 'order'>;
-  readonly claim: Pick<Claim, 'applyTogether'>;
+  readonly claim: Pick<Claim, 'applyTogether' | 'ask'>;
   readonly refusals: Refusals;
   readonly log: Log;
   /** Something is tried again. */
@@ -106,7 +108,7 @@ export class Collisions {
   }
 
   async #together(lanes: readonly Lane[]): Promise<void> {
-    const parts = lanes.map((lane) => ({ lane, part: lane.surrender() }));
+    const parts = lanes.map((lane) => ({ lane, ...lane.surrender(MOST_BYTES / lanes.length) }));
     let judged = false;
     try {
       judged = await this.#write(parts);
@@ -121,20 +123,29 @@ export class Collisions {
   }
 
   /** Leaves one row after the other out, until the rest goes through; false when it cannot tell which. */
-  async #write(parts: readonly Pick<Share, 'lane' | 'part'>[]): Promise<boolean> {
+  async #write(parts: readonly (Surrendered & { readonly lane: Lane })[]): Promise<boolean> {
     const { writing } = this.#context;
     const shares: Share[] = [];
     try {
       for (const { lane, part } of parts)
-        shares.push({ lane, part, prepared: await lane.steps.prepare(part, false, writing), refusals: [] });
+        shares.push({
+          lane,
+          part,
+          prepared: await lane.steps.prepare(part, { everyDelta: false }, writing),
+          refusals: [],
+        });
     } catch (error) {
       if (isRefusal(error)) return false;
       throw error;
     }
-    return this.#writeShares(shares);
+    return this.#writeShares(
+      shares,
+      parts.every(({ whole }) => whole),
+    );
   }
 
-  async #writeShares(shares: readonly Share[]): Promise<boolean> {
+  /** `whole`: lanes have nothing more, in which a value might be given up. */
+  async #writeShares(shares: readonly Share[], whole: boolean): Promise<boolean> {
     const { alive, claim, ending, refusals, writing } = this.#context;
     const tries = new Map<string, number>();
     for (;;) {
@@ -151,7 +162,8 @@ export class Collisions {
         return true;
       } catch (error) {
         if (isReplicationError(error, 'delta_missed')) {
-          for (const share of shares) share.prepared = await share.lane.steps.prepare(share.part, true, writing);
+          for (const share of shares)
+            share.prepared = await share.lane.steps.prepare(share.part, { everyDelta: true }, writing);
           if (shares.every(({ prepared }) => prepared.changes.every(({ op }) => op !== 'update'))) continue;
           throw error;
         }
@@ -160,6 +172,10 @@ export class Collisions {
         if (found === null) return false;
         if (await this.#hold(shares, refusals.isBehind(found.change) ? HOLDS_BEHIND : HOLDS)) return false;
         const row = rowId(found.change);
+        if (!whole || (this.#pressed && isLookedUp(shares))) {
+          await this.#postpone(found, error);
+          continue;
+        }
         const tried = (tries.get(row) ?? 0) + 1;
         tries.set(row, tried);
         if (tried <= refusals.policy.maxRetries && !refusals.isBehind(found.change)) {
@@ -177,19 +193,36 @@ export class Collisions {
   /** A looked-up row may hold a value that another row gives up only later in the stream: then that is waited for. */
   async #hold(shares: readonly Share[], most: number): Promise<boolean> {
     const { source, writing } = this.#context;
-    const looked = shares.some(({ prepared }) => prepared.settled !== undefined);
-    if (!looked || this.#pressed || this.#holds >= most) return false;
+    if (!isLookedUp(shares) || this.#pressed || this.#holds >= most) return false;
     this.#holds += 1;
     this.#held = await source.here(writing);
     return true;
   }
+
+  /**
+   * Whoever gives the value up is not read before this is over. So the row stays behind for now, and a fresh copy of it is
+   * asked for, before it is passed: that one is judged when the stream has gone on.
+   */
+  async #postpone({ share, change }: Found, error: ReplicationError): Promise<void> {
+    const { claim, log, refusals, writing } = this.#context;
+    const { namespace, key } = change;
+    await claim.ask([{ namespace, key, reason: 'waiting' }], writing);
+    leaveOut(share, refusals.postpone(change, error));
+    log('info', 'row_waits', { namespace, keyHash: key.hash.toString(16).padStart(8, '0') });
+  }
 }
 
+/** A row that is refused, and the part that it is in. */
+interface Found {
+  readonly share: Share;
+  readonly change: Change;
+}
+
+/** Rows among these may be ahead of the stream, and hold what others have not given up yet. */
+const isLookedUp = (shares: readonly Share[]): boolean => shares.some(({ prepared }) => prepared.settled !== undefined);
+
 /** The row that the destination names, by the last of its changes. */
-function findRefused(
-  shares: readonly Share[],
-  { namespace, keyHash }: ReplicationError,
-): { readonly share: Share; readonly change: Change } | null {
+function findRefused(shares: readonly Share[], { namespace, keyHash }: ReplicationError): Found | null {
   if (keyHash === undefined) return null;
   for (const share of shares)
     for (const change of share.prepared.changes.toReversed())

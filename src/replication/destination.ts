@@ -104,6 +104,8 @@ export interface Refusal {
   readonly letter: string | null;
   /** Keeps the change itself. */
   readonly kept: boolean;
+  /** Passed for now: its row is asked for again, and judged then. */
+  readonly waits?: boolean;
 }
 
 /** What one lane writes in one atomic step. */
@@ -151,7 +153,7 @@ export interface RepairAsk {
   /** As the source names it. */
   readonly namespace: Namespace;
   readonly key: Key;
-  readonly reason: 'copy' | 'replay' | 'verify';
+  readonly reason: 'copy' | 'replay' | 'verify' | 'waiting';
 }
 
 /** A row that the stream was asked to copy again. */
@@ -264,6 +266,8 @@ export interface Claim {
   ): Promise<void>;
   /** Rows that somebody wants a fresh copy of, at most `limit`; they stay until they are `repaired`. */
   repairs(limit: number, signal: AbortSignal): Promise<readonly RepairRequest[]>;
+  /** Asks for fresh copies of rows, as somebody else may. */
+  ask(asks: readonly RepairAsk[], signal: AbortSignal): Promise<void>;
   /** What these asked for is durable. One that was asked for again meanwhile stays open. */
   repaired(ids: readonly string[], signal: AbortSignal): Promise<void>;
   /**

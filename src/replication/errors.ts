@@ -51,6 +51,14 @@ export const isReplicationError = (error: unknown, code?: string): error is Repl
 export const fenced = (message: string, epoch?: number): ReplicationError =>
   new ReplicationError('fenced', { code: 'fenced', message, ...(epoch !== undefined && { epoch }) });
 
+/** Rows that are read again are larger together than one step may be; the lane takes fewer. Never leaves the pump. */
+export const tooMuch = (namespace: Namespace): ReplicationError =>
+  new ReplicationError('retry', {
+    code: 'too_much',
+    message: `rows of ${namespace} are larger than what is written at a time`,
+    namespace,
+  });
+
 /** A delta met a row that it does not fit; the pump looks the row up instead. Never leaves the pump. */
 export const deltaMissed = (namespace: Namespace): ReplicationError =>
   new ReplicationError('poison', {

@@ -20,10 +20,15 @@ export interface Part extends Piece {
   readonly ended: readonly Batch[];
 }
 
+/** `whole`: nothing more is queued behind it. */
+export interface Surrendered {
+  readonly part: Part;
+  readonly whole: boolean;
+}
+
 export interface LaneContext extends StepsContext {
   readonly refusals: Refusals;
   readonly maxChanges: number;
-  readonly maxBytes: number;
   /** A part became durable. */
   readonly durable: (changes: number, bytes: number) => void;
   /** A unique index refuses a part. The lane waits until it is told to go on; null: it judges that by itself. */
@@ -92,18 +97,30 @@ export class Lane {
     await this.idle();
   }
 
-  /** All that is not written, as one part; whoever takes it writes it, and says so by `wrote`. */
-  surrender(): Part {
-    const items = this.#queue.map((item, index) => (index === 0 ? this.#rest(item) : item));
-    const parts = [...this.#parts].reverse();
-    const all = [...parts, ...items];
-    const changes = all.flatMap((piece) => piece.changes);
-    const ended = [...parts.flatMap((part) => part.ended), ...items.map(({ batch }) => batch)];
-    this.#parts = [];
-    this.#queue = [];
-    this.#offset = 0;
-    const inStep = all.every((piece) => piece.inStep);
-    return { changes, bytes: sizeOf(changes), inStep, position: this.#mark(changes, ended), ended };
+  /** What is not written, as one part of about `maxBytes`; whoever takes it writes it, and says so by `wrote`. */
+  surrender(maxBytes: number): Surrendered {
+    const pieces: (Part | Item)[] = [];
+    let left = maxBytes;
+    const fits = (piece: Part | Item): boolean => pieces.length === 0 || piece.bytes <= left;
+    const take = <T extends Part | Item>(piece: T): T => {
+      left -= piece.bytes;
+      pieces.push(piece);
+      return piece;
+    };
+    const ended: Batch[] = [];
+    for (let part = this.#parts.at(-1); part !== undefined && fits(part); part = this.#parts.at(-1)) {
+      ended.push(...take(part).ended);
+      this.#parts.pop();
+    }
+    for (let item = this.#queue[0]; this.#parts.length === 0 && item && fits(item); item = this.#queue[0]) {
+      ended.push(take(this.#rest(item)).batch);
+      this.#queue.shift();
+      this.#offset = 0;
+    }
+    const changes = pieces.flatMap((piece) => piece.changes);
+    const inStep = pieces.every((piece) => piece.inStep);
+    const part = { changes, bytes: sizeOf(changes), inStep, position: this.#mark(changes, ended), ended };
+    return { part, whole: this.#parts.length === 0 && this.#queue.length === 0 };
   }
 
   /** What was surrendered could not be written together. */
@@ -141,6 +158,7 @@ export class Lane {
         if (part === null) break;
         const refused = await this.steps.write(part, signal);
         if (refused === null) this.wrote(part);
+        else if (refused === 'too_much') this.#halve(part);
         else if (isCollision(refused.error) && this.#context.collided && !this.#judging) {
           this.#parts.push(part);
           this.#stuck = true;
@@ -181,7 +199,8 @@ export class Lane {
         this.wrote(part);
         return;
       }
-      ({ error, sent } = again);
+      // One row is never too much.
+      if (again !== 'too_much') ({ error, sent } = again);
     }
     await this.steps.pass(part, refusals.decide(sent[0] ?? change, error, tries + 1), signal);
     this.wrote(part);

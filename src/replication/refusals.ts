@@ -81,18 +81,27 @@ export class Refusals {
     };
   }
 
+  /** The change is passed for now, whatever the policy: its row is asked for again. */
+  postpone(change: Change, { code }: ReplicationError): Refusal {
+    const message = 'the row waits for a value that another row gives up later';
+    const letter = this.#behind.get(rowId(change)) ?? null;
+    return { change, code, message, attempts: 1, letter, kept: false, waits: true };
+  }
+
   /** A part is durable. */
   written({ letters = [] }: Written, refusals: readonly Refusal[], settled: readonly Change[]): void {
     if (!this.none) for (const change of settled) if (change.op !== 'update') this.#behind.delete(rowId(change));
     const { meter, log, refused } = this.#context;
-    refusals.forEach(({ change, code, attempts, kept }, index) => {
+    refusals.forEach(({ change, code, attempts, kept, waits }, index) => {
       const letter = letters[index];
       if (letter !== undefined) this.#behind.set(rowId(change), letter);
+      if (waits === true) return;
       meter.refused(code, kept ? 'dead_letter' : 'skip');
       const { namespace, op } = change;
       log('warn', 'change_refused', { namespace, op, code, attempts, letter, kept, keyHash: hashOf(change) });
     });
-    if (refusals.length > 0) refused(refusals.length);
+    const judged = refusals.filter(({ waits }) => waits !== true).length;
+    if (judged > 0) refused(judged);
     if (this.#behind.size > MOST_LETTERS) throw tooMany();
   }
 

@@ -124,8 +124,11 @@ export interface Source extends AsyncDisposable {
   ): Promise<ReadonlyMap<string, EncodedRow>>;
   /** Everything after `from`, in order. Rejects with `history_lost` when `from` can no longer be resumed. */
   stream(from: Position, options: StreamOptions, signal: AbortSignal): AsyncIterable<SourceEvent>;
-  /** The same changes as full states read now: a `replace`, or a `delete` where the row is gone. Same order. */
-  lookup(changes: readonly Change[], signal: AbortSignal): Promise<readonly Change[]>;
+  /**
+   * The same changes as full states read now: a `replace`, or a `delete` where the row is gone. Same order. Rejects with
+   * `too_much` where several rows have more than `maxBytes` together.
+   */
+  lookup(changes: readonly Change[], maxBytes: number, signal: AbortSignal): Promise<readonly Change[]>;
   /** Rejects with `history_lost` when what comes after `position` can no longer be had. */
   check(position: Position, signal: AbortSignal): Promise<void>;
   /** How far back the source remembers. */

@@ -15,6 +15,8 @@ export interface StepsContext {
   readonly refusals: Refusals;
   /** No row may go back to an older state: false where rows are looked up all the time anyway. */
   readonly forward: boolean;
+  /** Of rows in one step. */
+  readonly maxBytes: number;
   readonly meter: Meter;
   readonly log: Log;
 }
@@ -49,9 +51,9 @@ export class Steps {
     this.watch = new KeyWatch((a, b) => context.source.order(a, b), context.forward ? record.aheadUntil : null);
   }
 
-  /** Null when it is durable. */
-  async write(piece: Piece, signal: AbortSignal): Promise<Refused | null> {
-    const { claim, log, meter } = this.#context;
+  /** Null when it is durable; `too_much` where nothing was written, because the rows that have to be read are too large together. */
+  async write(piece: Piece, signal: AbortSignal): Promise<Refused | 'too_much' | null> {
+    const { claim, log, maxBytes, meter } = this.#context;
     const started = performance.now();
     const about = {
       batch: `${this.#lane}.${this.#sequence + 1}`,
@@ -60,7 +62,7 @@ export class Steps {
     };
     let sent = piece.changes;
     const send = async (everyDelta: boolean): Promise<void> => {
-      const part = await this.prepare(piece, everyDelta, signal);
+      const part = await this.prepare(piece, { everyDelta, maxBytes }, signal);
       sent = part.changes;
       this.written(piece, part, (await claim.apply(part, signal)).fresh);
     };
@@ -73,6 +75,7 @@ export class Steps {
         return send(true);
       });
     } catch (error) {
+      if (isReplicationError(error, 'too_much')) return 'too_much';
       if (isRefusal(error)) return { error, sent };
       throw error;
     }
@@ -100,10 +103,14 @@ export class Steps {
   }
 
   /** A piece as the destination is to have it: folded, and with every row read again that has to be. */
-  async prepare(piece: Piece, everyDelta: boolean, signal: AbortSignal): Promise<LanePart> {
+  async prepare(
+    piece: Piece,
+    { everyDelta, maxBytes = Infinity }: { readonly everyDelta: boolean; readonly maxBytes?: number },
+    signal: AbortSignal,
+  ): Promise<LanePart> {
     const { source, refusals, forward } = this.#context;
     const { changes, read } = await readAfresh(fold(piece.changes), this.#needed(everyDelta), (rows) =>
-      source.lookup(rows, signal),
+      source.lookup(rows, maxBytes, signal),
     );
     const part = { ...this.#part(piece, changes), inStep: piece.inStep && !everyDelta };
     if (read.size === 0) return part;

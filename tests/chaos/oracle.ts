@@ -69,10 +69,11 @@ function leftToFinalize({ t }: Round): ReadonlySet<string> {
   );
 }
 
-/** No change of these rounds is one that a destination may refuse. */
+/** No change of these rounds is one that a destination may refuse; a row that has waited for another is superseded. */
 async function letters(round: Round): Promise<string[]> {
   const found = await round.letters();
-  return found.map(({ namespace, op, code, state }) => `a letter: ${op} of ${namespace}, ${code}, ${state}`);
+  const open = found.filter(({ state }) => state !== 'superseded');
+  return open.map(({ namespace, op, code, state }) => `a letter: ${op} of ${namespace}, ${code}, ${state}`);
 }
 
 /**

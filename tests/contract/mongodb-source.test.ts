@@ -123,7 +123,7 @@ describe('bytes of MongoDB', () => {
       expect((rows[0] as unknown as Buffer).equals(sent)).toBe(true);
       const name = `${db.databaseName}.odd`;
       expect((await rawRows(source, name)).map((row) => row.equals(sent))).toEqual([true]);
-      const [found] = await source.lookup([change!], soon());
+      const [found] = await source.lookup([change!], Infinity, soon());
       expect(found?.op === 'replace' && found.row.equals(sent)).toBe(true);
     }));
 
@@ -142,9 +142,11 @@ describe('bytes of MongoDB', () => {
       await db.collection('before').rename('after');
       // MongoDB keeps the identity of a collection that is renamed; a server that does not cannot be asked for it.
       const followed = was !== undefined && (await identityOf('after')) === was;
-      expect((await source.lookup(updates, soon())).map(({ op }) => op)).toEqual([followed ? 'replace' : 'delete']);
+      expect((await source.lookup(updates, Infinity, soon())).map(({ op }) => op)).toEqual([
+        followed ? 'replace' : 'delete',
+      ]);
       await db.collection('before').insertOne({ _id: 1 as never, another: true });
-      const [found] = await source.lookup(updates, soon());
+      const [found] = await source.lookup(updates, Infinity, soon());
       const row = found?.op === 'replace' ? BSON.deserialize(found.row) : {};
       expect(row).toEqual(followed ? { _id: 1, n: 1 } : { _id: 1, another: true });
     }));
@@ -171,7 +173,7 @@ describe('bytes of MongoDB', () => {
         { ...asked, op: 'delete' },
       ];
       const found = async () =>
-        (await source.lookup(made, soon())).map((change) =>
+        (await source.lookup(made, Infinity, soon())).map((change) =>
           'row' in change ? (BSON.deserialize(change.row)['n'] as unknown) : null,
         );
       expect(await found()).toEqual(made.map(() => 2));
@@ -186,7 +188,7 @@ describe('bytes of MongoDB', () => {
       for (const _id of KEYS) await db.collection('keys').insertOne({ _id } as never);
       const changes = changesOf(await untilHere(source, from));
       expect(new Set(changes.map(({ key }) => key.id)).size).toBe(KEYS.length);
-      const found = await source.lookup(changes, soon());
+      const found = await source.lookup(changes, Infinity, soon());
       expect(found.map(({ op }) => op)).toEqual(KEYS.map(() => 'replace'));
       const name = `${db.databaseName}.keys`;
       const ordered = await rawRows(source, name);

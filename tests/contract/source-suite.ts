@@ -265,7 +265,7 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
       await fixture.write({ in: 'a', key: 1, value: 1 }, { in: 'a', key: 2, value: 1 }, { in: 'a', key: 1, value: 2 });
       await fixture.write({ in: 'a', key: 2, value: null });
       const changes = changesOf(await untilHere(source, from));
-      const found = await source.lookup(changes, soon());
+      const found = await source.lookup(changes, Infinity, soon());
       expect(told(found).map(({ op, key, value }) => [op, key, value])).toEqual([
         ['replace', 1, 2],
         ['delete', 2, undefined],
@@ -276,7 +276,7 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
         expect(change.key.id).toBe(changes[index]?.key.id);
         expect(source.order(change.position, changes[index]!.position)).toBe('same');
       });
-      expect(await source.lookup([], soon())).toEqual([]);
+      expect(await source.lookup([], Infinity, soon())).toEqual([]);
     });
 
     it('cuts ranges that cover every row once, and resumes them exactly', async () => {

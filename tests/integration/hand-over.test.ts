@@ -106,11 +106,12 @@ describe('no row falls between copy and stream', () => {
     await t.expectSame();
   });
 
-  it('and no target stays of what went while a start was cut short', async () => {
+  it('and a start that was cut short leaves nothing behind of what was dropped or made otherwise since', async () => {
     await using t = await CoreStream.open();
-    for (const name of ['orders', 'early', 'kept']) await t.sourceDb.collection(name).insertMany(rows(10));
+    for (const name of ['orders', 'early', 'ruled']) await t.sourceDb.collection(name).insertMany(rows(10));
+    await t.destinationDb.createCollection('own');
     // Targets are made, and the worker is lost before it can say which collections they are.
-    const save = Reflect.get(Namespaces.prototype, 'save') as Namespaces['save'];
+    const save = Reflect.get(Namespaces.prototype, 'save');
     const cut = jest.spyOn(Namespaces.prototype, 'save').mockImplementation(async function (
       this: Namespaces,
       ...[records, ...rest]: Parameters<Namespaces['save']>
@@ -120,11 +121,15 @@ describe('no row falls between copy and stream', () => {
     });
     await expect(new Preparing(t).run()).rejects.toThrow();
     cut.mockRestore();
-    expect(await t.destinationDb.listCollections().toArray()).toHaveLength(3);
+    expect(await t.destinationDb.listCollections().toArray()).toHaveLength(4);
     await t.sourceDb.collection('early').drop();
+    await t.sourceDb.command({ collMod: 'ruled', validator: { n: { $gte: 0 } } });
     await new Preparing(t).run();
     await t.resumeCopy();
     await t.catchUp();
+    const [ruled] = await t.destinationDb.listCollections({ name: 'ruled' }).toArray();
+    expect(ruled).toMatchObject({ options: { validator: { n: { $gte: 0 } } } });
+    await t.destinationDb.collection('own').drop();
     await t.expectSame();
   });
 

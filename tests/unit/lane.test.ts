@@ -355,8 +355,8 @@ describe('a lane with a change that is refused', () => {
     t.lane.push([row('z', 9)], mark.begin(), true, signal);
     await t.lane.idle();
     expect([t.lane.stuck, t.parts.length, reports]).toEqual([true, 0, 1]);
-    const part = t.lane.surrender();
-    expect([words(part.changes).length, part.position, part.ended.length]).toEqual([4, at(9), 2]);
+    const { part, whole } = t.lane.surrender(Infinity);
+    expect([words(part.changes).length, part.position, part.ended.length, whole]).toEqual([4, at(9), 2, true]);
     t.lane.giveBack(part);
     level = true;
     await t.lane.retry(false, signal);

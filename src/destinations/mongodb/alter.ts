@@ -14,7 +14,7 @@ import type { Reshaping } from './reshape';
 import { present } from './targets';
 
 /** What a record says of a target that is no more. */
-const GONE = { identity: null, partial: false, held: [], pending: [] } as const;
+const GONE = { identity: null, partial: false, held: [], pending: [], made: false } as const;
 
 /** Applies schema changes: the intent first, then the change, then the identities. Any of it may be run again after a crash. */
 export class Alterations {

@@ -10,6 +10,7 @@ import type {
   LoadPart,
   Parked,
   RangeRecord,
+  RepairAsk,
   RepairRequest,
   Written,
 } from '../../replication/destination';
@@ -33,7 +34,7 @@ import { Namespaces } from './namespaces';
 import { guarded } from './outward';
 import { readLane, readPosition, readRange, storePosition, belongsTo } from './records';
 import type { LaneDocument, LoaderDocument } from './records';
-import { closeRepairs, openRepairs } from './repairs';
+import { askRepairs, closeRepairs, openRepairs } from './repairs';
 import { inexpressible, Reshaping } from './reshape';
 import { FixedSession } from './session';
 import type { Store } from './store';
@@ -143,6 +144,7 @@ export class MongodbClaim implements Claim {
 
   async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
     await guarded(async () => {
+      if (this.#ledger.lowWater === null) await this.#namespaces.undo(signal);
       await this.#namespaces.prepare(namespaces, signal);
       await this.#indexes.holdExpiring(signal);
     });
@@ -320,6 +322,10 @@ export class MongodbClaim implements Claim {
 
   async repairs(limit: number, signal: AbortSignal): Promise<readonly RepairRequest[]> {
     return guarded(() => openRepairs(this.options.store, this.options.stream, limit, signal));
+  }
+
+  async ask(asks: readonly RepairAsk[], signal: AbortSignal): Promise<void> {
+    await guarded(() => askRepairs(this.options.store, this.options.stream, asks, signal));
   }
 
   async repaired(ids: readonly string[], signal: AbortSignal): Promise<void> {

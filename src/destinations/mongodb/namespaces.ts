@@ -26,6 +26,8 @@ export class Namespaces {
   readonly #records = new Map<Namespace, NamespaceDocument>();
   readonly #targets = new Map<Namespace, Target>();
   readonly #entering = new Map<Namespace, Promise<Target>>();
+  /** Of these an earlier claim has made the targets. */
+  #madeBefore: readonly Namespace[] = [];
 
   constructor(
     private readonly client: MongoClient,
@@ -43,6 +45,7 @@ export class Namespaces {
       records.map(({ target }) => target),
       signal,
     );
+    this.#madeBefore = records.flatMap(({ made, source }) => (made === true ? [source] : []));
     const displaced: Namespace[] = [];
     for (const record of records) {
       const now = there.get(record.target);
@@ -94,18 +97,39 @@ export class Namespaces {
   /** Drops the target of a namespace that is no more, if it still is the stream's own. */
   async remove(source: Namespace, signal: AbortSignal): Promise<void> {
     const record = this.#records.get(source);
-    if (record === undefined || (record.identity === null && record.making !== true)) return;
+    if (record?.identity == null) return;
     await this.fence.check(signal);
     const now = (await present(this.client, [record.target], signal)).get(record.target);
-    if (now !== undefined && (await this.#isOwn(record, now, signal))) await this.#drop(source, now, signal);
-    const gone = { identity: null, partial: false, held: [], pending: [], left: false, parked: null, making: false };
-    await this.save([{ ...record, ...gone }], signal);
+    if (now?.identity === record.identity) await this.#drop(source, now, signal);
+    await this.save([{ ...record, ...REMOVED }], signal);
   }
 
-  /** One that was made, and whose maker was cut off before it could say so, is empty. */
-  async #isOwn(record: NamespaceDocument, now: Present, signal: AbortSignal): Promise<boolean> {
-    if (record.identity !== null) return record.identity === now.identity;
-    const { database, collection } = splitNamespace(now.name);
+  /**
+   * Takes away what an earlier start has made that did not come to its end. No change tells of what the source has dropped or
+   * made otherwise since; and nothing was written there yet.
+   */
+  async undo(signal: AbortSignal): Promise<void> {
+    const made = this.#madeBefore.flatMap((source) => this.#records.get(source) ?? []);
+    this.#madeBefore = [];
+    const there = await present(
+      this.client,
+      made.map(({ target }) => target),
+      signal,
+    );
+    await this.fence.check(signal);
+    for (const { identity, source, target } of made) {
+      const now = there.get(target);
+      if (now !== undefined && (identity ?? now.identity) === now.identity && (await this.#isEmpty(target, signal)))
+        await this.#drop(source, now, signal);
+    }
+    await this.save(
+      made.map((record) => ({ ...record, ...REMOVED, parked: record.parked ?? null })),
+      signal,
+    );
+  }
+
+  async #isEmpty(target: Namespace, signal: AbortSignal): Promise<boolean> {
+    const { database, collection } = splitNamespace(target);
     return (await this.client.db(database).collection(collection).findOne({}, { signal })) === null;
   }
 
@@ -157,7 +181,7 @@ export class Namespaces {
     await this.save(
       missing
         .filter(({ name }) => this.#records.get(name)?.identity == null)
-        .map(({ name }) => this.#record(name, { making: true })),
+        .map(({ name }) => this.#record(name, { made: true })),
       signal,
       there,
     );
@@ -173,7 +197,6 @@ export class Namespaces {
     const changed = wanted.flatMap((namespace) => {
       const { name, options } = namespace;
       const known = this.#records.get(name);
-      const { making = false } = known ?? {};
       // Gone at the source by now: what was recorded while it was there still holds.
       const wholeOrder = isTold(namespace) ? namespace.wholeOrder : (known?.wholeOrder ?? false);
       const identity = known?.identity ?? there.get(this.rename(name))?.identity ?? null;
@@ -185,11 +208,10 @@ export class Namespaces {
         known.wholeOrder === wholeOrder &&
         known.partial === partial &&
         known.left !== true &&
-        !making &&
         known.options !== null &&
         Buffer.compare(known.options.buffer, stored.buffer) === 0;
       if (same) return [];
-      return [this.#record(name, { identity, wholeOrder, partial, left: false, options: stored, making: false })];
+      return [this.#record(name, { identity, wholeOrder, partial, left: false, options: stored })];
     });
     await this.save(changed, signal, there);
     for (const { name } of wanted) {
@@ -361,6 +383,17 @@ export class Namespaces {
     }
   }
 }
+
+/** What a record says of a target that was taken away. */
+const REMOVED = {
+  identity: null,
+  partial: false,
+  held: [],
+  pending: [],
+  left: false,
+  parked: null,
+  made: false,
+} as const;
 
 /** Whether the source has told how the namespace is made; it cannot of one that is gone. */
 const isTold = ({ options }: SourceNamespace): boolean => options.length > 0;

@@ -105,8 +105,8 @@ export interface NamespaceDocument {
   readonly pending?: readonly PendingIndex[];
   /** TTL indexes that `finalize` has put in force. */
   readonly expiring?: readonly Binary[];
-  /** The target is being made: it may be there, empty, before its identity is known. */
-  readonly making?: boolean;
+  /** The target is the stream's own making, maybe before its identity is known: a start that was cut short is undone. */
+  readonly made?: boolean;
   /** UUID of a collection that was left behind (`rename_out: keep`): nothing more is written into it. */
   readonly kept?: string;
 }

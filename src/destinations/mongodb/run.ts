@@ -35,13 +35,36 @@ export class Obstructed extends Error {
   }
 }
 
-/** Sends ready-made statements and looks at everything that the server says about them. */
+/** Far below what a server takes in one message. */
+const MESSAGE_BYTES = 24 * 1024 * 1024;
+
+/** Sends ready-made statements, in as many messages as it takes. */
 export async function runCommand(
   client: MongoClient,
   command: Command,
   session: ClientSession,
   signal: AbortSignal,
 ): Promise<void> {
+  for (const message of messagesOf(command)) await send(client, message, session, signal);
+}
+
+function* messagesOf(command: Command): Generator<Command> {
+  const { documents, owners } = command;
+  let from = 0;
+  let bytes = 0;
+  for (const [at, { length }] of documents.entries()) {
+    if (bytes > 0 && bytes + length > MESSAGE_BYTES) {
+      yield { ...command, documents: documents.slice(from, at), owners: owners.slice(from, at) };
+      from = at;
+      bytes = 0;
+    }
+    bytes += length;
+  }
+  yield from === 0 ? command : { ...command, documents: documents.slice(from), owners: owners.slice(from) };
+}
+
+/** Looks at everything that the server says about the statements of one message. */
+async function send(client: MongoClient, command: Command, session: ClientSession, signal: AbortSignal): Promise<void> {
   const { verb, target, documents } = command;
   const { database, collection } = splitNamespace(target.name);
   const body: Document = {

@@ -165,8 +165,8 @@ class MongodbSource implements Source {
     return follow(context, from, options, signal);
   }
 
-  lookup(changes: readonly Change[], signal: AbortSignal): Promise<readonly Change[]> {
-    return lookup(this.#members, changes, signal);
+  lookup(changes: readonly Change[], maxBytes: number, signal: AbortSignal): Promise<readonly Change[]> {
+    return lookup(this.#members, changes, maxBytes, signal);
   }
 
   check(position: Position, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import type { MongoClient, ReadPreference, Timestamp } from 'mongodb';
-import { fetchRows } from '../../mongodb/rows';
+import { allowance, fetchRows, type Allowance } from '../../mongodb/rows';
 import type { Change, EncodedRow } from '../../replication/change';
 import { ReplicationError } from '../../replication/errors';
 import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
@@ -24,10 +24,11 @@ interface Group {
 /** How often a collection that is renamed while it is read is looked for again. */
 const CHASES = 5;
 
-/** Reads the rows of these changes as they are now, and no earlier than any of the changes. */
+/** Reads the rows of these changes as they are now, and no earlier than any of the changes; no more than `maxBytes` of them. */
 export async function lookup(
   options: LookupOptions,
   changes: readonly Change[],
+  maxBytes: number,
   signal: AbortSignal,
 ): Promise<readonly Change[]> {
   const groups = new Map<string, Group>();
@@ -41,7 +42,8 @@ export async function lookup(
   }
   if (since === null) return [];
   const found = new Map<string, Rows>();
-  for (const [id, group] of groups) found.set(id, await readGroup(options, group, since, signal));
+  const allowed = allowance(maxBytes);
+  for (const [id, group] of groups) found.set(id, await readGroup(options, group, since, allowed, signal));
   return changes.map((change) => asFound(change, found.get(groupOf(change))?.get(change.key.id)));
 }
 
@@ -59,11 +61,17 @@ function groupOf(change: Change): string {
  * Reads by name, and then asks whether that name is still the collection's own: by now it may be called otherwise, and
  * another one may stand under the old name. Where it is nowhere, it was dropped, and so is what was read for it.
  */
-async function readGroup(options: LookupOptions, group: Group, since: Timestamp, signal: AbortSignal): Promise<Rows> {
+async function readGroup(
+  options: LookupOptions,
+  group: Group,
+  since: Timestamp,
+  allowed: Allowance,
+  signal: AbortSignal,
+): Promise<Rows> {
   const keys = [...group.keys.values()];
   let name = group.namespace;
   for (let chase = 0; chase < CHASES; chase += 1) {
-    const rows = await readRows(options, name, keys, since, signal);
+    const rows = await readRows(options, name, keys, since, allowed, signal);
     if (group.identity === '') return rows;
     const now = await nameOf(options.client, group, signal);
     if (now === null || now === name) return rows;
@@ -105,5 +113,6 @@ const readRows = (
   namespace: Namespace,
   keys: readonly Buffer[],
   since: Timestamp,
+  allowed: Allowance,
   signal: AbortSignal,
-): Promise<Rows> => fetchRows({ ...options, role: 'source', namespace, since }, keys, signal);
+): Promise<Rows> => fetchRows({ ...options, role: 'source', namespace, since }, keys, signal, allowed);

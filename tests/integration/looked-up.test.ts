@@ -1,0 +1,91 @@
+import { type Document } from 'mongodb';
+import { CoreStream, type CoreOptions } from '../support/core';
+
+const never = new AbortController().signal;
+
+type Row = Document & { _id: number };
+
+const rows = (t: CoreStream) => t.sourceDb.collection<Row>('rows');
+
+/** A unique index on `u`, in force at both sides. */
+async function unique(t: CoreStream): Promise<void> {
+  for (const db of [t.sourceDb, t.destinationDb])
+    await db.collection('rows').createIndex({ u: 1 }, { unique: true }, {});
+}
+
+async function open(options: CoreOptions): Promise<CoreStream> {
+  const t = await CoreStream.open({ lanes: 1, ...options });
+  await rows(t).insertMany([1, 2].map((id) => ({ _id: id, u: id })));
+  await t.copy();
+  await t.catchUp();
+  await unique(t);
+  return t;
+}
+
+/** Row 2 takes the value of row 1; by then an older update of row 2 is not applied yet. */
+async function moves(t: CoreStream): Promise<void> {
+  await rows(t).updateOne({ _id: 1 }, { $set: { u: 10 } });
+  await rows(t).updateOne({ _id: 2 }, { $set: { u: 1 } });
+}
+
+describe('a row that is looked up, and holds what another row gives up behind', () => {
+  it('a schema change, is written', async () => {
+    await using t = await open({ updates: 'row' });
+    await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
+    await t.sourceDb.createCollection('other');
+    await moves(t);
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('a schema change in the overlap of a copy, is written', async () => {
+    await using t = await CoreStream.open({ lanes: 2 });
+    await rows(t).insertMany([1, 2].map((id) => ({ _id: id, u: id })));
+    const planning = await t.claim();
+    await planning.advance(await t.source.here(never), never);
+    await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
+    await t.sourceDb.createCollection('other');
+    await t.copy();
+    await unique(t);
+    await moves(t);
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('more changes than a leg reads ahead, is written', async () => {
+    await using t = await open({ updates: 'row' });
+    await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
+    const filler = Array.from({ length: 1000 }, (_, i) => ({
+      insertOne: { document: { _id: 100 + i, u: 100 + i } },
+    }));
+    await rows(t).bulkWrite(filler);
+    for (let n = 0; n < 21; n += 1) await rows(t).updateMany({ _id: { $gte: 100 } }, { $inc: { n: 1 } });
+    await moves(t);
+    await t.catchUp();
+    await t.expectSame();
+  }, 120_000);
+});
+
+describe('rows that are looked up', () => {
+  it('and are much larger than their changes, are written in commands that a server takes', async () => {
+    await using t = await CoreStream.open({ lanes: 1, updates: 'row' });
+    for (let _id = 0; _id < 60; _id += 1) await rows(t).insertOne({ _id, text: 'x'.repeat(1_000_000) });
+    await t.copy();
+    await t.catchUp();
+    await rows(t).updateMany({}, { $set: { w: 1 } });
+    await t.catchUp();
+    await t.expectSame();
+  }, 60_000);
+});
+
+describe('rows that collide', () => {
+  it('with much behind them, are written in commands that a server takes', async () => {
+    await using t = await open({ updates: 'row' });
+    await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
+    for (let i = 0; i < 30; i += 1)
+      await rows(t).replaceOne({ _id: 100 + i }, { u: 100 + i, text: 'x'.repeat(4_000_000) }, { upsert: true });
+    await moves(t);
+    await t.catchUp();
+    await t.expectSame();
+  }, 60_000);
+});
