@@ -106,3 +106,21 @@ describe('a stream that is being finalized', () => {
     expect(names(script).slice(-5)).toEqual(['finalize', 'revise', 'prepare', 'pump', 'finalize']);
   });
 });
+
+test('a stop is answered by the end of the stream, also beside a request to cancel the workflow', async () => {
+  let drained = (): void => undefined;
+  const script = new Script().next('pump', async (leg) => {
+    const result = await longLeg(leg);
+    await new Promise<void>((resolve) => (drained = resolve));
+    return result;
+  });
+  await using stage = await theatre.stage({ script });
+  await stage.begun('pump');
+  const before = stage.handle.executeUpdate(stopUpdate);
+  await until('the stop is under way', async () => (await stage.handle.describe()).historyLength > 20);
+  await stage.handle.cancel();
+  const after = stage.handle.executeUpdate(stopUpdate);
+  await pause(500);
+  drained();
+  expect(await Promise.all([before, after])).toMatchObject([{ status: 'stopped' }, { status: 'stopped' }]);
+});
