@@ -1,6 +1,7 @@
 import { CancellationScope, condition, setHandler } from '@temporalio/workflow';
 import type { UpdateDefinition } from '@temporalio/common';
 import { catchUp, validateCatchUp } from './catch-up';
+import { heldTooLong } from './continue';
 import {
   catchUpUpdate,
   finalizeUpdate,
@@ -63,7 +64,7 @@ async function resumeNamespace(run: Run, namespace: string): Promise<StreamView>
   if (mustRest(state)) return viewOf(run);
   const { legs } = state;
   interrupt(run);
-  await condition(() => state.legs > legs || run.resting || ended(run));
+  await condition(() => state.legs > legs || run.resting || ended(run) || heldTooLong(run));
   return viewOf(run);
 }
 
@@ -98,6 +99,8 @@ async function stop(run: Run): Promise<StreamView> {
   return viewOf(run);
 }
 
+const onTheWay = (run: Run): boolean => run.state.finalizing && !run.resting && !ended(run);
+
 async function finalize(run: Run): Promise<FinalizeReport> {
   const { state } = run;
   if (!state.finalizing) {
@@ -105,7 +108,9 @@ async function finalize(run: Run): Promise<FinalizeReport> {
     record(run, 'stream.finalizing');
     interrupt(run);
   }
-  await condition(() => ended(run) || run.resting || !state.finalizing);
+  await condition(() => !onTheWay(run) || heldTooLong(run));
+  if (onTheWay(run))
+    throw refusal('takes_long', 'the stream is not there yet; it goes on, and ends by itself: look at its status');
   if (state.outcome !== 'finalized') throw whyNotMoving(run, 'finalize it');
   return { view: viewOf(run), findings: state.findings };
 }

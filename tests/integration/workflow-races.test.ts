@@ -124,3 +124,30 @@ test('a stop is answered by the end of the stream, also beside a request to canc
   drained();
   expect(await Promise.all([before, after])).toMatchObject([{ status: 'stopped' }, { status: 'stopped' }]);
 });
+
+describe('an update that waits for what takes long', () => {
+  test('of finalizing is answered before the history is too long, and the stream goes on to its end', async () => {
+    const script = new Script().next('pump', longLeg).usually('pump', () => Promise.resolve(pumped(at(9))));
+    await using stage = await theatre.stage({ script });
+    await stage.begun('pump');
+    await expect(stage.handle.executeUpdate(finalizeUpdate)).rejects.toMatchObject({ cause: { type: 'takes_long' } });
+    await stage.begun('pump', script.inputs('pump').length + 30);
+    script.usually('pump', reaches);
+    expect(await stage.handle.result()).toMatchObject({ status: 'finalized' });
+  });
+
+  test('of a namespace is answered while others are copied, and the namespace is taken up afterwards', async () => {
+    const slice = copied({ reason: 'slice', progress: copyProgress(50), inStepAfter: null });
+    const script = new Script()
+      .next('copy', () => fails('needs_attention', { code: 'collation_differs', namespace: 'shop.orders' }))
+      .usually('copy', () => Promise.resolve(slice));
+    await using stage = await theatre.stage({ script });
+    await stage.begun('copy', 2);
+    const resumed = stage.handle.executeUpdate(resumeNamespaceUpdate, { args: [{ namespace: 'shop.orders' }] });
+    expect(await resumed).toMatchObject({ status: 'copying' });
+    await stage.begun('copy', script.inputs('copy').length + 30);
+    script.usually('copy', () => Promise.resolve(copied()));
+    await stage.begun('pump');
+    expect(script.inputs('pump')[0]).toMatchObject({ resume: ['shop.orders'] });
+  });
+});
