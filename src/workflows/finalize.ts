@@ -38,6 +38,8 @@ async function putInForce(run: Run): Promise<Phase> {
   const findings = await leg(run, (base) => dataCalls(run, PREPARE_MS, 'put held indexes in force').finalize(base));
   if (findings === null) return 'finalize';
   succeeded(run);
+  // Asked for during the call, too late to end it, and promised to whoever asked.
+  if (run.state.restart || run.state.unprepared) return 'finalize';
   run.state.findings = boundedFindings(findings);
   run.state.outcome = 'finalized';
   record(run, 'stream.finalized', { findings: findings.length });

@@ -1,5 +1,7 @@
-import { condition, setHandler } from '@temporalio/workflow';
+import { CancellationScope, condition, setHandler } from '@temporalio/workflow';
+import type { UpdateDefinition } from '@temporalio/common';
 import { catchUp, validateCatchUp } from './catch-up';
+import { heldTooLong } from './continue';
 import {
   catchUpUpdate,
   finalizeUpdate,
@@ -62,7 +64,7 @@ async function resumeNamespace(run: Run, namespace: string): Promise<StreamView>
   if (mustRest(state)) return viewOf(run);
   const { legs } = state;
   interrupt(run);
-  await condition(() => state.legs > legs || run.resting || ended(run));
+  await condition(() => state.legs > legs || run.resting || ended(run) || heldTooLong(run));
   return viewOf(run);
 }
 
@@ -97,6 +99,8 @@ async function stop(run: Run): Promise<StreamView> {
   return viewOf(run);
 }
 
+const onTheWay = (run: Run): boolean => run.state.finalizing && !run.resting && !ended(run);
+
 async function finalize(run: Run): Promise<FinalizeReport> {
   const { state } = run;
   if (!state.finalizing) {
@@ -104,7 +108,9 @@ async function finalize(run: Run): Promise<FinalizeReport> {
     record(run, 'stream.finalizing');
     interrupt(run);
   }
-  await condition(() => ended(run) || run.resting || !state.finalizing);
+  await condition(() => !onTheWay(run) || heldTooLong(run));
+  if (onTheWay(run))
+    throw refusal('takes_long', 'the stream is not there yet; it goes on, and ends by itself: look at its status');
   if (state.outcome !== 'finalized') throw whyNotMoving(run, 'finalize it');
   return { view: viewOf(run), findings: state.findings };
 }
@@ -126,36 +132,69 @@ export function requestStop(run: Run): void {
   interrupt(run);
 }
 
+/** A request to cancel the workflow is a stop: who has asked for something is told what came of it, and not cut off. */
+function answer<T, A extends unknown[]>(
+  update: UpdateDefinition<T, A>,
+  handler: (...args: A) => Promise<T>,
+  validator: (...args: A) => void,
+): void {
+  setHandler(update, (...args) => CancellationScope.nonCancellable(() => handler(...args)), { validator });
+}
+
+function validatePause(run: Run, reason = ''): void {
+  assertLives(run);
+  if (reason.length > REASON_LENGTH)
+    throw refusal('invalid_argument', `the reason is longer than ${REASON_LENGTH} characters`);
+}
+
+function validateRestart(run: Run, from: unknown): void {
+  assertLives(run);
+  if (from !== 'snapshot')
+    throw refusal('invalid_argument', 'a stream restarts from its snapshot only: { "from": "snapshot" }');
+  if (!run.state.parsed) throw refusal('not_parsed', 'the spec is not in order; reconfigure the stream first');
+}
+
+type Given<T> = Partial<T> | undefined;
+
 /** Everything that a stream answers to. Validators are synchronous: what makes no sense never enters history. */
 export function handle(run: Run): void {
   setHandler(statusQuery, () => viewOf(run));
   setHandler(specQuery, () => run.spec);
-  setHandler(pauseUpdate, (options?: { readonly reason?: string }) => pause(run, options?.reason), {
-    validator: (options?: { readonly reason?: string }) => {
-      assertLives(run);
-      if ((options?.reason ?? '').length > REASON_LENGTH)
-        throw refusal('invalid_argument', `the reason is longer than ${REASON_LENGTH} characters`);
-    },
-  });
-  setHandler(resumeNamespaceUpdate, (options?: ResumeOptions) => resume(run, options?.namespace), {
-    validator: (options?: ResumeOptions) => validateResume(run, options?.namespace),
-  });
-  setHandler(reconfigureUpdate, (spec) => reconfigure(run, spec), {
-    validator: (spec) => validateReconfigure(run, spec),
-  });
-  setHandler(restartUpdate, () => restart(run), {
-    validator: (options: { readonly from?: unknown } | undefined) => {
-      assertLives(run);
-      if (options?.from !== 'snapshot')
-        throw refusal('invalid_argument', 'a stream restarts from its snapshot only: { "from": "snapshot" }');
-      if (!run.state.parsed) throw refusal('not_parsed', 'the spec is not in order; reconfigure the stream first');
-    },
-  });
-  setHandler(stopUpdate, () => stop(run), { validator: () => assertLivesOrStops(run) });
-  setHandler(finalizeUpdate, () => finalize(run), { validator: () => validateFinalize(run) });
-  setHandler(catchUpUpdate, (options?: { readonly timeoutMs?: number }) => catchUp(run, options?.timeoutMs), {
-    validator: (options?: { readonly timeoutMs?: number }) => validateCatchUp(run, options?.timeoutMs),
-  });
+  answer(
+    pauseUpdate,
+    (options: Given<{ readonly reason: string }>) => pause(run, options?.reason),
+    (options: Given<{ readonly reason: string }>) => validatePause(run, options?.reason),
+  );
+  answer(
+    resumeNamespaceUpdate,
+    (options: Given<ResumeOptions>) => resume(run, options?.namespace),
+    (options: Given<ResumeOptions>) => validateResume(run, options?.namespace),
+  );
+  answer(
+    reconfigureUpdate,
+    (spec) => reconfigure(run, spec),
+    (spec) => validateReconfigure(run, spec),
+  );
+  answer(
+    restartUpdate,
+    () => restart(run),
+    (options: Given<{ readonly from: unknown }>) => validateRestart(run, options?.from),
+  );
+  answer(
+    stopUpdate,
+    () => stop(run),
+    () => assertLivesOrStops(run),
+  );
+  answer(
+    finalizeUpdate,
+    () => finalize(run),
+    () => validateFinalize(run),
+  );
+  answer(
+    catchUpUpdate,
+    (options: Given<{ readonly timeoutMs: number }>) => catchUp(run, options?.timeoutMs),
+    (options: Given<{ readonly timeoutMs: number }>) => validateCatchUp(run, options?.timeoutMs),
+  );
 }
 
 function assertLivesOrStops(run: Run): void {

@@ -25,6 +25,8 @@ function adopt(run: Run, prepared: Prepared, asked: Asked): void {
   else state.inStepAfter ??= prepared.inStepAfter;
   // Somebody may have selected more meanwhile.
   if (run.spec === asked.spec) state.unprepared = false;
+  // What is owed from here on is copied before the stream is where it is to be finalized.
+  state.caughtUp = false;
   state.copyProgress = null;
   state.sliceMs = null;
   state.findings = boundedFindings(prepared.findings);

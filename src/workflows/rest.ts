@@ -11,7 +11,7 @@ export async function rest(run: Run): Promise<void> {
   const { nudges } = run;
   run.resting = true;
   publish(run);
-  await condition(() => run.nudges !== nudges || mayContinue(), untilOldMs());
+  await condition(() => run.nudges !== nudges || mayContinue(run), untilOldMs());
 }
 
 /** Waits before the next try; whatever a person asks for ends the wait. */

@@ -23,6 +23,8 @@ export interface Run {
   nudges: number;
   /** Times in a row that the ledger was found at our epoch or above. */
   fencings: number;
+  /** Length of the history when the next run was due; null before. */
+  dueAtEvents: number | null;
 }
 
 export const openRun = (input: StreamInput): Run => ({
@@ -36,6 +38,7 @@ export const openRun = (input: StreamInput): Run => ({
   nextTryAt: null,
   nudges: 0,
   fencings: 0,
+  dueAtEvents: null,
 });
 
 /** Makes the call in flight return, and ends a wait. Safe at any time: the loop looks at the state before it goes on. */

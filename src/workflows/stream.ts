@@ -37,7 +37,7 @@ async function step(run: Run): Promise<void> {
   const { state } = run;
   if (state.phase === 'ended') return;
   if (state.desired === 'stop') end(run);
-  else if (mayContinue()) await continueRun(run);
+  else if (mayContinue(run)) await continueRun(run);
   else if (mustRest(state)) await rest(run);
   else if (run.delayMs > 0) await backOff(run);
   else {

@@ -41,7 +41,7 @@ const besideStream =
     await using _worker = await theatre.work(taskQueue, activities, null);
     const args = [{ spec: specOf('recorded'), ...input }];
     await play(await theatre.client.workflow.start(type, { workflowId: name, taskQueue, args }), begun);
-    return runsOf(theatre.client, name);
+    return await runsOf(theatre.client, name);
   };
 
 const named = <T>(scenarios: Readonly<Record<string, T>>, player: (scenario: T) => Play): [string, Play][] =>

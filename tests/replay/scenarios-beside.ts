@@ -10,7 +10,7 @@ import type { StreamActivities } from '../../src/activities/contract';
 import type { Findings } from '../../src/replication/verification';
 import { REPLAY_TYPE, VERIFICATION_TYPE, WORKER_LOST } from '../../src/workflows/names';
 import { NOTHING_FOUND } from '../../src/workflows/verification-state';
-import { fails, Script, specOf, until, untilCancelled } from '../integration/workflow-context';
+import { fails, Script, until, untilCancelled } from '../integration/workflow-context';
 
 type Called = VerificationActivities & ReplayActivities & Pick<StreamActivities, 'parse'>;
 type Name = keyof Called;
