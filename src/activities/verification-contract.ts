@@ -58,6 +58,8 @@ export interface VerificationRepaired {
 
 export interface ConcludeCall extends VerificationCall {
   readonly verdict: string;
+  /** What differed was counted when it was repaired. */
+  readonly repaired: boolean;
 }
 
 /** What the verification of a stream calls, on the control queue: legs never wait for a slot that it has. */

@@ -16,7 +16,7 @@ import {
   type VerificationCompared,
 } from './verification-contract';
 import { layoutOf } from './verification-layout';
-import { noVerificationMeter } from './verification-meter';
+import { noVerificationMeter, type VerificationMeter } from './verification-meter';
 import { selectedNamespaces } from './verification-namespaces';
 import { repair } from './verification-repair';
 
@@ -144,6 +144,9 @@ const settleAll = (deps: ActivityDeps): VerificationActivities['settleDifference
     });
 };
 
+const meterOf = (deps: ActivityDeps, { spec }: VerificationCall): VerificationMeter =>
+  deps.verificationMeter?.(spec) ?? noVerificationMeter;
+
 const conclude = (deps: ActivityDeps): VerificationActivities['concludeVerification'] => {
   return (asked) =>
     within(deps, asked, async (_pipeline, verification, { signal, log }) => {
@@ -152,7 +155,9 @@ const conclude = (deps: ActivityDeps): VerificationActivities['concludeVerificat
         verification.rowsOf(NAMED, signal),
       ]);
       await verification.conclude(asked.verdict, signal);
-      (deps.verificationMeter?.(asked.spec) ?? noVerificationMeter).concluded(asked.verdict, damaged);
+      const meter = meterOf(deps, asked);
+      if (!asked.repaired) meter.damaged(damaged);
+      meter.concluded(asked.verdict);
       log(asked.verdict === 'identical' ? 'info' : 'warn', 'verify.concluded', {
         verdict: asked.verdict,
         sourceRows,
@@ -171,6 +176,11 @@ export const createVerificationActivities = (deps: ActivityDeps): VerificationAc
   compareLayout: (asked) =>
     within(deps, asked, (pipeline, verification, call) => layoutOf(pipeline, verification, asked, call)),
   repairDifferences: (asked) =>
-    within(deps, asked, (pipeline, verification, call) => repair(deps, pipeline, verification, asked, call)),
+    within(deps, asked, async (pipeline, verification, call) => {
+      const { damaged } = await verification.findings(call.signal);
+      const repaired = await repair(deps, pipeline, verification, asked, call);
+      meterOf(deps, asked).damaged(damaged);
+      return repaired;
+    }),
   concludeVerification: conclude(deps),
 });

@@ -81,11 +81,11 @@ export class Refusals {
     };
   }
 
-  /** The change is passed for now, whatever the policy: its row is asked for again. */
+  /** The change is passed for now, whatever the policy: its row is asked for again. No try, because nothing is decided. */
   postpone(change: Change, { code }: ReplicationError): Refusal {
     const message = 'the row waits for a value that another row gives up later';
     const letter = this.#behind.get(rowId(change)) ?? null;
-    return { change, code, message, attempts: 1, letter, kept: false, waits: true };
+    return { change, code, message, attempts: 0, letter, kept: this.policy.onError === 'dead_letter', waits: true };
   }
 
   /** A part is durable. */

@@ -146,9 +146,11 @@ export class StreamMetrics {
     const labels = { stream, source, destination };
     return {
       compared: (rows) => this.#add(METRICS.verifiedRows, rows, labels),
-      concluded: (verdict, differences) => {
+      damaged: (differences) => {
         for (const [kind, rows] of Object.entries(differences))
           if (rows > 0) this.#add(METRICS.verifiedDifferences, rows, { ...labels, kind });
+      },
+      concluded: (verdict) => {
         this.#verified.set(`${stream} ${verdict}`, { labels: { ...labels, verdict }, atMs: Date.now() });
       },
     };

@@ -127,7 +127,11 @@ async function conclude(run: Verifying): Promise<VerificationPhase> {
   const { state } = run;
   if (state.findings === null && !state.parsed) return end(run);
   const verdict = verdictOf(state);
-  state.rows = await calls('conclude').concludeVerification({ ...callOf(run), verdict });
+  state.rows = await calls('conclude').concludeVerification({
+    ...callOf(run),
+    verdict,
+    repaired: state.asked !== null,
+  });
   return end(run);
 }
 
