@@ -8,6 +8,7 @@ import { openDestination } from '../../src/destinations/registry';
 import type { Position } from '../../src/replication/position';
 import type { Source } from '../../src/replication/source';
 import { openSource } from '../../src/sources/registry';
+import { waitFor } from '../../src/services/wait';
 import { CoreStream } from '../support/core';
 import { silentMeter } from '../support/changes';
 import { sharedMongo } from '../support/servers';
@@ -149,6 +150,27 @@ describe('no row falls between copy and stream', () => {
     await t.catchUp();
     await t.expectSame();
     expect(await preparing.run()).toMatchObject({ resumed: true, copying: [] });
+  });
+
+  it('and no index of what has taken a name over since is built on what still stands under it', async () => {
+    await using t = await CoreStream.open({ renameOut: 'drop' });
+    await t.sourceDb.collection('orders').insertMany(rows(10));
+    await new Preparing(t).run();
+    await t.sourceDb.collection('orders').rename('moved');
+    await t.sourceDb.collection('orders').insertMany(rows(5));
+    await t.sourceDb.collection('orders').createIndex({ n: 1 }, {}, {});
+    await t.resumeCopy();
+    const never = new AbortController().signal;
+    await (await t.claim('existing')).index(await t.source.namespaces(never), () => undefined, never);
+    await t.catchUp();
+    await t.running(() =>
+      waitFor(async () => ((await t.destinationDb.collection('orders').indexes()).length === 2 ? true : undefined), {
+        what: 'the index of the new collection',
+        timeoutMs: 20_000,
+      }),
+    );
+    expect(await t.destinationDb.collection('moved').indexes()).toHaveLength(1);
+    await t.expectSame();
   });
 
   it('when a target is taken away between two legs of its copy', async () => {

@@ -14,7 +14,7 @@ import type { Reshaping } from './reshape';
 import { present } from './targets';
 
 /** What a record says of a target that is no more. */
-const GONE = { identity: null, partial: false, held: [], pending: [], made: false } as const;
+const GONE = { identity: null, partial: false, held: [], pending: [], made: false, origin: null } as const;
 
 /** Applies schema changes: the intent first, then the change, then the identities. Any of it may be run again after a crash. */
 export class Alterations {
@@ -161,7 +161,7 @@ export class Alterations {
     await this.namespaces.save(
       [
         { ...known, ...GONE },
-        { ...known, ...this.namespaces.named(to), identity: now.identity },
+        { ...known, ...this.namespaces.named(to), identity: now.identity, origin: null },
       ],
       signal,
     );

@@ -34,9 +34,11 @@ export class Indexes {
     signal: AbortSignal,
   ): Promise<void> {
     const work: { readonly source: Namespace; readonly index: Index; readonly raw: Uint8Array }[] = [];
-    const records = sources.flatMap(({ name, indexes }) => {
+    const records = sources.flatMap(({ name, identity, indexes }) => {
       const record = this.namespaces.get(name);
       if (record?.identity == null) return [];
+      // Another one by now, which the stream has not come to: its indexes come by its changes.
+      if (record.origin != null && record.origin !== identity) return [];
       const held: Binary[] = [];
       for (const raw of indexes) {
         const index = specification(raw);

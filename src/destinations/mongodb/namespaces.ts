@@ -203,15 +203,17 @@ export class Namespaces {
       // Nobody has copied what the stream meets under a name that is gone at the source by now.
       const partial = !isTold(namespace) && (known?.identity == null || known.partial);
       const stored = (!isTold(namespace) && known?.options) || new Binary(BSON.serialize(this.#options(options)));
+      const origin = known?.origin ?? (isTold(namespace) ? namespace.identity : null);
       const same =
         known?.identity === identity &&
+        known.origin === origin &&
         known.wholeOrder === wholeOrder &&
         known.partial === partial &&
         known.left !== true &&
         known.options !== null &&
         Buffer.compare(known.options.buffer, stored.buffer) === 0;
       if (same) return [];
-      return [this.#record(name, { identity, wholeOrder, partial, left: false, options: stored })];
+      return [this.#record(name, { identity, wholeOrder, partial, left: false, options: stored, origin })];
     });
     await this.save(changed, signal, there);
     for (const { name } of wanted) {
@@ -393,6 +395,7 @@ const REMOVED = {
   left: false,
   parked: null,
   made: false,
+  origin: null,
 } as const;
 
 /** Whether the source has told how the namespace is made; it cannot of one that is gone. */

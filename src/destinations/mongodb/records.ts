@@ -105,6 +105,8 @@ export interface NamespaceDocument {
   readonly pending?: readonly PendingIndex[];
   /** TTL indexes that `finalize` has put in force. */
   readonly expiring?: readonly Binary[];
+  /** Identity of the namespace at the source, as it was when it was laid out; null after it was renamed, dropped or made. */
+  readonly origin?: string | null;
   /** The target is the stream's own making, maybe before its identity is known: a start that was cut short is undone. */
   readonly made?: boolean;
   /** UUID of a collection that was left behind (`rename_out: keep`): nothing more is written into it. */
