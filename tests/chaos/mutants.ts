@@ -10,6 +10,7 @@ import { Command, Option } from 'commander';
 import { FAULT_KINDS, generate } from './generate';
 import { MUTATIONS, type Mutation } from './mutations';
 import { lineOf } from './report';
+import { endWorkersWithProcess } from '../support/worker-process';
 import { playAll } from './session';
 
 interface Options {
@@ -88,5 +89,7 @@ async function main(): Promise<void> {
   }
   say(`\n${lines.join('\n')}`);
 }
+
+endWorkersWithProcess();
 
 void main();

@@ -6,6 +6,7 @@ import { FAULT_KINDS, generate } from './generate';
 import { readPlan, writePlan, type FaultKind, type Plan } from './plan';
 import { lineOf, summaryOf } from './report';
 import type { Outcome } from './round';
+import { endWorkersWithProcess } from '../support/worker-process';
 import { playAll, type SessionOptions } from './session';
 import { shrink } from './shrink';
 
@@ -117,5 +118,7 @@ async function showSmallest({ plan, directory }: Outcome, session: SessionOption
     `to see it again (${fewer}):\n  npm run test:chaos -- --variant ${session.variant === 'fast' ? 'fast' : 'python'} --seed ${plan.seed} --plan ${file}`,
   );
 }
+
+endWorkersWithProcess();
 
 void main();

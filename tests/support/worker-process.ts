@@ -10,6 +10,17 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
+const running = new Set<ChildProcess>();
+
+/** Ctrl-C leaves no worker behind; servers notice by themselves that nobody is left. A frozen one ends by SIGKILL alone. */
+export function endWorkersWithProcess(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      for (const child of running) child.kill('SIGKILL');
+      process.kill(process.pid, signal);
+    });
+}
+
 /** A worker as people run it: `node dist/worker.js` in a process of its own. */
 export class WorkerProcess implements AsyncDisposable {
   readonly lines: string[] = [];
@@ -33,6 +44,8 @@ export class WorkerProcess implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, TRIBUTARY_HEALTH_PORT: '0', TRIBUTARY_METRICS_PORT: '0', ...env },
     });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     const worker = new WorkerProcess(child);
     await worker.line((text) => text.includes('worker.ready'), 30_000);
     return worker;
