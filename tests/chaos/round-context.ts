@@ -43,7 +43,7 @@ export class Round implements AsyncDisposable {
     ]);
     const clockFile = join(directory, 'clock');
     await writeFile(clockFile, '0');
-    const inForce = plan.uniqueIndexes === 'in_force' && plan.updates === 'delta' && (await stage.freesValues());
+    const inForce = plan.uniqueIndexes === 'in_force' && (await stage.freesValues());
     const uniqueIndexes = inForce ? 'in_force' : 'hold';
     const through = ({ port }: Proxy): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
     const t = await Pipeline.open({

@@ -66,7 +66,7 @@ async function within(
   round.note('the source is laid out');
   await t.start();
   const ended = new AbortController();
-  const armed = arm(round, versions, ended.signal).then((inStep) => inStep && writer.inStep());
+  const armed = arm(round, versions, ended.signal);
   round.note('started');
   const suffering = new AbortController();
   const suffered = suffer(round, plan.faults, bites).finally(() => suffering.abort());
@@ -95,7 +95,7 @@ async function within(
 }
 
 /** In step: beyond the source time that was taken after the copy's last read, which the second wait is sure to pass. */
-async function arm(round: Round, versions: Versions, signal: AbortSignal): Promise<boolean> {
+async function arm(round: Round, versions: Versions, signal: AbortSignal): Promise<void> {
   const level = (): Promise<unknown> =>
     round.insist('being in step', () => round.t.caughtUp().then(() => true), 120_000);
   try {
@@ -103,10 +103,8 @@ async function arm(round: Round, versions: Versions, signal: AbortSignal): Promi
     await level();
     if (!signal.aborted) await versions.arm();
     round.note('in step');
-    return true;
   } catch (error) {
     round.note(`was not in step: ${error instanceof Error ? error.message : String(error)}`);
-    return false;
   }
 }
 

@@ -32,7 +32,6 @@ export class Writer implements AsyncDisposable {
   #turn: Promise<unknown> = Promise.resolve();
   #version = 0;
   #stopped = false;
-  #moving: boolean;
   statements = 0;
   failed = 0;
 
@@ -43,7 +42,6 @@ export class Writer implements AsyncDisposable {
   constructor(uri: string, database: string, { retypeKeys, uniqueInForce }: WriterOptions) {
     this.#retypeKeys = retypeKeys;
     this.#uniqueInForce = uniqueInForce;
-    this.#moving = !uniqueInForce;
     // A repeated bulk may begin with what is older than its own end.
     this.#client = new MongoClient(uri, { retryWrites: false, serverSelectionTimeoutMS: 2000, maxPoolSize: 10 });
     this.#db = this.#client.db(database);
@@ -70,14 +68,6 @@ export class Writer implements AsyncDisposable {
   async seed(): Promise<void> {
     await this.#holders.fill({ remake: true });
     await this.#db.collection(LATE).insertMany(Array.from({ length: 200 }, (_, i) => ({ ...id(i), v: this.#next() })));
-  }
-
-  /**
-   * Rows are not looked up any more. Until then they may hold what others give up only behind a schema change, which no
-   * unique index in force lets through yet.
-   */
-  inStep(): void {
-    this.#moving = true;
   }
 
   /** Some more moves, whatever the plan says. */
@@ -216,7 +206,7 @@ export class Writer implements AsyncDisposable {
   }
 
   async #rotate(random: Random, moves: number): Promise<void> {
-    for (let n = 0; n < moves && this.#moving && !this.#stopped; n += 1) {
+    for (let n = 0; n < moves && !this.#stopped; n += 1) {
       // Compatible servers exist that leave out what transactions under way do, where an index is built beside them.
       await this.#try(() => this.#holders.fill({ remake: !this.#uniqueInForce }));
       await this.#try(() => this.#holders.move(random));
