@@ -147,8 +147,22 @@ describe('bytes of MongoDB', () => {
       ]);
       await db.collection('before').insertOne({ _id: 1 as never, another: true });
       const [found] = await source.lookup(updates, Infinity, soon());
-      const row = found?.op === 'replace' ? BSON.deserialize(found.row) : {};
-      expect(row).toEqual(followed ? { _id: 1, n: 1 } : { _id: 1, another: true });
+      const row = found?.op === 'replace' ? BSON.deserialize(found.row) : null;
+      expect(row).toEqual(followed ? { _id: 1, n: 1 } : was === undefined ? { _id: 1, another: true } : null);
+    }));
+
+  it('are gone with their collection, whatever has its name by now', () =>
+    using({}, async ({ source, db }) => {
+      await db.createCollection('again');
+      const from = await source.here(soon());
+      await db.collection('again').insertOne({ _id: 1 as never, n: 0 });
+      const changes = changesOf(await untilHere(source, from));
+      const known = changes.every(({ identity = '' }) => identity !== '');
+      await db.collection('again').drop();
+      await db.collection('again').insertOne({ _id: 1 as never, another: true });
+      expect((await source.lookup(changes, Infinity, soon())).map(({ op }) => op)).toEqual([
+        known ? 'delete' : 'replace',
+      ]);
     }));
 
   it('are looked up there whatever the change was, and whoever made it', () =>

@@ -59,7 +59,7 @@ function groupOf(change: Change): string {
 
 /**
  * Reads by name, and then asks whether that name is still the collection's own: by now it may be called otherwise, and
- * another one may stand under the old name. Where it is nowhere, it was dropped, and so is what was read for it.
+ * another one may stand under the old name.
  */
 async function readGroup(
   options: LookupOptions,
@@ -74,7 +74,9 @@ async function readGroup(
     const rows = await readRows(options, name, keys, since, allowed, signal);
     if (group.identity === '') return rows;
     const now = await nameOf(options.client, group, signal);
-    if (now === null || now === name) return rows;
+    if (now === name) return rows;
+    // It was dropped, with its rows. What was found under its name belongs to its successor.
+    if (now === null) return new Map();
     name = now;
   }
   throw new ReplicationError('retry', {
