@@ -1,6 +1,7 @@
 import type { SchemaChange } from './change';
 import type { Claim, InlineMode } from './destination';
 import type { InlineCopies } from './inline-copy';
+import type { Namespace } from './namespace';
 import type { Namespaces } from './namespaces';
 import { overlapsOf } from './overlap';
 import type { Position } from './position';
@@ -17,6 +18,8 @@ export interface BarrierContext extends Omit<DecisionContext, 'claim' | 'source'
   readonly namespaces: Namespaces;
   readonly log: Log;
   readonly meter: Meter;
+  /** Whether rows of a namespace were read later than this. */
+  readonly readSince: (namespace: Namespace, position: Position) => boolean;
   /** The destination has followed a change. */
   readonly altered: (change: SchemaChange) => void;
 }
@@ -29,9 +32,11 @@ export class Barrier {
     this.#context = context;
   }
 
-  decide(change: SchemaChange, position: Position): Decision {
+  async decide(change: SchemaChange, position: Position, signal: AbortSignal): Promise<Decision> {
     const { copies, log, meter, source } = this.#context;
-    const inOverlap = (namespace: string): boolean => copies.of(namespace) !== undefined;
+    const missed = await this.#mayHaveMissed(change, position, signal);
+    const inOverlap = (name: Namespace): boolean =>
+      copies.of(name) !== undefined || (missed && name === change.namespace);
     const decision = decideSchemaChange(change, position, { ...this.#context, inOverlap });
     const outcome = outcomeOf(decision);
     meter.schemaChange(change.kind, outcome);
@@ -39,6 +44,13 @@ export class Barrier {
     log('info', 'schema_change', about);
     if ('ignored' in decision) log('warn', 'schema_change_ignored', { ...about, reason: decision.ignored });
     return decision;
+  }
+
+  /** Rows that were read under a name that was no longer theirs were not found, where the source knows no identities. */
+  async #mayHaveMissed(change: SchemaChange, position: Position, signal: AbortSignal): Promise<boolean> {
+    const { readSince, source } = this.#context;
+    if (change.op !== 'rename' || !readSince(change.namespace, position)) return false;
+    return !change.identity || (await source.shape(change, signal))?.identity !== change.identity;
   }
 
   async alter(

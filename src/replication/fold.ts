@@ -1,9 +1,13 @@
 import type { Change } from './change';
+import type { Namespace } from './namespace';
 
 const isFullState = (change: Change): boolean => change.op !== 'update';
 
+/** How `rowId` begins for all rows of a namespace. */
+export const rowsOf = (namespace: Namespace): string => `${namespace}\0`;
+
 /** Identity of a change's row inside a part that may span namespaces. */
-export const rowId = (change: Pick<Change, 'namespace' | 'key'>): string => `${change.namespace}\0${change.key.id}`;
+export const rowId = ({ namespace, key }: Pick<Change, 'namespace' | 'key'>): string => rowsOf(namespace) + key.id;
 
 /**
  * Drops what a later full state or delete of the same row supersedes. A delta never stands for its predecessors: every

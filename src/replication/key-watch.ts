@@ -29,6 +29,13 @@ export class KeyWatch {
     return this.#before(position, this.#all) || this.#before(position, until ?? null);
   }
 
+  /** Whether any row of a namespace, by the beginning of its rows, was read later than `position`. */
+  coversSome(rows: string, position: Position): boolean {
+    if (this.#before(position, this.#all)) return true;
+    for (const [row, until] of this.#rows) if (row.startsWith(rows) && this.#before(position, until)) return true;
+    return false;
+  }
+
   #before(position: Position, until: Position | null): boolean {
     return until !== null && this.#order(position, until) !== 'after';
   }

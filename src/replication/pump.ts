@@ -5,6 +5,7 @@ import type { Log } from './connector';
 import type { Claim, Destination, DestinationTraits, InlineMode, Parked, RangeRecord } from './destination';
 import type { Collisions } from './collisions';
 import { ReplicationError } from './errors';
+import { rowsOf } from './fold';
 import type { Lane } from './lane';
 import { latest, layOut } from './lay-out';
 import { InFlight } from './in-flight';
@@ -280,7 +281,7 @@ class Leg implements Pump {
     try {
       if (!(await this.#level(mark))) return;
       const barrier = this.#barrierNow();
-      const decision = barrier.decide(change, position);
+      const decision = await barrier.decide(change, position, this.#writing.signal);
       this.#tally.schemaChange();
       if (decision.action === 'alter') {
         await this.#levelRecorded();
@@ -363,6 +364,8 @@ class Leg implements Pump {
       copies: this.#beside.copies,
       namespaces: this.#namespaces,
       isParked: (namespace) => this.#parked.has(namespace),
+      readSince: (namespace, position) =>
+        this.#lanes.some(({ steps }) => steps.watch.coversSome(rowsOf(namespace), position)),
       altered: (change) => this.#altered(change),
     });
   }

@@ -121,4 +121,5 @@ async function showSmallest({ plan, directory }: Outcome, session: SessionOption
 
 endWorkersWithProcess();
 
-void main();
+// Not left to the event loop: Node may wait for ever, and busily, for a connection that was closed in one direction.
+void main().finally(() => process.exit());

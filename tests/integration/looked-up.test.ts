@@ -67,6 +67,19 @@ describe('a row that is looked up, and holds what another row gives up behind', 
 });
 
 describe('rows that are looked up', () => {
+  it('after their collection was renamed, are found whether or not the server knows it by its identity', async () => {
+    await using t = await CoreStream.open({ lanes: 2 });
+    await rows(t).insertMany([1, 2, 3].map((id) => ({ _id: id, u: { 0: id } })));
+    await t.copy();
+    await t.catchUp();
+    // A path that may mean two things.
+    await rows(t).updateOne({ _id: 2 }, { $set: { 'u.0': 5 } });
+    await rows(t).rename('renamed');
+    await rows(t).insertOne({ _id: 2, another: true });
+    await t.catchUp();
+    await t.expectSame();
+  });
+
   it('and are much larger than their changes, are written in commands that a server takes', async () => {
     await using t = await CoreStream.open({ lanes: 1, updates: 'row' });
     for (let _id = 0; _id < 60; _id += 1) await rows(t).insertOne({ _id, text: 'x'.repeat(1_000_000) });

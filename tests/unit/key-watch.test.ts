@@ -18,6 +18,15 @@ describe('KeyWatch', () => {
     expect(watch.empty).toBe(true);
   });
 
+  it('tells whether any row of a namespace is covered', () => {
+    const watch = new KeyWatch(order, null);
+    watch.add(['shop.a\0one'], at(5));
+    const some = (rows: string, position: number) => watch.coversSome(rows, at(position));
+    expect([some('shop.a\0', 5), some('shop.a\0', 6), some('shop.b\0', 5)]).toEqual([true, false, false]);
+    watch.widen(at(7));
+    expect([some('shop.b\0', 7), some('shop.b\0', 8)]).toEqual([true, false]);
+  });
+
   it('takes the newest place at which a row was read', () => {
     const watch = new KeyWatch(order, null);
     watch.add(['a', 'b'], at(5));
