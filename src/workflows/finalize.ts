@@ -39,7 +39,7 @@ async function putInForce(run: Run): Promise<Phase> {
   if (findings === null) return 'finalize';
   succeeded(run);
   // Asked for during the call, too late to end it, and promised to whoever asked.
-  if (run.state.restart || run.state.unprepared) return 'finalize';
+  if (run.state.restart || run.state.unprepared || run.state.until === null) return 'finalize';
   run.state.findings = boundedFindings(findings);
   run.state.outcome = 'finalized';
   record(run, 'stream.finalized', { findings: findings.length });

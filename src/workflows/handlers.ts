@@ -21,9 +21,26 @@ import { record } from './record';
 import { mustRest } from './rest';
 import { assertLives, assertMoves, refusal, whyNotMoving } from './refuse';
 import { beginAfresh, interrupt, type Run } from './run';
+import type { StreamState } from './state';
 import { viewOf } from './view';
 
 const REASON_LENGTH = 300;
+
+/** Where a stream ends is fixed when it copies only: one moment for all rows. */
+const endsByItself = ({ spec }: Run): boolean => spec.stream.snapshot.mode === 'only';
+
+function withdrawFinalize(state: StreamState): void {
+  state.finalizing = false;
+  state.until = null;
+  state.caughtUp = false;
+}
+
+/** What was written at the source since a stream was told to end belongs to what it has to reach. */
+function endLater(run: Run): void {
+  if (endsByItself(run)) return;
+  run.state.until = null;
+  run.state.caughtUp = false;
+}
 
 const ended = ({ state }: Run): boolean => state.phase === 'ended';
 
@@ -34,6 +51,8 @@ async function pause(run: Run, reason: string | undefined): Promise<StreamView> 
   if (state.desired !== 'pause') {
     state.desired = 'pause';
     state.pauseReason = reason ?? null;
+    // Who asked for it is told that it does not come to pass; it must not do so later, of itself.
+    if (!endsByItself(run)) withdrawFinalize(state);
     record(run, 'stream.paused');
     interrupt(run);
   }
@@ -49,6 +68,7 @@ async function resume(run: Run, namespace: string | undefined): Promise<StreamVi
   state.desired = 'run';
   state.pauseReason = null;
   beginAfresh(state);
+  endLater(run);
   record(run, 'stream.resumed');
   interrupt(run);
   await condition(() => run.scope !== null || run.resting || ended(run));
@@ -83,9 +103,7 @@ async function restart(run: Run): Promise<StreamView> {
   state.restart = true;
   state.desired = 'run';
   state.pauseReason = null;
-  state.finalizing = false;
-  state.until = null;
-  state.caughtUp = false;
+  withdrawFinalize(state);
   beginAfresh(state);
   record(run, 'stream.restarted');
   interrupt(run);
@@ -103,11 +121,10 @@ const onTheWay = (run: Run): boolean => run.state.finalizing && !run.resting && 
 
 async function finalize(run: Run): Promise<FinalizeReport> {
   const { state } = run;
-  if (!state.finalizing) {
-    state.finalizing = true;
-    record(run, 'stream.finalizing');
-    interrupt(run);
-  }
+  state.finalizing = true;
+  endLater(run);
+  record(run, 'stream.finalizing');
+  interrupt(run);
   await condition(() => !onTheWay(run) || heldTooLong(run));
   if (onTheWay(run))
     throw refusal('takes_long', 'the stream is not there yet; it goes on, and ends by itself: look at its status');

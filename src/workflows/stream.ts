@@ -24,6 +24,7 @@ const PHASES: Readonly<Record<Exclude<Phase, 'ended'>, (run: Run) => Promise<Pha
 function redirect({ state }: Run): void {
   if (state.restart || state.unprepared) state.phase = 'prepare';
   if (state.finalizing && state.phase === 'replicate') state.phase = 'finalize';
+  if (!state.finalizing && state.phase === 'finalize') state.phase = 'replicate';
 }
 
 function end(run: Run): void {

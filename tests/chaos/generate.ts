@@ -41,7 +41,7 @@ const MAKERS: { readonly [K in FaultKind]: (random: Random) => Omit<Extract<Faul
   }),
   pause: (r) => ({ ms: r.between(100, 1500) }),
   continue_as_new: () => ({}),
-  reconfigure: (r) => ({ lanes: r.pick([1, 2, 3, 5, 8]), batchSize: r.pick([3, 20, 200, 1000]) }),
+  reconfigure: (r) => ({ lanes: r.pick([1, 2, 3, 5, 8]), batchSize: r.pick([10, 20, 200, 1000]) }),
   add_collections: () => ({}),
 };
 
@@ -102,7 +102,7 @@ export function generate(seed: number, { kinds = FAULT_KINDS, all = false }: Gen
     seed,
     updates: random.chance(0.25) ? ('row' as const) : ('delta' as const),
     lanes: random.pick([1, 2, 4, 4, 6]),
-    batchSize: random.pick([5, 50, 300, 1000]),
+    batchSize: random.pick([20, 50, 300, 1000]),
     copyParallelism: random.pick([1, 2, 4]),
     workers: random.chance(0.25) ? 2 : 1,
   };

@@ -1,4 +1,5 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
+import type { PumpLeg } from '../../src/activities/contract';
 import type { StreamSpec } from '../../src/config/schema';
 import {
   catchUpUpdate,
@@ -207,23 +208,45 @@ describe('catchUp', () => {
   });
 });
 
-test('finalize is refused while copying, and fails when the stream is paused meanwhile', async () => {
-  const script = new Script()
-    .next('copy', async () => {
-      await untilCancelled();
-      return copied({ reason: 'cancelled', inStepAfter: null });
-    })
-    .next('pump', longLeg, longLeg, ({ until }) => Promise.resolve(pumped(until!, { reason: 'reached' })));
-  await using stage = await theatre.stage({ script });
-  await stage.begun('copy');
-  expect(await refused(stage.handle.executeUpdate(finalizeUpdate))).toContain('still copying');
-  await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
-  await stage.handle.executeUpdate(resumeUpdate);
-  await stage.begun('pump');
-  const finalized = refused(stage.handle.executeUpdate(finalizeUpdate));
-  await stage.begun('pump', 2);
-  await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
-  expect(await finalized).toContain('the stream is paused');
-  await stage.handle.executeUpdate(resumeUpdate);
-  expect(await stage.handle.result()).toMatchObject({ status: 'finalized' });
+describe('finalize', () => {
+  const reaches = ({ until }: Pick<PumpLeg, 'until'>) => Promise.resolve(pumped(until!, { reason: 'reached' }));
+
+  test('is refused while copying, and withdrawn by a pause', async () => {
+    const script = new Script()
+      .next('copy', async () => {
+        await untilCancelled();
+        return copied({ reason: 'cancelled', inStepAfter: null });
+      })
+      .next('pump', longLeg, longLeg, longLeg, reaches);
+    await using stage = await theatre.stage({ script });
+    await stage.begun('copy');
+    expect(await refused(stage.handle.executeUpdate(finalizeUpdate))).toContain('still copying');
+    await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
+    await stage.handle.executeUpdate(resumeUpdate);
+    await stage.begun('pump');
+    const finalized = refused(stage.handle.executeUpdate(finalizeUpdate));
+    await stage.begun('pump', 2);
+    await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
+    expect(await finalized).toContain('the stream is paused');
+    expect(await stage.handle.executeUpdate(resumeUpdate)).toMatchObject({ status: 'replicating' });
+    await stage.begun('pump', 3);
+    expect(script.inputs('pump').map(({ until }) => until)).toEqual([null, at(100), null]);
+    expect(await stage.handle.executeUpdate(finalizeUpdate)).toMatchObject({ view: { status: 'finalized' } });
+  });
+
+  test('asked for again, or resumed after trouble, runs to where the source is by then', async () => {
+    let here = 100;
+    const script = new Script()
+      .usually('here', () => Promise.resolve({ position: at(here++), at: 'here' }))
+      .next('pump', longLeg, longLeg, () => fails('needs_attention'), reaches);
+    await using stage = await theatre.stage({ script });
+    await stage.begun('pump');
+    const first = refused(stage.handle.executeUpdate(finalizeUpdate));
+    await stage.begun('pump', 2);
+    expect(await refused(stage.handle.executeUpdate(finalizeUpdate))).toContain('needs attention');
+    expect(await first).toContain('needs attention');
+    await stage.handle.executeUpdate(resumeUpdate);
+    expect(await stage.handle.result()).toMatchObject({ status: 'finalized' });
+    expect(script.inputs('pump').map(({ until }) => until)).toEqual([null, at(100), at(101), at(102)]);
+  });
 });
