@@ -7,15 +7,18 @@ import type { Run } from './run';
 import type { Phase } from './state';
 
 async function takeTarget(run: Run): Promise<Phase> {
+  const { nudges } = run;
   const here = await attempt(run, () => controlCalls('where to end').here(run.spec));
-  if (here !== null) run.state.until = here.position;
+  // Asked for anew meanwhile, it has to be later.
+  if (here !== null && run.nudges === nudges) run.state.until = here.position;
   return 'finalize';
 }
 
 async function runUp(run: Run): Promise<Phase> {
   const { state } = run;
-  const result = await pumpLeg(run, state.until);
-  if (result?.reason === 'reached') state.caughtUp = true;
+  const { until } = state;
+  const result = await pumpLeg(run, until);
+  if (result?.reason === 'reached' && state.until === until) state.caughtUp = true;
   return 'finalize';
 }
 

@@ -211,6 +211,11 @@ describe('catchUp', () => {
 describe('finalize', () => {
   const reaches = ({ until }: Pick<PumpLeg, 'until'>) => Promise.resolve(pumped(until!, { reason: 'reached' }));
 
+  const tooLate = async ({ until }: Pick<PumpLeg, 'until'>) => {
+    await untilCancelled();
+    return reaches({ until });
+  };
+
   test('is refused while copying, and withdrawn by a pause', async () => {
     const script = new Script()
       .next('copy', async () => {
@@ -238,7 +243,8 @@ describe('finalize', () => {
     let here = 100;
     const script = new Script()
       .usually('here', () => Promise.resolve({ position: at(here++), at: 'here' }))
-      .next('pump', longLeg, longLeg, () => fails('needs_attention'), reaches);
+      // The second one is told to end, and has reached its end all the same.
+      .next('pump', longLeg, tooLate, () => fails('needs_attention'), reaches);
     await using stage = await theatre.stage({ script });
     await stage.begun('pump');
     const first = refused(stage.handle.executeUpdate(finalizeUpdate));
