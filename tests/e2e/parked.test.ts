@@ -4,11 +4,6 @@ import type { StreamView } from '../../src/workflows/messages';
 import { jsonCli, runCli } from '../support/cli';
 import { Pipeline } from '../support/pipeline';
 
-const metrics = async (t: Pipeline): Promise<string> => {
-  const { metricsPort } = t.worker.logged('worker.ready')[0] as unknown as { readonly metricsPort: number };
-  return (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-};
-
 test('a parked namespace is shown with its remedy wherever people look, and comes back by its name', async () => {
   await using t = await Pipeline.open({
     seed: async (source) => {
@@ -37,7 +32,7 @@ test('a parked namespace is shown with its remedy wherever people look, and come
   expect(await t.destination.collection('orders').countDocuments()).toBe(2);
   const page = await waitFor(
     async () => {
-      const text = await metrics(t);
+      const text = await t.metrics();
       return /^tributary_position_window_remaining_seconds\{.*\} \d/m.test(text) ? text : undefined;
     },
     { what: 'the history window', timeoutMs: 60_000 },

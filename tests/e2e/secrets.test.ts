@@ -142,8 +142,7 @@ it('no password, no row and no key is in history, logs, metrics, status or the c
     );
     seen.push(stdout.replace(TOKEN, '""'), stderr);
   }
-  const ready = t.worker.logged('worker.ready')[0];
-  const metrics = await (await fetch(`http://127.0.0.1:${String(ready?.['metricsPort'])}/metrics`)).text();
+  const metrics = await t.metrics();
   expect(metrics).toContain(`stream="${t.id}"`);
   expect(t.everyLine.some((line) => line.includes('leg.ended'))).toBe(true);
   const history = await histories(t);

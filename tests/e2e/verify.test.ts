@@ -70,6 +70,12 @@ function load(t: Pipeline): AsyncDisposable {
   };
 }
 
+/** How many differences the worker has counted, by their kind. */
+async function counted(t: Pipeline): Promise<Record<string, number>> {
+  const lines = (await t.metrics()).matchAll(/^tributary_verification_differences_total\{.*kind="(\w+)"\} (\d+)$/gmu);
+  return Object.fromEntries(Array.from(lines, ([, kind = '', count]): [string, number] => [kind, Number(count)]));
+}
+
 describe('tributary verify', () => {
   it('says identical of a stream under load, and what differs, by key; a repair makes both sides the same', async () => {
     await using t = await open();
@@ -97,8 +103,11 @@ describe('tributary verify', () => {
         'extra "extra"',
         'missing {"$numberInt":"30"}',
       ]);
+      expect(await counted(t)).toEqual({ different: 2, missing: 1, extra: 1 });
       const repaired = await verify(t, '--repair');
       expect(repaired).toMatchObject({ findings: { damaged: { different: 0, missing: 0, extra: 0 } }, repaired: 4 });
+      // What a repair mends is damage all the same.
+      expect(await counted(t)).toEqual({ different: 4, missing: 2, extra: 2 });
     }
     await t.caughtUp();
     const after = await verify(t);
