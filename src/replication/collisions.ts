@@ -108,10 +108,11 @@ export class Collisions {
   }
 
   async #together(lanes: readonly Lane[]): Promise<void> {
-    const parts = lanes.map((lane) => ({ lane, ...lane.surrender(MOST_BYTES / lanes.length) }));
+    const most = MOST_BYTES / lanes.length;
+    const parts = lanes.map((lane) => ({ lane, ...lane.surrender(most) }));
     let judged = false;
     try {
-      judged = await this.#write(parts);
+      judged = await this.#write(parts, most);
     } finally {
       // Nothing may be written behind what is not.
       if (!judged) for (const { lane, part } of parts) lane.giveBack(part);
@@ -123,17 +124,10 @@ export class Collisions {
   }
 
   /** Leaves one row after the other out, until the rest goes through; false when it cannot tell which. */
-  async #write(parts: readonly (Surrendered & { readonly lane: Lane })[]): Promise<boolean> {
-    const { writing } = this.#context;
+  async #write(parts: LanesPart[], maxBytes: number): Promise<boolean> {
     const shares: Share[] = [];
     try {
-      for (const { lane, part } of parts)
-        shares.push({
-          lane,
-          part,
-          prepared: await lane.steps.prepare(part, { everyDelta: false }, writing),
-          refusals: [],
-        });
+      for (const index of parts.keys()) shares.push(await this.#prepare(parts, index, maxBytes));
     } catch (error) {
       if (isRefusal(error)) return false;
       throw error;
@@ -142,6 +136,20 @@ export class Collisions {
       shares,
       parts.every(({ whole }) => whole),
     );
+  }
+
+  /** Takes less of a lane until the rows that have to be read are not too large together. */
+  async #prepare(parts: LanesPart[], index: number, maxBytes: number): Promise<Share> {
+    for (;;) {
+      const { lane, part } = parts[index] as LanesPart;
+      try {
+        const prepared = await lane.steps.prepare(part, { everyDelta: false, maxBytes }, this.#context.writing);
+        return { lane, part, prepared, refusals: [] };
+      } catch (error) {
+        if (!isReplicationError(error, 'too_much')) throw error;
+        parts[index] = { lane, ...lane.surrenderLess(part) };
+      }
+    }
   }
 
   /** `whole`: lanes have nothing more, in which a value might be given up. */
@@ -211,6 +219,9 @@ export class Collisions {
     log('info', 'row_waits', { namespace, keyHash: key.hash.toString(16).padStart(8, '0') });
   }
 }
+
+/** What a lane has given up to be written with others. */
+type LanesPart = Surrendered & { readonly lane: Lane };
 
 /** A row that is refused, and the part that it is in. */
 interface Found {

@@ -123,6 +123,12 @@ export class Lane {
     return { part, whole: this.#parts.length === 0 && this.#queue.length === 0 };
   }
 
+  /** Half of a part that was surrendered and is too much. */
+  surrenderLess(part: Part): Surrendered {
+    this.#halve(part);
+    return this.surrender(0);
+  }
+
   /** What was surrendered could not be written together. */
   giveBack(part: Part): void {
     this.#parts.push(part);

@@ -101,4 +101,20 @@ describe('rows that collide', () => {
     await t.catchUp();
     await t.expectSame();
   }, 60_000);
+
+  it('are read and written in parts, where they are much larger than their changes', async () => {
+    await using t = await open({ updates: 'row' });
+    await rows(t).insertMany(
+      Array.from({ length: 40 }, (_, i) => ({ _id: 100 + i, u: 100 + i, text: 'x'.repeat(1_000_000) })),
+    );
+    await t.catchUp();
+    const lookUps = jest.spyOn(t.source, 'lookup');
+    await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
+    await rows(t).updateMany({ _id: { $gte: 100 } }, { $set: { w: 1 } });
+    await moves(t);
+    await t.catchUp();
+    await t.expectSame();
+    const limits = lookUps.mock.calls.map(([, maxBytes]) => maxBytes);
+    expect(Math.max(...limits)).toBeLessThanOrEqual(16 * 1024 * 1024);
+  }, 60_000);
 });
