@@ -18,8 +18,8 @@ export interface SessionOptions {
   readonly ended: (outcome: Outcome) => void;
 }
 
-/** Servers are taken anew after so many rounds: their history only grows. */
-const ROUNDS_PER_STAGE = 30;
+/** Servers are taken anew after so many rounds: their history only grows, and slows them down. */
+const ROUNDS_PER_STAGE = 8;
 
 /** Plays plans in lanes, each with servers of its own, until `next` has no more. */
 export async function playAll(next: () => Plan | undefined, options: SessionOptions): Promise<Outcome[]> {
