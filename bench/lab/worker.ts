@@ -20,6 +20,8 @@ export const SOURCE_URI = 'BENCH_SOURCE_URI';
 export const TARGET_URI = 'BENCH_TARGET_URI';
 
 const DIST = process.env['TRIBUTARY_TEST_DIST'] ?? join(ROOT, 'dist');
+/** As the image and the Deployment have it. */
+const NODE_OPTIONS = '--max-old-space-size=256';
 const READY_MS = 60_000;
 const GRACE_MS = 40_000;
 
@@ -47,6 +49,7 @@ export class BenchWorker implements AsyncDisposable {
       args: [...profiling, join(DIST, 'worker.js')],
       logFile,
       env: {
+        NODE_OPTIONS: [process.env['NODE_OPTIONS'], NODE_OPTIONS].filter(Boolean).join(' '),
         TEMPORAL_ADDRESS: uris.temporal,
         TRIBUTARY_TASK_QUEUE: queue,
         TRIBUTARY_HTTP_HOST: '127.0.0.1',
