@@ -22,7 +22,8 @@ import { repair } from './verification-repair';
 
 /** Ranges that are read at a time: their rows are in memory. */
 const PARALLELISM = 2;
-const BATCH_ROWS = 1_000;
+/** Each batch is one question to either side and one write; batches are bounded by bytes besides. */
+const BATCH_ROWS = 4_000;
 
 /** The key of a row, in the encoding that all sources have so far. */
 function rowKey(row: EncodedRow): Key | null {
