@@ -24,6 +24,11 @@ import { repair } from './verification-repair';
 const PARALLELISM = 2;
 /** Each batch is one question to either side and one write; batches are bounded by bytes besides. */
 const BATCH_ROWS = 4_000;
+const BATCH_ROWS_LEAST = 100;
+
+/** About a second's worth where a rate is set: a gentle reader does not read in bursts. */
+const batchRows = (perSecond: number): number =>
+  perSecond === 0 ? BATCH_ROWS : Math.min(BATCH_ROWS, Math.max(BATCH_ROWS_LEAST, perSecond));
 
 /** The key of a row, in the encoding that all sources have so far. */
 function rowKey(row: EncodedRow): Key | null {
@@ -99,7 +104,7 @@ const compare = (deps: ActivityDeps): VerificationActivities['compareRows'] => {
         since: await source.here(signal),
         keyOf: rowKey,
         parallelism: PARALLELISM,
-        batchSize: BATCH_ROWS,
+        batchSize: batchRows(asked.rowsPerSecond),
         rowsPerSecond: asked.rowsPerSecond,
         sliceMs: asked.sliceMs,
         compared: (rows) => meter.compared(rows),
