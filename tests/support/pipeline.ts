@@ -139,13 +139,13 @@ export class Pipeline implements AsyncDisposable {
     return this.#everyWorker.flatMap(({ lines }) => lines);
   }
 
-  /** The worker that was started first and not killed by the test yet. */
   /** What the worker says to Prometheus. */
   async metrics(): Promise<string> {
     const { metricsPort } = this.worker.logged('worker.ready')[0] as unknown as { readonly metricsPort: number };
     return (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
   }
 
+  /** The worker that was started first and not killed by the test yet. */
   get worker(): WorkerProcess {
     const worker = this.workers[0];
     if (!worker) throw new Error('no worker was started');
