@@ -122,4 +122,9 @@ async function showSmallest({ plan, directory }: Outcome, session: SessionOption
 endWorkersWithProcess();
 
 // Not left to the event loop: Node may wait for ever, and busily, for a connection that was closed in one direction.
-void main().finally(() => process.exit());
+void main()
+  .catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  })
+  .finally(() => process.exit());
