@@ -6,7 +6,7 @@ import type { Change } from '../../src/replication/change';
 import type { Log } from '../../src/replication/connector';
 import type { Source } from '../../src/replication/source';
 import { openSource } from '../../src/sources/mongodb';
-import { uniqueName } from '../support/servers';
+import { sharedMongo, uniqueName } from '../support/servers';
 import type { SourceFixture, Write } from './source-suite';
 
 export type SourceSettings = Partial<Pick<MongodbSourceConfig, 'database' | 'collections' | 'exclude'>> & {
@@ -130,4 +130,17 @@ async function openMongodbSource(
     options: { max_await: '200ms' },
   });
   return await openSource(config, { connectionString: new Secret(uri) }, { stream: 'test', log });
+}
+
+/** What a test does with a source and databases of its own, on the shared server. */
+export async function withSource<T>(
+  settings: SourceSettings,
+  use: (fixture: MongodbFixture) => Promise<T>,
+): Promise<T> {
+  const fixture = await MongodbFixture.open(sharedMongo(), settings);
+  try {
+    return await use(fixture);
+  } finally {
+    await fixture[Symbol.asyncDispose]();
+  }
 }
