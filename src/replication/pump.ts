@@ -4,7 +4,7 @@ import type { SchemaChange } from './change';
 import type { Log } from './connector';
 import type { Claim, Destination, DestinationTraits, InlineMode, Parked, RangeRecord } from './destination';
 import type { Collisions } from './collisions';
-import { ReplicationError } from './errors';
+import { isReplicationError, ReplicationError } from './errors';
 import { rowsOf } from './fold';
 import type { Lane } from './lane';
 import { latest, layOut } from './lay-out';
@@ -476,7 +476,9 @@ class Leg implements Pump {
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= { error };
+    // What was given up by this leg itself says nothing to a person.
+    const givenUp = this.#writing.signal.aborted && isReplicationError(error, 'cancelled');
+    this.#failure ??= { error: givenUp ? noAnswer() : error };
     this.#end('stopped');
     this.#moved.open();
   }
@@ -503,3 +505,10 @@ class Leg implements Pump {
     return { reason, position, copying, parked, resumed, totals: this.#tally.totals };
   }
 }
+
+const noAnswer = (): ReplicationError =>
+  new ReplicationError('retry', {
+    code: 'no_answer',
+    message: `the destination had not answered ${Math.round(HARD_STOP_MS / 1000)} s after the leg was to end`,
+    remedy: 'Check that the destination runs, and that nothing between it and the worker holds up what is sent.',
+  });

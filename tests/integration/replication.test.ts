@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { Double, Int32 } from 'mongodb';
 import { isReplicationError } from '../../src/replication/errors';
+import { Proxy } from '../chaos/proxy';
 import { CoreStream } from '../support/core';
+import { eventually } from '../support/eventually';
 import { KEYS, operation, perform, SHAPES, type Operation } from '../support/operations';
+import { sharedMongo } from '../support/servers';
 
 /** Property runs on two shared cores: a handful each time, more with PROPERTY_RUNS. */
 const numRuns = Number(process.env['PROPERTY_RUNS'] ?? 12);
@@ -125,6 +128,25 @@ describe('a stream between two real servers', () => {
     await collection.deleteOne({ _id: new Double(4) });
     await collection.insertOne({ _id: new Int32(4), n: 2 });
     t.inStepAfter = await t.source.here(new AbortController().signal);
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('says so when the destination does not answer, and loses nothing by it', async () => {
+    await using proxy = await Proxy.open(Number(new URL(sharedMongo('destination')).port), { framed: true });
+    await using t = await CoreStream.open({
+      destinationUri: `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`,
+    });
+    await t.copy();
+    await t.catchUp();
+    await perform(t.sourceDb, { op: 'insert', collection: 'orders', key: 0, value: 1 });
+    const leg = t.leg({ sliceMs: 3_000 });
+    const ending = expect(leg).rejects.toMatchObject({ kind: 'retry', code: 'no_answer' });
+    await eventually(() => t.expectSame());
+    proxy.rule = (command) => (command === 'commitTransaction' ? 'hold' : 'pass');
+    await perform(t.sourceDb, { op: 'insert', collection: 'orders', key: 1, value: 1 });
+    await ending;
+    proxy.rule = null;
     await t.catchUp();
     await t.expectSame();
   });
