@@ -103,6 +103,30 @@ describe('indexes of the source', () => {
     await t.running(() => eventually(async () => expect(await indexes(t)).toMatchObject({ n: { key: { n: -1 } } })));
   });
 
+  it('that are asked for again while they are built are there in the end', async () => {
+    await using server = await privateMongo();
+    await using t = await inStep({ destinationUri: server.uri });
+    await index(t, 'n');
+    await t.catchUp();
+    await built(t, 'n');
+    const before = t.events.filter((event) => event === 'schema_change').length;
+    // The drop sees the new one at the source already; what makes it comes while that is built, and begins anew.
+    await using _slow = await failPoint(server.uri, t.id, {
+      failCommands: ['createIndexes', 'dropIndexes'],
+      blockConnection: true,
+      blockTimeMS: 500,
+    });
+    await t.sourceDb.collection('a').dropIndex('n');
+    await index(t, 'n', { key: { n: -1 } });
+    await t.running(async () => {
+      await eventually(() => {
+        expect(t.events.filter((event) => event === 'schema_change').length).toBe(before + 2);
+        return Promise.resolve();
+      });
+      await eventually(async () => expect(await indexes(t)).toMatchObject({ n: { key: { n: -1 } } }));
+    });
+  });
+
   it('that the destination refuses hold up no rows', async () => {
     await using server = await privateMongo();
     await using t = await inStep({ destinationUri: server.uri });

@@ -26,9 +26,12 @@ interface Task {
   readonly index: Index;
 }
 
-/** Wrapped, so that a turn ends while the server builds. */
-interface Begun {
+/** What a server is asked for. */
+interface Build {
+  readonly task: Task;
   readonly running: Promise<void>;
+  /** Whoever halts a build says by what is owed afterwards what becomes of the index. */
+  halted: boolean;
 }
 
 /**
@@ -42,8 +45,7 @@ export class Builds {
   /** How often a unique index has met a value twice in this leg, and when it is tried again. */
   readonly #violated = new Map<string, { readonly times: number; readonly againAt: number }>();
   #turn: Promise<unknown> = Promise.resolve();
-  /** The build that a server is asked for just now. */
-  #underWay: { readonly task: Task; readonly ended: Promise<unknown> } | null = null;
+  #underWay: Build | null = null;
 
   constructor(
     private readonly client: MongoClient,
@@ -68,15 +70,20 @@ export class Builds {
    * while an index is on its way would be made anew for it.
    */
   async halt(sources: readonly Namespace[], signal: AbortSignal, index?: string): Promise<void> {
-    if (this.#underWay === null) return;
-    const { task, ended } = this.#underWay;
+    const build = this.#underWay;
+    if (build === null) return;
+    const { task, running } = build;
     if (!sources.includes(task.source) || (index !== undefined && index !== task.index.name)) return;
+    build.halted = true;
     // The server gives up what it is building; where it does not, its end is waited for.
     const { database, collection } = splitNamespace(this.namespaces.nameOf(task.source));
     await runDdl(this.client, database, { dropIndexes: collection, index: task.index.name }, signal).catch(
       (error: unknown) => this.log('debug', 'index_build_goes_on', { code: classify(error, DESTINATION).code }),
     );
-    await abortable(ended, signal);
+    await abortable(
+      running.catch(() => undefined),
+      signal,
+    );
   }
 
   /** There may be something to build. */
@@ -136,12 +143,14 @@ export class Builds {
     const { source, index } = task;
     const about = { namespace: source, index: index.name };
     const started = performance.now();
+    const build = await this.#begin(task, signal);
+    if (build === null) return;
     try {
-      const begun = await this.#begin(task, signal);
-      if (begun === null) return;
-      await begun.running;
+      await build.running;
+      if (build.halted) return;
       this.log('info', 'index_built', { ...about, durationMs: Math.round(performance.now() - started) });
     } catch (error) {
+      if (build.halted) return;
       const failure = classify(error, { role: 'destination', namespace: source });
       if (isPassing(failure)) throw failure;
       if (failure.code === 'duplicate_key' && this.#isTriedAgain(task)) {
@@ -154,7 +163,7 @@ export class Builds {
   }
 
   /** Counts the try and asks the server; null when there is nothing to build any more. */
-  async #begin(task: Task, signal: AbortSignal): Promise<Begun | null> {
+  async #begin(task: Task, signal: AbortSignal): Promise<Build | null> {
     const id = idOf(task);
     return this.exclusively(async () => {
       const owed = this.#owed(task);
@@ -170,10 +179,10 @@ export class Builds {
       }
       await this.fence.check(signal);
       this.log('info', 'index_build_started', { namespace: task.source, index: task.index.name });
-      const running = this.#create(task, signal);
-      const ended = running.catch(() => undefined).then(() => (this.#underWay = null));
-      this.#underWay = { task, ended };
-      return { running };
+      const build: Build = { task, running: this.#create(task, signal), halted: false };
+      this.#underWay = build;
+      build.running.catch(() => undefined).finally(() => (this.#underWay = null));
+      return build;
     });
   }
 
