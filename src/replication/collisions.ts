@@ -4,7 +4,7 @@ import type { Claim, LanePart, Refusal } from './destination';
 import { isReplicationError, type ReplicationError } from './errors';
 import { rowId } from './fold';
 import { pause } from './gate';
-import type { Lane, Part, Surrendered } from './lane';
+import type { Lane, Surrendered } from './lane';
 import { reached, type Position } from './position';
 import { isRefusal, type Refusals } from './refusals';
 import type { Source } from './source';
@@ -26,14 +26,6 @@ export interface CollisionsContext {
   /** Ends waiting, then writing. */
   readonly ending: AbortSignal;
   readonly writing: AbortSignal;
-}
-
-/** Of one lane: what it could not write alone. */
-interface Share {
-  readonly lane: Lane;
-  readonly part: Part;
-  prepared: LanePart;
-  refusals: Refusal[];
 }
 
 /**
@@ -123,28 +115,36 @@ export class Collisions {
     for (const lane of lanes) await lane.retry(!judged, this.#context.writing);
   }
 
-  /** Leaves one row after the other out, until the rest goes through; false when it cannot tell which. */
+  /** False when it cannot tell what is in the way. */
   async #write(parts: LanesPart[], maxBytes: number): Promise<boolean> {
+    const attempt = async (everyDelta: boolean): Promise<boolean> => {
+      const shares = await this.#prepare(parts, { everyDelta, maxBytes }).catch((error: unknown) => {
+        if (isRefusal(error)) return null;
+        throw error;
+      });
+      return shares !== null && (await this.#writeShares(shares));
+    };
+    return attempt(false).catch((error: unknown) => {
+      if (!isReplicationError(error, 'delta_missed')) throw error;
+      this.#context.log('warn', 'delta_missed', { lanes: parts.length });
+      return attempt(true);
+    });
+  }
+
+  async #prepare(parts: LanesPart[], options: Preparing): Promise<readonly Share[]> {
     const shares: Share[] = [];
-    try {
-      for (const index of parts.keys()) shares.push(await this.#prepare(parts, index, maxBytes));
-    } catch (error) {
-      if (isRefusal(error)) return false;
-      throw error;
-    }
-    return this.#writeShares(
-      shares,
-      parts.every(({ whole }) => whole),
-    );
+    for (const index of parts.keys()) shares.push(await this.#share(parts, index, options));
+    return shares;
   }
 
   /** Takes less of a lane until the rows that have to be read are not too large together. */
-  async #prepare(parts: LanesPart[], index: number, maxBytes: number): Promise<Share> {
+  async #share(parts: LanesPart[], index: number, options: Preparing): Promise<Share> {
     for (;;) {
-      const { lane, part } = parts[index] as LanesPart;
+      const surrendered = parts[index] as LanesPart;
+      const { lane, part } = surrendered;
       try {
-        const prepared = await lane.steps.prepare(part, { everyDelta: false, maxBytes }, this.#context.writing);
-        return { lane, part, prepared, refusals: [] };
+        const prepared = await lane.steps.prepare(part, options, this.#context.writing);
+        return { ...surrendered, prepared, refusals: [] };
       } catch (error) {
         if (!isReplicationError(error, 'too_much')) throw error;
         parts[index] = { lane, ...lane.surrenderLess(part) };
@@ -152,9 +152,11 @@ export class Collisions {
     }
   }
 
-  /** `whole`: lanes have nothing more, in which a value might be given up. */
-  async #writeShares(shares: readonly Share[], whole: boolean): Promise<boolean> {
+  /** Leaves one row after the other out, until the rest goes through; false when it cannot tell which. */
+  async #writeShares(shares: readonly Share[]): Promise<boolean> {
     const { alive, claim, ending, refusals, writing } = this.#context;
+    // Lanes have nothing more, in which a value might be given up.
+    const whole = shares.every((share) => share.whole);
     const tries = new Map<string, number>();
     for (;;) {
       alive();
@@ -169,12 +171,6 @@ export class Collisions {
         });
         return true;
       } catch (error) {
-        if (isReplicationError(error, 'delta_missed')) {
-          for (const share of shares)
-            share.prepared = await share.lane.steps.prepare(share.part, { everyDelta: true }, writing);
-          if (shares.every(({ prepared }) => prepared.changes.every(({ op }) => op !== 'update'))) continue;
-          throw error;
-        }
         if (!isRefusal(error)) throw error;
         const found = findRefused(shares, error);
         if (found === null) return false;
@@ -222,6 +218,17 @@ export class Collisions {
 
 /** What a lane has given up to be written with others. */
 type LanesPart = Surrendered & { readonly lane: Lane };
+
+/** The same, ready to be written. */
+interface Share extends LanesPart {
+  prepared: LanePart;
+  refusals: readonly Refusal[];
+}
+
+interface Preparing {
+  readonly everyDelta: boolean;
+  readonly maxBytes: number;
+}
 
 /** A row that is refused, and the part that it is in. */
 interface Found {

@@ -93,6 +93,12 @@ describe('rows that are looked up', () => {
 });
 
 describe('rows that collide', () => {
+  const large = Array.from({ length: 40 }, (_, i) => ({ _id: 100 + i, u: 100 + i, text: 'x'.repeat(1_000_000) }));
+
+  /** The most that any look-up was allowed, in bytes. */
+  const limitOf = (lookUps: jest.SpiedFunction<CoreStream['source']['lookup']>): number =>
+    Math.max(...lookUps.mock.calls.map(([, maxBytes]) => maxBytes));
+
   it('with much behind them, are written in commands that a server takes', async () => {
     await using t = await open({ updates: 'row' });
     await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
@@ -105,9 +111,7 @@ describe('rows that collide', () => {
 
   it('are read and written in parts, where they are much larger than their changes', async () => {
     await using t = await open({ updates: 'row' });
-    await rows(t).insertMany(
-      Array.from({ length: 40 }, (_, i) => ({ _id: 100 + i, u: 100 + i, text: 'x'.repeat(1_000_000) })),
-    );
+    await rows(t).insertMany(large);
     await t.catchUp();
     const lookUps = jest.spyOn(t.source, 'lookup');
     await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
@@ -115,8 +119,24 @@ describe('rows that collide', () => {
     await moves(t);
     await t.catchUp();
     await t.expectSame();
-    const limits = lookUps.mock.calls.map(([, maxBytes]) => maxBytes);
-    expect(Math.max(...limits)).toBeLessThanOrEqual(16 * 1024 * 1024);
+    expect(limitOf(lookUps)).toBeLessThanOrEqual(16 * 1024 * 1024);
+  }, 60_000);
+
+  it('are read and written in parts also where the destination lacks them', async () => {
+    await using t = await open({});
+    await rows(t).updateOne({ _id: 2 }, { $set: { m: { 0: 1 } } });
+    await rows(t).insertMany(large);
+    await t.catchUp();
+    await t.destinationDb.collection<Row>('rows').deleteMany({ _id: { $gte: 100 } });
+    const lookUps = jest.spyOn(t.source, 'lookup');
+    // A path that may mean two things.
+    await rows(t).updateOne({ _id: 2 }, { $set: { 'm.0': 5 } });
+    await rows(t).updateMany({ _id: { $gte: 100 } }, { $set: { w: 1 } });
+    await moves(t);
+    await t.catchUp();
+    await t.expectSame();
+    expect(limitOf(lookUps)).toBeLessThanOrEqual(16 * 1024 * 1024);
+    expect(t.events).toContain('delta_missed');
   }, 60_000);
 });
 
