@@ -112,7 +112,10 @@ export function generate(seed: number, { kinds = FAULT_KINDS, all = false }: Gen
   // Drawn last, and beside the rest: what a seed gave before, it gives still.
   const more = new Random(random.seed());
   const uniqueIndexes = more.chance(0.5) ? ('in_force' as const) : ('hold' as const);
-  return { ...settings, uniqueIndexes, before: joined(before, more), during: joined(during, more), faults };
+  const acts = { before: joined(before, more), during: joined(during, more) };
+  // With rows that are read late nothing more is judged in step.
+  const inStep = more.chance(0.6) && settings.updates === 'delta';
+  return { ...settings, uniqueIndexes, ...acts, inStep, faults };
 }
 
 /** More works beside those of the acts that have any. */

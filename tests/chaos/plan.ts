@@ -38,7 +38,7 @@ export type Side = 'source' | 'destination';
 /** What a worker is doing when it is held: a leg of the pump, or whatever comes first. */
 export type Held = 'pump' | 'anything';
 
-/** One fault as data; `atMs` counts from the start of the stream. */
+/** One fault as data; `atMs` counts from the start of the stream, or from when it is in step. */
 export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'worker_kill'; readonly restartAfterMs: number }
   | { readonly kind: 'worker_term'; readonly restartAfterMs: number }
@@ -104,6 +104,8 @@ export interface Plan {
   readonly before: readonly Act[];
   /** From the start of the stream on. */
   readonly during: readonly Act[];
+  /** Faults begin when the stream is in step, so that no write they cause may go back; else with its start, so that they meet the copy. */
+  readonly inStep: boolean;
   readonly faults: readonly Fault[];
 }
 

@@ -16,6 +16,15 @@ interface Link {
   toClient: Promise<void>;
   /** What is delivered on `release`, even when the client is gone by then. */
   held: Buffer[];
+  /** The way of one of several clients. */
+  readonly entrance: Entrance | null;
+}
+
+/** A way to the same server with a pace of its own. */
+export interface Entrance {
+  readonly port: number;
+  /** Bytes wait for this long in each direction, or for the proxy's own delay where that is longer. */
+  delayMs: number;
 }
 
 /**
@@ -24,7 +33,7 @@ interface Link {
  */
 export class Proxy implements AsyncDisposable {
   readonly #links = new Set<Link>();
-  readonly #server: Server;
+  readonly #servers: Server[] = [];
   readonly #target: number;
   readonly #framed: boolean;
   rule: Rule | null = null;
@@ -43,19 +52,32 @@ export class Proxy implements AsyncDisposable {
   private constructor(target: number, framed: boolean) {
     this.#target = target;
     this.#framed = framed;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
   }
 
   static async open(target: number, options: { readonly framed: boolean }): Promise<Proxy> {
     const proxy = new Proxy(target, options.framed);
-    await new Promise<void>((resolve, reject) => {
-      proxy.#server.once('error', reject).listen({ host: '127.0.0.1', port: 0 }, resolve);
-    });
+    await proxy.#listen(null);
     return proxy;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return portOf(this.#servers[0]);
+  }
+
+  /** One more way in. */
+  async entrance(): Promise<Entrance> {
+    const entrance = { port: 0, delayMs: 0 };
+    entrance.port = portOf(await this.#listen(entrance));
+    return entrance;
+  }
+
+  async #listen(entrance: Entrance | null): Promise<Server> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client, entrance));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen({ host: '127.0.0.1', port: 0 }, resolve);
+    });
+    this.#servers.push(server);
+    return server;
   }
 
   get connections(): number {
@@ -115,7 +137,7 @@ export class Proxy implements AsyncDisposable {
     return links.length;
   }
 
-  #accept(client: Socket): void {
+  #accept(client: Socket, entrance: Entrance | null): void {
     if (this.refusing) {
       client.resetAndDestroy();
       return;
@@ -124,7 +146,15 @@ export class Proxy implements AsyncDisposable {
     // Nothing is waited for at the end of the process but what others wait for.
     for (const socket of [client, server]) socket.unref();
     const settled = Promise.resolve();
-    const link: Link = { client, server, unanswered: new Set(), toServer: settled, toClient: settled, held: [] };
+    const link: Link = {
+      client,
+      server,
+      unanswered: new Set(),
+      toServer: settled,
+      toClient: settled,
+      held: [],
+      entrance,
+    };
     this.#links.add(link);
     const ended = (): void => {
       if (client.destroyed && server.destroyed) this.#links.delete(link);
@@ -201,15 +231,15 @@ export class Proxy implements AsyncDisposable {
   }
 
   #toServer(link: Link, bytes: Buffer): void {
-    link.toServer = this.#later(link.toServer, () => !link.server.destroyed && link.server.write(bytes));
+    link.toServer = this.#later(link, link.toServer, () => !link.server.destroyed && link.server.write(bytes));
   }
 
   #toClient(link: Link, bytes: Buffer): void {
-    link.toClient = this.#later(link.toClient, () => !link.client.destroyed && link.client.write(bytes));
+    link.toClient = this.#later(link, link.toClient, () => !link.client.destroyed && link.client.write(bytes));
   }
 
-  async #later(before: Promise<void>, send: () => unknown): Promise<void> {
-    const { delayMs } = this;
+  async #later({ entrance }: Link, before: Promise<void>, send: () => unknown): Promise<void> {
+    const delayMs = Math.max(this.delayMs, entrance?.delayMs ?? 0);
     if (delayMs > 0) this.delayed += 1;
     const due = delayMs > 0 ? new Promise((resolve) => setTimeout(resolve, delayMs)) : undefined;
     await before;
@@ -230,6 +260,8 @@ export class Proxy implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.heal();
     this.reset();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await Promise.all(this.#servers.map((server) => new Promise((resolve) => server.close(resolve))));
   }
 }
+
+const portOf = (server: Server | undefined): number => (server?.address() as AddressInfo).port;

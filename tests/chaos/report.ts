@@ -27,9 +27,11 @@ export function summaryOf(outcomes: readonly Outcome[], ms: number): string {
   const of = (result: Outcome['result']): Outcome[] => outcomes.filter((outcome) => outcome.result === result);
   const counted = [...of('passed'), ...of('failed')];
   const sum = (value: (outcome: Outcome) => number): number => counted.reduce((all, each) => all + value(each), 0);
-  const bit = new Map<string, number>();
-  for (const { bites } of counted)
-    for (const bite of bites) if (bite.bit) bit.set(bite.kind, (bit.get(bite.kind) ?? 0) + 1);
+  const bit = new Map<string, { readonly all: number; readonly inStep: number }>();
+  for (const { kind, inStep } of counted.flatMap(({ bites }) => bites.filter((each) => each.bit))) {
+    const before = bit.get(kind) ?? { all: 0, inStep: 0 };
+    bit.set(kind, { all: before.all + 1, inStep: before.inStep + (inStep ? 1 : 0) });
+  }
   const width = Math.max(12, ...[...bit.keys()].map(({ length }) => length)) + 2;
   const row = (name: string, value: string | number): string => `${name.padEnd(width)}${value}`;
   const went = counted.flatMap(({ problems }) => problems).filter((problem) => problem.startsWith('went back'));
@@ -52,8 +54,8 @@ export function summaryOf(outcomes: readonly Outcome[], ms: number): string {
     row('regressions', went.length),
     row('judged', `${counted.filter(({ judged }) => judged).length} rounds were in step before their end`),
     '',
-    row('fault', 'bit'),
-    ...[...bit].sort(([a], [b]) => a.localeCompare(b)).map(([kind, times]) => row(kind, times)),
+    row('fault', 'bit (of these in step)'),
+    ...[...bit].sort(([a], [b]) => a.localeCompare(b)).map(([kind, of]) => row(kind, `${of.all} (${of.inStep})`)),
     ...of('failed').map(({ plan, directory }) => `failed: seed ${plan.seed}, see ${directory}`),
   ].join('\n');
 }

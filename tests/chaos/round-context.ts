@@ -7,7 +7,7 @@ import type { StreamView } from '../../src/workflows/messages';
 import { Pipeline, type Changed } from '../support/pipeline';
 import type { WorkerProcess } from '../support/worker-process';
 import type { Held, Plan, Side } from './plan';
-import { Proxy } from './proxy';
+import { Proxy, type Entrance } from './proxy';
 import type { Stage } from './stage';
 import { LATE } from './writer';
 
@@ -18,9 +18,12 @@ const WRITING = new Set(['prepare', 'copy', 'pump']);
 
 const portOf = (address: string): number => Number(/:(\d+)(\/|$)/.exec(address)?.[1]);
 
+const through = ({ port }: { readonly port: number }): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
+
 /** What faults and oracle of one round share: the pipeline, the network that its workers see, and the servers behind. */
 export class Round implements AsyncDisposable {
   readonly #temporals = new Map<WorkerProcess, Proxy>();
+  readonly #ways = new Map<WorkerProcess, Entrance>();
   readonly #lines: string[] = [];
   readonly #began = performance.now();
   #changed: Changed = {};
@@ -45,7 +48,6 @@ export class Round implements AsyncDisposable {
     await writeFile(clockFile, '0');
     const inForce = plan.uniqueIndexes === 'in_force' && (await stage.freesValues());
     const uniqueIndexes = inForce ? 'in_force' : 'hold';
-    const through = ({ port }: Proxy): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
     const t = await Pipeline.open({
       temporal: stage.temporal,
       sourceUri: stage.source.uri,
@@ -62,7 +64,6 @@ export class Round implements AsyncDisposable {
       },
       env: {
         PIPELINE_SOURCE: through(source),
-        PIPELINE_DESTINATION: through(destination),
         TRIBUTARY_LOG_LEVEL: 'debug',
         CHAOS_CLOCK_FILE: clockFile,
         NODE_OPTIONS: `--import=${pathToFileURL(join(__dirname, 'clock.mjs')).href}`,
@@ -81,8 +82,13 @@ export class Round implements AsyncDisposable {
 
   async startWorker(): Promise<WorkerProcess> {
     const proxy = await Proxy.open(portOf(this.stage.temporal.address), { framed: false });
-    const worker = await this.t.startWorker({ TEMPORAL_ADDRESS: `127.0.0.1:${proxy.port}` });
+    const way = await this.proxies.destination.entrance();
+    const worker = await this.t.startWorker({
+      TEMPORAL_ADDRESS: `127.0.0.1:${proxy.port}`,
+      PIPELINE_DESTINATION: through(way),
+    });
     this.#temporals.set(worker, proxy);
+    this.#ways.set(worker, way);
     this.note(`worker ${worker.pid} is ready`);
     return worker;
   }
@@ -95,6 +101,13 @@ export class Round implements AsyncDisposable {
     const proxy = this.#temporals.get(worker);
     if (proxy === undefined) throw new Error('a worker without its way to Temporal');
     return proxy;
+  }
+
+  /** What only this worker sees of the destination. */
+  wayOf(worker: WorkerProcess): Entrance {
+    const way = this.#ways.get(worker);
+    if (way === undefined) throw new Error('a worker without its way to the destination');
+    return way;
   }
 
   /** Ends a worker; it is no longer one of the pipeline's. */
@@ -201,6 +214,7 @@ export class Round implements AsyncDisposable {
   /** Nothing is in the way any more, and somebody works. */
   async mend(): Promise<void> {
     for (const proxy of [...Object.values(this.proxies), ...this.#temporals.values()]) proxy.heal();
+    for (const way of this.#ways.values()) way.delayMs = 0;
     await rm(this.clockFile, { force: true });
     await this.stage.mend();
     await this.workers(1);

@@ -15,7 +15,7 @@ export interface Outcome {
   /** `void`: nothing was wrong, but a fault did not happen, so that it shows nothing. */
   readonly result: 'passed' | 'void' | 'failed';
   readonly problems: readonly string[];
-  readonly bites: readonly (Bite & { readonly kind: Fault['kind'] })[];
+  readonly bites: readonly (Bite & { readonly kind: Fault['kind']; readonly inStep: boolean })[];
   readonly statements: number;
   /** Writes that the destination saw. */
   readonly writes: number;
@@ -69,7 +69,9 @@ async function within(
   const armed = arm(round, versions, ended.signal);
   round.note('started');
   const suffering = new AbortController();
-  const suffered = suffer(round, plan.faults, bites).finally(() => suffering.abort());
+  const suffered = (plan.inStep ? armed : Promise.resolve())
+    .then(() => suffer(round, plan.faults, bites, () => versions.armedAt !== null))
+    .finally(() => suffering.abort());
   await writer.play(plan.during);
   round.note('all was written once');
   // A fault that takes its time still meets changes under way.
@@ -109,7 +111,12 @@ async function arm(round: Round, versions: Versions, signal: AbortSignal): Promi
 }
 
 /** Every fault at its time; those that need the same thing wait for each other. */
-async function suffer(round: Round, faults: readonly Fault[], bites: Outcome['bites'][number][]): Promise<void> {
+async function suffer(
+  round: Round,
+  faults: readonly Fault[],
+  bites: Outcome['bites'][number][],
+  isInStep: () => boolean,
+): Promise<void> {
   const busy = new Map<Resource, Promise<unknown>>();
   await Promise.all(
     faults.map(async (fault) => {
@@ -117,13 +124,14 @@ async function suffer(round: Round, faults: readonly Fault[], bites: Outcome['bi
       const wanted = takes(fault);
       const before = Promise.all(wanted.map((resource) => busy.get(resource) ?? Promise.resolve()));
       const mine = before.then(async () => {
+        const inStep = isInStep();
         round.note(`${fault.kind} begins`);
         const bite = await inject(round, fault).catch((error: unknown) => ({
           bit: false,
           evidence: error instanceof Error ? error.message : String(error),
         }));
         round.note(`${fault.kind}: ${bite.evidence}`);
-        bites.push({ kind: fault.kind, ...bite });
+        bites.push({ kind: fault.kind, inStep, ...bite });
       });
       for (const resource of wanted) busy.set(resource, mine);
       await mine;

@@ -56,17 +56,15 @@ async function overtaken(
   hold: (worker: Awaited<ReturnType<Round['atWork']>>) => () => Promise<unknown>,
 ): Promise<Bite> {
   await round.workers(2);
-  await round.atWork(during);
-  // A lot is read by then and little is written: that is what must not come late.
-  const proxy = round.proxies.destination;
-  proxy.delayMs = BEHIND_MS;
-  await delay(4 * BEHIND_MS);
   const worker = await round.atWork(during);
+  // It has read a lot and written little of it, and is slower than its successor: what it still sends comes late.
+  const way = round.wayOf(worker);
+  way.delayMs = BEHIND_MS;
+  await delay(4 * BEHIND_MS);
   const epoch = await round.epoch();
   const since = performance.now();
   const before = worker.lines.length;
   const letGo = hold(worker);
-  proxy.delayMs = 0;
   round.note(`worker ${worker.pid} is held at epoch ${epoch}`);
   const raised = await round.raised(epoch).catch(() => 0);
   await delay(Math.max(0, ms - (performance.now() - since)));
@@ -76,6 +74,7 @@ async function overtaken(
     15_000,
     () => endedUpTo(worker.lines.slice(before), epoch) || worker.ending !== undefined,
   );
+  way.delayMs = 0;
   return bite(raised > 0, `epoch ${epoch} became ${raised}; the old one ${noticed ? 'ended' : 'did not end'}`);
 }
 
