@@ -4,7 +4,8 @@ import type { SchemaChange } from './change';
 import type { Log } from './connector';
 import type { Claim, Destination, DestinationTraits, InlineMode, Parked, RangeRecord } from './destination';
 import type { Collisions } from './collisions';
-import { isReplicationError, ReplicationError } from './errors';
+import { Ending, type EndReason } from './ending';
+import { ReplicationError } from './errors';
 import { rowsOf } from './fold';
 import type { Lane } from './lane';
 import { latest, layOut } from './lay-out';
@@ -56,7 +57,7 @@ export interface PumpOptions {
 }
 
 export interface PumpOutcome {
-  readonly reason: 'slice' | 'stopped' | 'reached';
+  readonly reason: EndReason;
   readonly position: Position;
   /** Namespaces whose copy inside the stream is not complete. */
   readonly copying: readonly Namespace[];
@@ -77,7 +78,6 @@ export interface Pump {
 
 /** How long a stopping leg lets its queues run empty; what is left then is read again by the next leg. */
 const DRAIN_MS = 2000;
-const HARD_STOP_MS = 7000;
 const WATCH_EVERY_MS = 1000;
 
 export const createPump = (options: PumpOptions): Pump => new Leg(options);
@@ -89,11 +89,7 @@ class Leg implements Pump {
   /** Lanes have room again, or the mark moved. */
   readonly #moved = new Gate();
   readonly #inFlight = new InFlight();
-  /** Ends reading. */
-  readonly #reading = new AbortController();
-  /** Ends writing too. */
-  readonly #writing = new AbortController();
-  #hard: NodeJS.Timeout | undefined;
+  readonly #ending = new Ending(() => this.#moved.open());
   #mark: LowWater | null = null;
   #recorder: Recorder | null = null;
   #lanes: readonly Lane[] = [];
@@ -104,7 +100,6 @@ class Leg implements Pump {
   #open: Batch | null = null;
   #inStep = false;
   #idle = false;
-  #reason: PumpOutcome['reason'] | null = null;
   /** Up to where everything was handed to lanes. */
   #routed: Position | null = null;
   #atBarrier = false;
@@ -114,7 +109,6 @@ class Leg implements Pump {
   readonly #window: WindowWatch;
   readonly #sharing: SharingContext;
   #parked: ReadonlySet<Namespace> = new Set();
-  #failure: { readonly error: unknown } | null = null;
 
   constructor(options: PumpOptions) {
     this.#options = options;
@@ -139,64 +133,58 @@ class Leg implements Pump {
     return this.#recorded && this.#outcome('stopped');
   }
 
-  get #stopping(): boolean {
-    return this.#reading.signal.aborted;
-  }
-
   async run(signal: AbortSignal): Promise<PumpOutcome> {
     const { claim, position, source } = this.#options;
     const start = (this.#recorded = startOf(claim.ledger, position, source));
 
     const mark = (this.#mark = new LowWater(start));
-    const stop = (): void => this.#end('stopped');
+    const stop = (): void => this.#ending.begin('stopped');
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    const slice = setTimeout(() => this.#end('slice'), this.#options.sliceMs);
+    const slice = setTimeout(() => this.#ending.begin('slice'), this.#options.sliceMs);
     const watch = setInterval(() => this.#watch(), WATCH_EVERY_MS);
     const recorder = (this.#recorder = this.#recorderOf(mark));
-    const recording = recorder.run().catch((error: unknown) => this.#fail(error));
-    const building = claim.build(() => this.#whollyInStep, this.#reading.signal);
+    const recording = recorder.run().catch((error: unknown) => this.#ending.fail(error));
+    const building = claim.build(() => this.#whollyInStep, this.#ending.reading);
     try {
       if (!signal.aborted) await this.#read(start, mark);
       await this.#drain(mark);
     } catch (error) {
-      this.#fail(error);
+      this.#ending.fail(error);
     } finally {
       clearTimeout(slice);
       clearInterval(watch);
       this.#window.close();
       signal.removeEventListener('abort', stop);
-      this.#end('stopped');
+      this.#ending.begin('stopped');
       await Promise.all(this.#lanes.map((lane) => lane.close()));
       await this.#collisions?.over;
       mark.settle();
       this.#moved.close();
       await Promise.all([recording, building]);
-      clearTimeout(this.#hard);
     }
-    if (this.#failure) throw this.#failure.error;
-    return this.#outcome(this.#reason ?? 'stopped');
+    return this.#outcome(this.#ending.over());
   }
 
   async #read(start: Position, mark: LowWater): Promise<void> {
     const { source, inStepAfter, updates, batchSize } = this.#options;
-    const signal = this.#reading.signal;
+    const signal = this.#ending.reading;
     let beside: Promise<void> | undefined;
     try {
       await this.#begin(start, mark, signal);
       if (signal.aborted) return;
-      beside = this.#beside?.run().catch((error: unknown) => this.#fail(error));
+      beside = this.#beside?.run().catch((error: unknown) => this.#ending.fail(error));
       const looksUp = (namespace: Namespace): boolean => this.#beside?.copies.of(namespace) !== undefined;
       for await (const event of source.stream(start, { inStepAfter, updates, batchSize, looksUp }, signal)) {
         this.#tally.moved();
         await this.#take(event, mark);
-        if (this.#stopping) break;
+        if (this.#ending.isBegun) break;
       }
     } catch (error) {
-      if (!this.#stopping) throw error;
+      if (!this.#ending.isBegun) throw error;
     } finally {
       // Nothing is handed to lanes after this.
-      this.#end('stopped');
+      this.#ending.begin('stopped');
       await beside;
     }
   }
@@ -250,7 +238,7 @@ class Leg implements Pump {
     this.#idle = false;
     this.#tally.read(event.changes.length);
     this.#options.meter.read(event.changes.length, event.bytes);
-    const shares = await shareOut(event.changes, this.#lanes.length, this.#sharing, this.#writing.signal);
+    const shares = await shareOut(event.changes, this.#lanes.length, this.#sharing, this.#ending.writing);
     while (this.#collisions?.over) await this.#collisions.over;
     if (event.type === 'commit') {
       batch.close(event.position, event.sourceTimeMs);
@@ -267,7 +255,7 @@ class Leg implements Pump {
       this.#inFlight.add(unseen);
       // What a copy has brought is met again by the changes that made it.
       const overlaps = unseen.some(({ namespace }) => this.#beside?.copies.of(namespace) !== undefined);
-      lane?.push(unseen, batch, this.#inStep && !overlaps, this.#writing.signal);
+      lane?.push(unseen, batch, this.#inStep && !overlaps, this.#ending.writing);
     });
     mark.settle();
     if (event.type === 'commit') this.#pass(event.position);
@@ -281,12 +269,12 @@ class Leg implements Pump {
     try {
       if (!(await this.#level(mark))) return;
       const barrier = this.#barrierNow();
-      const decision = await barrier.decide(change, position, this.#writing.signal);
+      const decision = await barrier.decide(change, position, this.#ending.writing);
       this.#tally.schemaChange();
       if (decision.action === 'alter') {
         await this.#levelRecorded();
-        if (this.#stopping) return;
-        await barrier.alter(decision, position, this.#writing.signal);
+        if (this.#ending.isBegun) return;
+        await barrier.alter(decision, position, this.#ending.writing);
       }
       mark.idle(position, change.sourceTimeMs);
     } finally {
@@ -297,7 +285,7 @@ class Leg implements Pump {
 
   /** What is reported from here on lies at the barrier, not before it. */
   async #levelRecorded(): Promise<void> {
-    await this.#moved.until(() => this.#recorder?.upToDate === true || this.#stopping);
+    await this.#moved.until(() => this.#recorder?.upToDate === true || this.#ending.isBegun);
   }
 
   /** Every row at the destination is of the place up to which all is durable, and no value is there twice for long. */
@@ -323,7 +311,7 @@ class Leg implements Pump {
   /** Where rows may be handed to lanes between changes; null while that would be in the middle of something. */
   #between(): Position | null {
     const amid = this.#atBarrier || this.#open !== null || (this.#collisions?.over ?? null) !== null;
-    return this.#stopping || amid ? null : this.#routed;
+    return this.#ending.isBegun || amid ? null : this.#routed;
   }
 
   /** No lane is ahead of what was routed. */
@@ -348,8 +336,8 @@ class Leg implements Pump {
         this.#tally.moved();
         if (until && this.#recorded) this.#lookFor(until, this.#recorded);
       },
-      reading: this.#reading.signal,
-      writing: this.#writing.signal,
+      reading: this.#ending.reading,
+      writing: this.#ending.writing,
     };
     return new Beside(
       context,
@@ -386,9 +374,9 @@ class Leg implements Pump {
         refused: (changes) => this.#tally.refused(changes),
         durable: (changes, bytes) => this.#durable(changes, bytes),
         alive: () => this.#alive(),
-        failed: (error) => this.#fail(error),
-        ending: this.#reading.signal,
-        writing: this.#writing.signal,
+        failed: (error) => this.#ending.fail(error),
+        ending: this.#ending.reading,
+        writing: this.#ending.writing,
       },
       start,
     );
@@ -424,20 +412,20 @@ class Leg implements Pump {
   /** Waits until every lane is level; false when the leg ends first. */
   async #level(mark: LowWater): Promise<boolean> {
     await this.#pressing(() => mark.level);
-    return mark.level && !this.#stopping;
+    return mark.level && !this.#ending.isBegun;
   }
 
   /** Nothing is read meanwhile: a collision that begins to wait for what is still to come would wait for ever. */
   async #pressing(condition: () => boolean): Promise<void> {
     await this.#moved.until(() => {
-      if (this.#stopping || condition()) return true;
+      if (this.#ending.isBegun || condition()) return true;
       this.#collisions?.press();
       return false;
     });
   }
 
   async #drain(mark: LowWater): Promise<void> {
-    await this.#moved.until(() => mark.level || this.#failure !== null, DRAIN_MS);
+    await this.#moved.until(() => mark.level || this.#ending.isFailure, DRAIN_MS);
   }
 
   #recorderOf(mark: LowWater): Recorder {
@@ -446,8 +434,8 @@ class Leg implements Pump {
       claim,
       mark,
       moved: this.#moved,
-      ending: this.#reading.signal,
-      writing: this.#writing.signal,
+      ending: this.#ending.reading,
+      writing: this.#ending.writing,
       idle: () => this.#idle,
       recorded: (position) => {
         this.#recorded = position;
@@ -460,13 +448,13 @@ class Leg implements Pump {
   /** The leg is where it was to go, and owes no copy and no repair. */
   #lookFor(until: Position, recorded: Position): void {
     if (this.#beside?.owes(recorded) === false && reached(this.#options.source.order(recorded, until)))
-      this.#end('reached');
+      this.#ending.begin('reached');
   }
 
   #watch(): void {
     const { stallMs } = this.#options;
     if (this.#tally.stillMs < stallMs) return;
-    this.#fail(
+    this.#ending.fail(
       new ReplicationError('retry', {
         code: 'stalled',
         message: `nothing has moved for ${Math.round(stallMs / 1000)} s, not even an idle position`,
@@ -475,24 +463,7 @@ class Leg implements Pump {
     );
   }
 
-  #fail(error: unknown): void {
-    // What was given up by this leg itself says nothing to a person.
-    const givenUp = this.#writing.signal.aborted && isReplicationError(error, 'cancelled');
-    this.#failure ??= { error: givenUp ? noAnswer() : error };
-    this.#end('stopped');
-    this.#moved.open();
-  }
-
-  #end(reason: PumpOutcome['reason']): void {
-    if (this.#stopping) return;
-    this.#reason = reason;
-    this.#reading.abort();
-    this.#moved.open();
-    // A destination that does not answer must not hold the leg for ever.
-    this.#hard = setTimeout(() => this.#writing.abort(), HARD_STOP_MS);
-  }
-
-  #outcome(reason: PumpOutcome['reason']): PumpOutcome {
+  #outcome(reason: EndReason): PumpOutcome {
     const position = this.#recorded;
     if (!position)
       throw new ReplicationError('bug', { code: 'no_position', message: 'a leg ended without a position' });
@@ -505,10 +476,3 @@ class Leg implements Pump {
     return { reason, position, copying, parked, resumed, totals: this.#tally.totals };
   }
 }
-
-const noAnswer = (): ReplicationError =>
-  new ReplicationError('retry', {
-    code: 'no_answer',
-    message: `the destination had not answered ${Math.round(HARD_STOP_MS / 1000)} s after the leg was to end`,
-    remedy: 'Check that the destination runs, and that nothing between it and the worker holds up what is sent.',
-  });
