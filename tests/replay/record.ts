@@ -7,7 +7,7 @@ import { toJson, type History } from './history';
 import { SCENARIOS, type Scenario } from './scenarios';
 import { acted, BESIDE, type BesideScenario } from './scenarios-beside';
 
-/** The server suggests a new run after so many events: fewer than the one long life has, more than all others. */
+/** The server suggests a new run after so many events: fewer than the long lives have, more than all others. */
 const RUN_EVENTS = 120;
 
 type Play = (theatre: Theatre, name: string) => Promise<readonly History[]>;

@@ -30,6 +30,9 @@ const copyInTwo = (script: Script): Script =>
     Promise.resolve(copied({ reason: 'slice', progress: copyProgress(50), inStepAfter: null })),
   );
 
+/** More than fit into one run of a recorded history. */
+const LEGS = 30;
+
 /** The lives whose histories are kept: every phase, every command, every kind of failure. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'copied-paused-finalized': {
@@ -76,6 +79,20 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await stage.begun('pump', 4);
       await stage.handle.cancel();
       await stage.handle.result();
+    },
+  },
+  continued: {
+    script: () =>
+      new Script().next(
+        'pump',
+        ...Array.from({ length: LEGS }, (_, n) => () => Promise.resolve(pumped(at(n + 1), { reason: 'slice' }))),
+      ),
+    play: async (stage) => {
+      await stage.begun('pump', LEGS + 1);
+      await stage.handle.executeUpdate(pauseUpdate, { args: [{ reason: 'in the new run' }] });
+      await stage.handle.executeUpdate(resumeUpdate);
+      await stage.begun('pump', LEGS + 2);
+      await stage.handle.executeUpdate(stopUpdate);
     },
   },
 };
