@@ -92,4 +92,10 @@ async function main(): Promise<void> {
 
 endWorkersWithProcess();
 
-void main();
+// Not left to the event loop: see run.ts.
+void main()
+  .catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  })
+  .finally(() => process.exit());
