@@ -1,33 +1,8 @@
-import { type Document } from 'mongodb';
-import { CoreStream, type CoreOptions } from '../support/core';
+import { CoreStream } from '../support/core';
 import { Witness } from '../support/witness';
+import { moves, open, rows, unique } from './looked-up-context';
 
 const never = new AbortController().signal;
-
-type Row = Document & { _id: number };
-
-const rows = (t: CoreStream) => t.sourceDb.collection<Row>('rows');
-
-/** A unique index on `u`, in force at both sides. */
-async function unique(t: CoreStream): Promise<void> {
-  for (const db of [t.sourceDb, t.destinationDb])
-    await db.collection('rows').createIndex({ u: 1 }, { unique: true }, {});
-}
-
-async function open(options: CoreOptions): Promise<CoreStream> {
-  const t = await CoreStream.open({ lanes: 1, ...options });
-  await rows(t).insertMany([1, 2].map((id) => ({ _id: id, u: id })));
-  await t.copy();
-  await t.catchUp();
-  await unique(t);
-  return t;
-}
-
-/** Row 2 takes the value of row 1; by then an older update of row 2 is not applied yet. */
-async function moves(t: CoreStream): Promise<void> {
-  await rows(t).updateOne({ _id: 1 }, { $set: { u: 10 } });
-  await rows(t).updateOne({ _id: 2 }, { $set: { u: 1 } });
-}
 
 describe('a row that is looked up, and holds what another row gives up behind', () => {
   it('a schema change, is written', async () => {
@@ -80,64 +55,6 @@ describe('rows that are looked up', () => {
     await t.catchUp();
     await t.expectSame();
   });
-
-  it('and are much larger than their changes, are written in commands that a server takes', async () => {
-    await using t = await CoreStream.open({ lanes: 1, updates: 'row' });
-    for (let _id = 0; _id < 60; _id += 1) await rows(t).insertOne({ _id, text: 'x'.repeat(1_000_000) });
-    await t.copy();
-    await t.catchUp();
-    await rows(t).updateMany({}, { $set: { w: 1 } });
-    await t.catchUp();
-    await t.expectSame();
-  }, 60_000);
-});
-
-describe('rows that collide', () => {
-  const large = Array.from({ length: 40 }, (_, i) => ({ _id: 100 + i, u: 100 + i, text: 'x'.repeat(1_000_000) }));
-
-  /** The most that any look-up was allowed, in bytes. */
-  const limitOf = (lookUps: jest.SpiedFunction<CoreStream['source']['lookup']>): number =>
-    Math.max(...lookUps.mock.calls.map(([, maxBytes]) => maxBytes));
-
-  it('with much behind them, are written in commands that a server takes', async () => {
-    await using t = await open({ updates: 'row' });
-    await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
-    for (let i = 0; i < 30; i += 1)
-      await rows(t).replaceOne({ _id: 100 + i }, { u: 100 + i, text: 'x'.repeat(4_000_000) }, { upsert: true });
-    await moves(t);
-    await t.catchUp();
-    await t.expectSame();
-  }, 60_000);
-
-  it('are read and written in parts, where they are much larger than their changes', async () => {
-    await using t = await open({ updates: 'row' });
-    await rows(t).insertMany(large);
-    await t.catchUp();
-    const lookUps = jest.spyOn(t.source, 'lookup');
-    await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
-    await rows(t).updateMany({ _id: { $gte: 100 } }, { $set: { w: 1 } });
-    await moves(t);
-    await t.catchUp();
-    await t.expectSame();
-    expect(limitOf(lookUps)).toBeLessThanOrEqual(16 * 1024 * 1024);
-  }, 60_000);
-
-  it('are read and written in parts also where the destination lacks them', async () => {
-    await using t = await open({});
-    await rows(t).updateOne({ _id: 2 }, { $set: { m: { 0: 1 } } });
-    await rows(t).insertMany(large);
-    await t.catchUp();
-    await t.destinationDb.collection<Row>('rows').deleteMany({ _id: { $gte: 100 } });
-    const lookUps = jest.spyOn(t.source, 'lookup');
-    // A path that may mean two things.
-    await rows(t).updateOne({ _id: 2 }, { $set: { 'm.0': 5 } });
-    await rows(t).updateMany({ _id: { $gte: 100 } }, { $set: { w: 1 } });
-    await moves(t);
-    await t.catchUp();
-    await t.expectSame();
-    expect(limitOf(lookUps)).toBeLessThanOrEqual(16 * 1024 * 1024);
-    expect(t.events).toContain('delta_missed');
-  }, 60_000);
 });
 
 describe('a row that was looked up', () => {

@@ -1,6 +1,9 @@
 import type { Db } from 'mongodb';
 import { CoreStream } from '../support/core';
 import { eventually } from '../support/eventually';
+import { ownServers } from '../support/own-servers';
+
+const servers = ownServers();
 
 interface Row {
   readonly _id: number;
@@ -55,7 +58,7 @@ class Load implements AsyncDisposable {
     const reached = eventually(() => {
       expect(this.written).toBeGreaterThanOrEqual(target);
       return Promise.resolve();
-    });
+    }, 30_000);
     await Promise.race([reached, this.#writing]);
   }
 
@@ -67,7 +70,7 @@ class Load implements AsyncDisposable {
 
 /** The same while legs come and go: one that is cut off in the middle, and one after it. */
 async function underLoad(change: (db: Db, round: number) => Promise<unknown>): Promise<void> {
-  await using t = await CoreStream.open({ batchSize: 50 });
+  await using t = await CoreStream.open({ ...servers(), batchSize: 50 });
   await t.sourceDb.collection<Row>('a').insertMany(Array.from({ length: 50 }, (_, _id) => ({ _id, n: 0 })));
   await t.copy();
   {
@@ -124,7 +127,7 @@ describe('under load, over legs that are cut off,', () => {
 
 describe('a predecessor that thaws', () => {
   it('and drops what its successor has made again, does so in vain', async () => {
-    await using t = await CoreStream.open();
+    await using t = await CoreStream.open(servers());
     await t.sourceDb.collection<Row>('a').insertMany(Array.from({ length: 50 }, (_, _id) => ({ _id, n: 0 })));
     await t.copy();
     {
