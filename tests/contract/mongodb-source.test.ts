@@ -4,11 +4,19 @@ import { join } from 'node:path';
 import { BSON } from 'mongodb';
 import { header, document, element } from '../../src/bson/build';
 import { BsonType } from '../../src/bson/types';
-import { privateMongo, sharedMongo } from '../support/servers';
+import type { RunningMongo } from '../../src/services/mongo';
+import { privateMongo } from '../support/servers';
 import { MongodbFixture, withSource } from './source-mongodb';
 import { changesOf, codeOf, collect, DELTAS, describeSource, schemaOf, soon, untilHere } from './source-suite';
 
-describeSource('mongodb', () => MongodbFixture.open(sharedMongo()));
+// Of its own: what others write is read again from every position.
+let server: RunningMongo;
+beforeAll(async () => {
+  server = await privateMongo();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+describeSource('mongodb', () => MongodbFixture.open(server.uri));
 
 describe('what a MongoDB stream follows', () => {
   it('is chosen by patterns, and never the ledger, the server or system collections', () =>
