@@ -5,7 +5,7 @@ export type EndReason = 'slice' | 'stopped' | 'reached';
 
 const HARD_STOP_MS = 7000;
 
-/** How a leg ends: first it reads no more; what is under way is written, for as long as the destination answers. */
+/** How a leg ends: first it reads no more; what is under way is written, for as long as there are answers. */
 export class Ending {
   readonly #reading = new AbortController();
   readonly #writing = new AbortController();
@@ -24,7 +24,7 @@ export class Ending {
     return this.#reading.signal;
   }
 
-  /** Aborts when the destination has not answered for long enough. */
+  /** Aborts when what is under way has had no answer for long enough. */
   get writing(): AbortSignal {
     return this.#writing.signal;
   }
@@ -33,7 +33,7 @@ export class Ending {
     return this.#reading.signal.aborted;
   }
 
-  get isFailure(): boolean {
+  get hasFailed(): boolean {
     return this.#failure !== null;
   }
 
@@ -43,7 +43,7 @@ export class Ending {
     this.#reason = reason;
     this.#reading.abort();
     this.#begun();
-    // A destination that does not answer must not hold the leg for ever.
+    // A server that does not answer must not hold the leg for ever.
     this.#hard = setTimeout(() => this.#writing.abort(), HARD_STOP_MS);
   }
 
@@ -51,7 +51,7 @@ export class Ending {
   fail(error: unknown): void {
     // What was given up by the leg itself says nothing to a person.
     const givenUp = this.#writing.signal.aborted && isReplicationError(error, 'cancelled');
-    this.#failure ??= { error: givenUp ? noAnswer() : error };
+    this.#failure ??= { error: givenUp ? noAnswer(error) : error };
     this.begin('stopped');
     this.#begun();
   }
@@ -64,9 +64,11 @@ export class Ending {
   }
 }
 
-const noAnswer = (): ReplicationError =>
+/** Rows are read again by those that write, so that it may be either side. */
+const noAnswer = (cause: ReplicationError): ReplicationError =>
   new ReplicationError('retry', {
     code: 'no_answer',
-    message: `the destination had not answered ${Math.round(HARD_STOP_MS / 1000)} s after the leg was to end`,
-    remedy: 'Check that the destination runs, and that nothing between it and the worker holds up what is sent.',
+    message: `what was under way had no answer ${Math.round(HARD_STOP_MS / 1000)} s after the leg was to end (${cause.message})`,
+    remedy: 'Check that the side that is named runs, and that nothing between it and the worker holds up what is sent.',
+    cause,
   });

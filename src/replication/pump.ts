@@ -425,7 +425,7 @@ class Leg implements Pump {
   }
 
   async #drain(mark: LowWater): Promise<void> {
-    await this.#moved.until(() => mark.level || this.#ending.isFailure, DRAIN_MS);
+    await this.#moved.until(() => mark.level || this.#ending.hasFailed, DRAIN_MS);
   }
 
   #recorderOf(mark: LowWater): Recorder {

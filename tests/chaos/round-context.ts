@@ -117,6 +117,7 @@ export class Round implements AsyncDisposable {
     const status = await worker.signal(signal);
     await this.#temporals.get(worker)?.[Symbol.asyncDispose]();
     this.#temporals.delete(worker);
+    this.#ways.delete(worker);
     return status;
   }
 

@@ -4,19 +4,15 @@ import { join } from 'node:path';
 import { BSON } from 'mongodb';
 import { header, document, element } from '../../src/bson/build';
 import { BsonType } from '../../src/bson/types';
-import type { RunningMongo } from '../../src/services/mongo';
+import { ownServer } from '../support/own-servers';
 import { privateMongo } from '../support/servers';
 import { MongodbFixture, withSource } from './source-mongodb';
 import { changesOf, codeOf, collect, DELTAS, describeSource, schemaOf, soon, untilHere } from './source-suite';
 
-// Of its own: what others write is read again from every position.
-let server: RunningMongo;
-beforeAll(async () => {
-  server = await privateMongo();
-});
-afterAll(() => server[Symbol.asyncDispose]());
+// What others write would be read again from every position.
+const server = ownServer();
 
-describeSource('mongodb', () => MongodbFixture.open(server.uri));
+describeSource('mongodb', () => MongodbFixture.open(server()));
 
 describe('what a MongoDB stream follows', () => {
   it('is chosen by patterns, and never the ledger, the server or system collections', () =>

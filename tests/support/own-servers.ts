@@ -3,19 +3,20 @@ import type { CoreOptions } from './core';
 import { privateMongo } from './servers';
 
 /**
- * Servers of one test file: for tests that write so much that it would slow the shared ones, or that a long history of
- * others would slow.
+ * A server of one test file, by its address: for tests that write so much that it would slow the shared ones, or that a
+ * long history of others would slow.
  */
-export function ownServers(): () => Pick<CoreOptions, 'sourceUri' | 'destinationUri'> {
-  let running: readonly RunningMongo[] = [];
+export function ownServer(): () => string {
+  let running: RunningMongo;
   beforeAll(async () => {
-    running = await Promise.all([privateMongo(), privateMongo()]);
+    running = await privateMongo();
   });
-  afterAll(async () => {
-    await Promise.all(running.map((server) => server[Symbol.asyncDispose]()));
-  });
-  return () => {
-    const [source, destination] = running as [RunningMongo, RunningMongo];
-    return { sourceUri: source.uri, destinationUri: destination.uri };
-  };
+  afterAll(() => running[Symbol.asyncDispose]());
+  return () => running.uri;
+}
+
+/** One for each side. */
+export function ownServers(): () => Pick<CoreOptions, 'sourceUri' | 'destinationUri'> {
+  const [source, destination] = [ownServer(), ownServer()];
+  return () => ({ sourceUri: source(), destinationUri: destination() });
 }
