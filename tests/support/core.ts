@@ -14,6 +14,7 @@ import type { ErrorPolicy } from '../../src/replication/refusals';
 import type { Range, Source } from '../../src/replication/source';
 import { openSource } from '../../src/sources/registry';
 import { silentMeter } from './changes';
+import { forgetRecords } from './records';
 import { differences } from './same';
 import { sharedMongo, uniqueName } from './servers';
 
@@ -235,6 +236,7 @@ export class CoreStream implements AsyncDisposable {
     await this.destinationDb.dropDatabase().catch(() => undefined);
     await this.source[Symbol.asyncDispose]();
     await this.destination[Symbol.asyncDispose]();
+    await forgetRecords(this.#clients.destination, this.id).catch(() => undefined);
     await this.#clients.source.close();
     await this.#clients.destination.close();
   }

@@ -14,6 +14,7 @@ import {
   type StreamView,
 } from '../../src/workflows/messages';
 import { WORKFLOW_TYPE, workflowId } from '../../src/workflows/names';
+import { forgetRecords } from './records';
 import { differences } from './same';
 import { sharedMongo, sharedTemporal, uniqueName } from './servers';
 import { WorkerProcess } from './worker-process';
@@ -51,7 +52,7 @@ export class Pipeline implements AsyncDisposable {
   readonly destination: Db;
   readonly #options: PipelineOptions;
   readonly #connection: Connection;
-  readonly #clients: readonly MongoClient[];
+  readonly #clients: { readonly source: MongoClient; readonly destination: MongoClient };
   readonly #uris: { readonly source: string; readonly destination: string };
   readonly client: Client;
 
@@ -63,13 +64,14 @@ export class Pipeline implements AsyncDisposable {
       source: options.sourceUri ?? sharedMongo('source'),
       destination: options.destinationUri ?? sharedMongo('destination'),
     };
-    const source = new MongoClient(this.#uris.source);
-    const destination = new MongoClient(this.#uris.destination);
-    this.#clients = [source, destination];
+    this.#clients = {
+      source: new MongoClient(this.#uris.source),
+      destination: new MongoClient(this.#uris.destination),
+    };
     // A name that has to be quoted in many a place.
     const database = uniqueName(options.database ?? 'shop-eu');
-    this.source = source.db(database);
-    this.destination = destination.db(database);
+    this.source = this.#clients.source.db(database);
+    this.destination = this.#clients.destination.db(database);
   }
 
   static async open(options: PipelineOptions = {}): Promise<Pipeline> {
@@ -253,6 +255,7 @@ export class Pipeline implements AsyncDisposable {
     await this.handle.terminate('the test has ended').catch(() => undefined);
     await this.#connection.close();
     await Promise.all([this.source, this.destination].map((db) => db.dropDatabase().catch(() => undefined)));
-    await Promise.all(this.#clients.map((client) => client.close()));
+    await forgetRecords(this.#clients.destination, this.id).catch(() => undefined);
+    await Promise.all(Object.values(this.#clients).map((client) => client.close()));
   }
 }
