@@ -1,4 +1,5 @@
 import { durationMs } from '../config/duration';
+import { batchSizeOf } from '../config/pace';
 import type { StreamSpec } from '../config/schema';
 import { createCopy } from '../replication/copy';
 import type { Claim } from '../replication/destination';
@@ -9,6 +10,7 @@ import type { CopyLeg, CopyResult } from './contract';
 import type { ActivityDeps } from './deps';
 import { errorPolicy } from './error-policy';
 import { claimFor, openPipeline } from './open';
+import { limiterOf } from './limits';
 import { WindowGuard } from './window-guard';
 
 /** Rows are read no earlier than what any lane has written: a lane does not go back to what it has passed. */
@@ -54,7 +56,8 @@ export const copy =
         claim,
         since: startOf(claim, source),
         parallelism: spec.stream.snapshot.copy_parallelism,
-        batchSize: spec.stream.batch_size,
+        batchSize: batchSizeOf(spec.stream),
+        limiter: limiterOf(deps, spec),
         onError: errorPolicy(spec.stream).onError,
         sliceMs,
         log: call.log,

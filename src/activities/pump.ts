@@ -1,11 +1,13 @@
 import { ReplicationError } from '../replication/errors';
 import { createPump, type Pump, type PumpOutcome } from '../replication/pump';
 import { durationMs } from '../config/duration';
+import { batchSizeOf } from '../config/pace';
 import { runCall, type Call } from './call';
 import { NAMED_NAMESPACES, type PumpLeg, type PumpResult } from './contract';
 import type { ActivityDeps } from './deps';
 import { errorPolicy } from './error-policy';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';
+import { limiterOf } from './limits';
 import { WindowGuard } from './window-guard';
 
 async function pumpOf(
@@ -25,7 +27,8 @@ async function pumpOf(
     inStepAfter,
     until,
     lanes: stream.destination.options.lanes,
-    batchSize: stream.batch_size,
+    batchSize: batchSizeOf(stream),
+    limiter: limiterOf(deps, spec),
     updates: stream.source.options.updates,
     renameOut: stream.source.options.rename_out,
     unsupported: stream.error_handling.unsupported_schema_change,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isTimeZone, WEEKDAYS } from './pace';
 import { cadenceOf } from './schedule';
 
 /**
@@ -34,6 +35,10 @@ const identifier = z
   );
 
 const port = z.int().min(0).max(65535);
+
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time such as "08:00"');
+const eventsPerSecond = z.int().min(0).default(0);
+const bytesPerSecond = z.int().min(0).default(0);
 
 /** `orders`, `cust*`, or with the database where the stream follows several: `shop.orders`. */
 const pattern = z.string().min(1);
@@ -201,6 +206,36 @@ export const streamSchema = z.strictObject({
     })
     .prefault({})
     .describe('the copy of what exists before the stream starts'),
+  limits: z
+    .strictObject({
+      events_per_second: eventsPerSecond.meta(
+        restartLeg('changes, and rows while copying, at most; 0: as fast as it goes'),
+      ),
+      bytes_per_second: bytesPerSecond.meta(restartLeg('their encoded size at most; 0: as fast as it goes')),
+      time_zone: z
+        .string()
+        .refine(isTimeZone, 'expected the name of a time zone, such as "Europe/Zurich"')
+        .default('UTC')
+        .meta(restartLeg('of `hours`')),
+      hours: z
+        .array(
+          z.strictObject({
+            days: z
+              .array(z.enum(WEEKDAYS))
+              .min(1)
+              .optional()
+              .meta(restartLeg('`mon` to `sun`; every day when left out')),
+            from: timeOfDay.meta(restartLeg('the first minute, such as `08:00`')),
+            to: timeOfDay.meta(restartLeg('the minute after the last; at or before `from`: on the next day')),
+            events_per_second: eventsPerSecond.meta(restartLeg('as above, in these hours')),
+            bytes_per_second: bytesPerSecond.meta(restartLeg('as above, in these hours')),
+          }),
+        )
+        .default([])
+        .meta(restartLeg('hours with limits of their own: the first that cover a moment hold')),
+    })
+    .prefault({})
+    .describe('how fast the stream goes at most, to spare its two sides'),
   error_handling: z
     .strictObject({
       on_error: z

@@ -139,6 +139,7 @@ function explain(issue: Issue, root: unknown, schema: SchemaNode): readonly Foun
     case 'invalid_format':
       return [{ path, message: issue.message, remedy: 'correct the value; docs/configuration.md describes every key' }];
     case 'custom':
+      return [{ path, message: issue.message, remedy: 'docs/configuration.md describes what is expected here' }];
     case 'invalid_element':
     case 'invalid_key':
     case 'not_multiple_of':

@@ -5,6 +5,7 @@ import type { Gate } from './gate';
 import type { InFlight } from './in-flight';
 import { InlineCopies, type Unplaced } from './inline-copy';
 import type { Lane } from './lane';
+import type { Limiter } from './limiter';
 import type { Batch, LowWater } from './low-water';
 import type { Namespace } from './namespace';
 import type { Namespaces } from './namespaces';
@@ -19,6 +20,7 @@ export interface BesideContext {
   readonly destination: Pick<Destination, 'rows'>;
   readonly claim: Claim;
   readonly batchSize: number;
+  readonly limiter: Limiter;
   readonly log: Log;
   readonly meter: Meter;
   readonly moved: Gate;

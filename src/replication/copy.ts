@@ -1,6 +1,7 @@
 import type { Log } from './connector';
-import { pause } from './gate';
 import type { Claim, Destination, DestinationTraits, RangeRecord } from './destination';
+import { pause } from './gate';
+import type { Limiter } from './limiter';
 import type { Position } from './position';
 import type { CopyProgress, Meter } from './progress';
 import { Rate } from './rate';
@@ -19,6 +20,7 @@ export interface CopyOptions {
   readonly since: Position;
   readonly parallelism: number;
   readonly batchSize: number;
+  readonly limiter: Limiter;
   /** What follows a row that the destination refuses. */
   readonly onError: ErrorPolicy['onError'];
   readonly sliceMs: number;
@@ -151,11 +153,12 @@ class RangeCopy implements Copy {
   }
 
   async #copyRange(loader: number, range: RangeRecord): Promise<void> {
-    const { source, since, batchSize } = this.#options;
+    const { limiter, source, since, batchSize } = this.#options;
     const signal = this.#reading.signal;
     let record = range;
     try {
       for await (const batch of source.rows(range.namespace, range, { after: range.after, since, batchSize }, signal)) {
+        await limiter.take(batch.rows.length, batch.bytes, signal);
         record = await this.#take(loader, record, batch);
         if (signal.aborted) return;
       }

@@ -2,6 +2,7 @@ import type { EncodedRow, Key } from './change';
 import type { Log } from './connector';
 import type { Claim, Destination, RangeRecord } from './destination';
 import type { Gate } from './gate';
+import type { Limiter } from './limiter';
 import type { Batch } from './low-water';
 import type { Namespace } from './namespace';
 import type { Overlap } from './overlap';
@@ -27,6 +28,7 @@ export interface InlineContext {
   readonly claim: Pick<Claim, 'progressed' | 'copied' | 'index'>;
   /** Changes in a batch at most. */
   readonly batchSize: number;
+  readonly limiter: Limiter;
   readonly moved: Gate;
   readonly log: Log;
   readonly meter: Meter;
@@ -242,10 +244,11 @@ export class InlineCopies {
     since: Position,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk, void> {
-    const { source } = this.#context;
+    const { limiter, source } = this.#context;
     const { from, to } = range;
     let { after } = range;
     for await (const batch of source.rows(namespace, range, { after, since, batchSize: this.#rows }, signal)) {
+      await limiter.take(batch.rows.length, batch.bytes, signal);
       const rows = new Map(
         batch.rows.map((row) => {
           const key = source.keyOf(row);

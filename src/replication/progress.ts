@@ -68,6 +68,8 @@ export interface Meter {
   /** `outcome`: `applied`, `copied`, `ignored` (the destination cannot express it) or `repeated` (met again after a crash). */
   schemaChange(kind: string, outcome: 'applied' | 'copied' | 'ignored' | 'repeated'): void;
   lag(ms: number): void;
+  /** For how long the stream's limits held it back. */
+  throttled(ms: number): void;
   copied(rows: number, bytes: number, durationMs: number): void;
   copyProgress(progress: CopyProgress): void;
 }

@@ -10,6 +10,7 @@ import { rowsOf } from './fold';
 import type { Lane } from './lane';
 import { latest, layOut } from './lay-out';
 import { InFlight } from './in-flight';
+import type { Limiter } from './limiter';
 import { LowWater, type Batch } from './low-water';
 import type { Namespace } from './namespace';
 import { overlapsOf } from './overlap';
@@ -38,6 +39,7 @@ export interface PumpOptions {
   /** Lanes wanted; taken as soon as all lanes are level. */
   readonly lanes: number;
   readonly batchSize: number;
+  readonly limiter: Limiter;
   readonly updates: 'delta' | 'row';
   /** What a rename out of the selection does. */
   readonly renameOut: 'drop' | 'keep' | 'needs_attention';
@@ -234,6 +236,9 @@ class Leg implements Pump {
   }
 
   async #route(event: Extract<SourceEvent, { type: 'part' | 'commit' }>, mark: LowWater): Promise<void> {
+    const { limiter } = this.#options;
+    await limiter.take(event.changes.length, event.bytes, this.#ending.reading, () => this.#tally.moved());
+    if (this.#ending.isBegun) return;
     const batch = (this.#open ??= mark.begin());
     this.#idle = false;
     this.#tally.read(event.changes.length);

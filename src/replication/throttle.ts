@@ -1,4 +1,4 @@
-/** Lets so many rows a second through; the time that a burst has used up is waited for afterwards. */
+/** Lets so much a second through; the time that a burst has used up is waited for afterwards. */
 export class Throttle {
   readonly #perSecond: number;
   #freeAt = 0;
@@ -8,12 +8,17 @@ export class Throttle {
     this.#perSecond = perSecond;
   }
 
-  async take(rows: number, signal: AbortSignal): Promise<void> {
-    if (this.#perSecond === 0) return;
-    const now = performance.now();
-    this.#freeAt = Math.max(now, this.#freeAt) + (rows * 1000) / this.#perSecond;
-    const waitMs = this.#freeAt - now;
+  async take(amount: number, signal: AbortSignal): Promise<void> {
+    const waitMs = this.owe(amount, this.#perSecond);
     if (waitMs > 1) await sleep(waitMs, signal);
+  }
+
+  /** Takes without waiting: for how many milliseconds the taker has to wait. */
+  owe(amount: number, perSecond: number): number {
+    if (perSecond === 0) return 0;
+    const now = performance.now();
+    this.#freeAt = Math.max(now, this.#freeAt) + (amount * 1000) / perSecond;
+    return this.#freeAt - now;
   }
 }
 

@@ -16,6 +16,8 @@ export interface MongoOptions {
   /** Limits of the history; only the embedded server has them, so they rule the others out. */
   readonly oplogMaxEntries?: number;
   readonly oplogRetentionSeconds?: number;
+  /** The same where the server is an embedded one, and nothing where it is another: it reads its whole history for a question about it. */
+  readonly embeddedOplogMaxEntries?: number;
   readonly sessionMax?: number;
   /** With a unit: `512M`, `2G`. */
   readonly cacheSize?: string;

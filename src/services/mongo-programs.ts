@@ -104,7 +104,7 @@ const embeddedArguments = (directory: string, port: number, options: MongoOption
   ...(options.auth === undefined ? [] : ['--auth']),
   ...(options.syncOnCommit === true ? ['--sync-on-commit'] : []),
   ...(options.testCommands === true ? ['--enable-test-commands'] : []),
-  ...number('--oplog-max-entries', options.oplogMaxEntries),
+  ...number('--oplog-max-entries', options.oplogMaxEntries ?? options.embeddedOplogMaxEntries),
   ...number('--oplog-retention-seconds', options.oplogRetentionSeconds),
   ...number('--session-max', options.sessionMax),
 ];

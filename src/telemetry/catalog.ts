@@ -60,6 +60,7 @@ export const METRICS = {
   ]),
   deltaMissed: counter('deltas_missed', '{change}', 'Deltas that did not fit their row and were looked up'),
   schemaChanges: counter('schema_changes', '{change}', 'Schema changes met, by kind and outcome', ['kind', 'outcome']),
+  throttled: counter('throttled_seconds', 's', 'Time for which the limits of the stream held it back'),
   batchChanges: {
     name: 'tributary_batch_changes',
     kind: 'histogram',

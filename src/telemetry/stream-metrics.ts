@@ -131,6 +131,7 @@ export class StreamMetrics {
       leftOut: (changes) => this.#add(METRICS.leftOut, changes, labels),
       deltaMissed: (changes) => this.#add(METRICS.deltaMissed, changes, labels),
       schemaChange: (kind, outcome) => this.#add(METRICS.schemaChanges, 1, { ...labels, kind, outcome }),
+      throttled: (ms) => this.#add(METRICS.throttled, ms / 1_000, labels),
       lag: (ms) => touch((leg) => (leg.lagMs = ms)),
       copied: (rows, bytes) => {
         this.#add(METRICS.snapshotRows, rows, labels);

@@ -49,6 +49,7 @@ export const silentMeter: Meter = {
   deltaMissed: () => undefined,
   schemaChange: () => undefined,
   lag: () => undefined,
+  throttled: () => undefined,
   copied: () => undefined,
   copyProgress: () => undefined,
 };

@@ -7,6 +7,7 @@ import { Secret } from '../../src/config/secret';
 import { openDestination } from '../../src/destinations/registry';
 import { createCopy } from '../../src/replication/copy';
 import type { Destination, InlineMode } from '../../src/replication/destination';
+import { Limiter } from '../../src/replication/limiter';
 import type { Namespace } from '../../src/replication/namespace';
 import type { Position } from '../../src/replication/position';
 import { createPump, type PumpOutcome } from '../../src/replication/pump';
@@ -20,6 +21,7 @@ import { sharedMongo, uniqueName } from './servers';
 
 /** Without it the driver has no name to tell in here, which some servers insist on. */
 const client = { runtimeAdapters: { os } };
+const unlimited = new Limiter(() => ({ eventsPerSecond: 0, bytesPerSecond: 0 }), silentMeter);
 const forever = new AbortController().signal;
 setMaxListeners(0, forever);
 
@@ -35,6 +37,7 @@ export interface CoreOptions {
   readonly unsupported?: 'ignore' | 'needs_attention';
   readonly uniqueIndexes?: 'hold' | 'in_force';
   readonly errors?: Partial<ErrorPolicy>;
+  readonly limiter?: Limiter;
 }
 
 /** A stream without Temporal: source, destination and legs in this process, for tests of the core against real servers. */
@@ -155,6 +158,7 @@ export class CoreStream implements AsyncDisposable {
       since,
       parallelism: 3,
       batchSize: 200,
+      limiter: this.#options.limiter ?? unlimited,
       onError: this.errors.onError ?? 'fail_stream',
       sliceMs: 60_000,
       log: (_level, event) => void this.events.push(event),
@@ -184,6 +188,7 @@ export class CoreStream implements AsyncDisposable {
       until: options.until ?? null,
       lanes: options.lanes ?? this.#options.lanes ?? 4,
       batchSize: this.#options.batchSize ?? 1000,
+      limiter: this.#options.limiter ?? unlimited,
       updates: this.#config.source.options.updates,
       renameOut: this.#options.renameOut ?? 'needs_attention',
       unsupported: this.unsupported,

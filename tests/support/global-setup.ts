@@ -4,6 +4,9 @@ import { startTemporal } from '../../src/services/temporal';
 import { searchAttributes } from './search-attributes';
 import { publish, type SharedServers } from './shared-servers';
 
+/** More than any test writes while its stream looks away; a long history slows every leg down. */
+const mongo = { testCommands: true, embeddedOplogMaxEntries: 20_000 };
+
 const report = (line: string) => console.log(line);
 
 /** One of each for all test files: starting them takes longer than most tests. */
@@ -21,11 +24,10 @@ export default async function startSharedServers(): Promise<void> {
   };
   const [temporal, source, destination] = await Promise.all([
     shared(startTemporal({ searchAttributes }, report), ({ address, namespace }) => ({ address, namespace })),
-    shared(startMongo({ testCommands: true }, report), ({ uri }) => ({ uri })),
-    shared(
-      startMongo({ testCommands: true, addressVariable: 'TRIBUTARY_TEST_DESTINATION_MONGODB_URI' }, report),
-      ({ uri }) => ({ uri }),
-    ),
+    shared(startMongo(mongo, report), ({ uri }) => ({ uri })),
+    shared(startMongo({ ...mongo, addressVariable: 'TRIBUTARY_TEST_DESTINATION_MONGODB_URI' }, report), ({ uri }) => ({
+      uri,
+    })),
   ]);
   const servers: SharedServers = { temporal, source, destination };
   publish(servers, running);

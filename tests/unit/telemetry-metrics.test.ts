@@ -40,6 +40,7 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     meter.copied(50, 5_000, 10);
     meter.copyProgress(copy);
     meter.lag(40);
+    meter.throttled(1_500);
     const verification = telemetry.streams.verification(ORDERS);
     verification.compared(700);
     verification.damaged({ missing: 3, extra: 0, different: 0 });
@@ -59,6 +60,7 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     expect(page).toContain(`tributary_batch_duration_seconds_bucket{${LABELS},le="0.025"} 1\n`);
     expect(page).toContain(`tributary_batch_changes_sum{${LABELS}} 100\n`);
     expect(page).toContain(`tributary_lag_seconds{${LABELS}} 0.04\n`);
+    expect(page).toContain(`tributary_throttled_seconds_total{${LABELS}} 1.5\n`);
     expect(page).toContain(`tributary_snapshot_progress_ratio{${LABELS}} 0.25\n`);
     expect(page).toContain(`tributary_snapshot_left_seconds{${LABELS}} 15\n`);
     expect(page).toContain(`tributary_position_window_remaining_seconds{${LABELS}} 7200\n`);

@@ -1,0 +1,8 @@
+import { paceAt } from '../config/pace';
+import type { StreamSpec } from '../config/schema';
+import { Limiter } from '../replication/limiter';
+import type { ActivityDeps } from './deps';
+
+/** What holds a leg back to the limits of its stream. */
+export const limiterOf = (deps: ActivityDeps, spec: StreamSpec): Limiter =>
+  new Limiter(() => paceAt(spec.stream.limits, new Date(deps.now())), deps.meter(spec));

@@ -1,0 +1,63 @@
+import type { Pace } from '../replication/limiter';
+import type { StreamConfig } from './schema';
+
+export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+export type Weekday = (typeof WEEKDAYS)[number];
+
+type Limits = StreamConfig['limits'];
+type Hours = Limits['hours'][number];
+
+const MINUTES_A_DAY = 24 * 60;
+
+const minuteOf = (text: string): number => {
+  const [hours = 0, minutes = 0] = text.split(':').map(Number);
+  return hours * 60 + minutes;
+};
+
+/** The IANA name of a time zone that this machine knows. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+function localTime(at: Date, timeZone: string): { readonly day: number; readonly minute: number } {
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone,
+    weekday: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  });
+  const parts = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, value]));
+  const day = WEEKDAYS.indexOf((parts['weekday'] ?? '').toLowerCase() as Weekday);
+  return { day, minute: Number(parts['hour']) * 60 + Number(parts['minute']) };
+}
+
+/** Hours that end the next morning belong to the day on which they begin; equal ends are the whole day. */
+function covers({ days, from, to }: Hours, day: number, minute: number): boolean {
+  const on = (which: number): boolean => days === undefined || days.includes(WEEKDAYS[(which + 7) % 7] as Weekday);
+  const begin = minuteOf(from);
+  const end = begin < minuteOf(to) ? minuteOf(to) : minuteOf(to) + MINUTES_A_DAY;
+  return (on(day) && minute >= begin && minute < end) || (on(day - 1) && minute + MINUTES_A_DAY < end);
+}
+
+const paceOf = (of: Limits | Hours): Pace => ({
+  eventsPerSecond: of.events_per_second,
+  bytesPerSecond: of.bytes_per_second,
+});
+
+/** The pace at a time: that of the first of the hours which cover it, or else the one that always holds. */
+export function paceAt(limits: Limits, at: Date): Pace {
+  if (limits.hours.length === 0) return paceOf(limits);
+  const { day, minute } = localTime(at, limits.time_zone);
+  return paceOf(limits.hours.find((hours) => covers(hours, day, minute)) ?? limits);
+}
+
+/** Changes in a batch: no more than the slowest pace lets through in a second, so that it is an even one. */
+export function batchSizeOf({ batch_size: size, limits }: StreamConfig): number {
+  const paces = [limits, ...limits.hours].map((each) => each.events_per_second).filter((events) => events > 0);
+  return Math.min(size, ...paces);
+}
