@@ -18,9 +18,12 @@ export interface Element {
 
 export interface NamedElement extends Element {
   readonly name: string;
+  /** Where its type byte stands: `[from, end)` is the whole element. */
+  readonly from: number;
 }
 
-const FIXED = new Map<number, number>([
+/** By type; of the others the size is in the value. */
+const FIXED: readonly (number | undefined)[] = sizesOf([
   [BsonType.double, 8],
   [BsonType.undefined, 0],
   [BsonType.objectId, 12],
@@ -35,6 +38,12 @@ const FIXED = new Map<number, number>([
   [BsonType.minKey, 0],
 ]);
 
+function sizesOf(sizes: readonly (readonly [type: number, size: number])[]): (number | undefined)[] {
+  const byType = new Array<number | undefined>(256).fill(undefined);
+  for (const [type, size] of sizes) byType[type] = size;
+  return byType;
+}
+
 function sized(buf: Buffer, offset: number, around: number, smallest: number): number {
   if (offset + 4 > buf.length) throw new CorruptBson('a length is cut off', offset);
   const size = buf.readInt32LE(offset);
@@ -42,10 +51,11 @@ function sized(buf: Buffer, offset: number, around: number, smallest: number): n
   return offset + around + size;
 }
 
+/** A loop, because names are short: `indexOf` takes longer to begin than they are. */
 function cstringEnd(buf: Buffer, offset: number): number {
-  const end = buf.indexOf(0, offset);
-  if (end < 0) throw new CorruptBson('a string has no end', offset);
-  return end;
+  const { length } = buf;
+  for (let at = offset; at < length; at += 1) if (buf[at] === 0) return at;
+  throw new CorruptBson('a string has no end', offset);
 }
 
 /** Where the value that starts at `offset` ends. */
@@ -67,7 +77,7 @@ function valueEnd(buf: Buffer, type: number, offset: number): number {
     case BsonType.regex:
       return cstringEnd(buf, cstringEnd(buf, offset) + 1) + 1;
     default: {
-      const size = FIXED.get(type);
+      const size = FIXED[type];
       if (size === undefined) throw new CorruptBson(`unknown element type ${type}`, offset);
       return offset + size;
     }
@@ -101,29 +111,59 @@ export function walk(
   return false;
 }
 
-/** The names that `find` looks for, with the place of each in its answer. ASCII only. */
-export type Names = ReadonlyMap<string, number>;
+interface Wanted {
+  readonly name: string;
+  readonly index: number;
+}
 
-export const names = (...list: readonly string[]): Names => new Map(list.map((name, index) => [name, index]));
+/** Names to look for, ASCII only; each is told by its place in the list. Compared byte by byte: no string is made. */
+export class Names {
+  readonly size: number;
+  /** By length. */
+  readonly #byLength: (readonly Wanted[] | undefined)[] = [];
+
+  constructor(list: readonly string[]) {
+    this.size = list.length;
+    for (const [index, name] of list.entries())
+      this.#byLength[name.length] = [...(this.#byLength[name.length] ?? []), { name, index }];
+  }
+
+  /** -1 where the bytes are none of the names. */
+  indexOf(buf: Buffer, start: number, end: number): number {
+    const candidates = this.#byLength[end - start];
+    if (candidates === undefined) return -1;
+    for (const { name, index } of candidates) if (isName(buf, start, end, name)) return index;
+    return -1;
+  }
+}
+
+function isName(buf: Buffer, start: number, end: number, name: string): boolean {
+  if (end - start !== name.length) return false;
+  for (let i = 0; i < name.length; i += 1) if (buf[start + i] !== name.charCodeAt(i)) return false;
+  return true;
+}
+
+export const names = (...list: readonly string[]): Names => new Names(list);
 
 /** The first element of each name, in the order of `wanted`. Stops when it has them all. */
 export function find(buf: Buffer, offset: number, wanted: Names): (Element | undefined)[] {
-  const found = new Array<Element | undefined>(wanted.size);
+  const found = new Array<Element | undefined>(wanted.size).fill(undefined);
   let missing = wanted.size;
   walk(buf, offset, (type, nameStart, nameEnd, start, end) => {
-    const index = wanted.get(buf.toString('latin1', nameStart, nameEnd));
+    const index = wanted.indexOf(buf, nameStart, nameEnd);
     // The first of duplicate names is the one that the server sees.
-    if (index === undefined || found[index] !== undefined) return false;
+    if (index < 0 || found[index] !== undefined) return false;
     found[index] = { type, start, end };
     return --missing === 0;
   });
   return found;
 }
 
+/** `name`: ASCII only. */
 export function findOne(buf: Buffer, offset: number, name: string): Element | undefined {
   let found: Element | undefined;
   walk(buf, offset, (type, nameStart, nameEnd, start, end) => {
-    if (buf.toString('latin1', nameStart, nameEnd) !== name) return false;
+    if (!isName(buf, nameStart, nameEnd, name)) return false;
     found = { type, start, end };
     return true;
   });
@@ -134,7 +174,7 @@ export function findOne(buf: Buffer, offset: number, name: string): Element | un
 export function elements(buf: Buffer, offset = 0): NamedElement[] {
   const list: NamedElement[] = [];
   walk(buf, offset, (type, nameStart, nameEnd, start, end) => {
-    list.push({ type, name: buf.toString('utf8', nameStart, nameEnd), start, end });
+    list.push({ type, name: buf.toString('utf8', nameStart, nameEnd), from: nameStart - 1, start, end });
     return false;
   });
   return list;

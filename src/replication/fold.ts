@@ -1,6 +1,9 @@
 import type { Change } from './change';
 import type { Namespace } from './namespace';
 
+/** By key: that of the full state that is kept; null once a delete is. */
+type Superseded = Map<string, Buffer | null>;
+
 const isFullState = (change: Change): boolean => change.op !== 'update';
 
 /** How `rowId` begins for all rows of a namespace. */
@@ -15,12 +18,18 @@ export const rowId = ({ namespace, key }: Pick<Change, 'namespace' | 'key'>): st
  * before a full state whose key is equal and written otherwise (1 and 1.0): some destinations keep the key that they have.
  */
 export function fold(changes: readonly Change[]): readonly Change[] {
-  /** By row: the key of the full state that is kept; null once a delete is. */
-  const superseded = new Map<string, Buffer | null>();
   const kept: Change[] = [];
+  const byNamespace = new Map<Namespace, Superseded>();
+  let superseded: Superseded = new Map();
+  let namespace: Namespace | null = null;
   for (let i = changes.length - 1; i >= 0; i -= 1) {
     const change = changes[i] as Change;
-    const id = rowId(change);
+    if (change.namespace !== namespace) {
+      namespace = change.namespace;
+      superseded = byNamespace.get(namespace) ?? new Map<string, Buffer | null>();
+      byNamespace.set(namespace, superseded);
+    }
+    const { id } = change.key;
     const key = superseded.get(id);
     if (key !== undefined && (change.op !== 'delete' || key === null || key.equals(change.key.bytes))) continue;
     kept.push(change);

@@ -76,20 +76,25 @@ class Group {
   }
 }
 
+const INSERT: readonly Verb[] = ['insert'];
+const UPDATE: readonly Verb[] = ['update'];
+const DELETE: readonly Verb[] = ['delete'];
+const DELETE_AND_INSERT: readonly Verb[] = ['delete', 'insert'];
+
 /** What a change becomes, apart from putting empty timestamps back. */
 function verbsOf(change: Change, mode: Mode): readonly Verb[] {
   switch (change.op) {
     case 'delete':
-      return ['delete'];
+      return DELETE;
     case 'update':
-      return ['update'];
+      return UPDATE;
     case 'insert':
-      if (mode === 'optimistic') return ['insert'];
+      if (mode === 'optimistic') return INSERT;
       break;
     case 'replace':
       break;
   }
-  return mode === 'exact' || change.row.length > LARGE_ROW ? ['delete', 'insert'] : ['update'];
+  return mode === 'exact' || change.row.length > LARGE_ROW ? DELETE_AND_INSERT : UPDATE;
 }
 
 /** The commands that apply changes in order per key, as few as possible. */
@@ -117,14 +122,14 @@ export function compose(
 }
 
 function addTo(group: Group, change: Change, verbs: readonly Verb[]): void {
-  const filter = idFilter(change.key);
   switch (change.op) {
     case 'delete':
-      group.add(change, 'delete', deleteStatement(filter));
+      group.add(change, 'delete', deleteStatement(idFilter(change.key)));
       return;
     case 'update': {
       const updates = deltaUpdates(change.delta);
       if (updates === null) throw deltaMissed(change.namespace);
+      const filter = idFilter(change.key);
       for (const update of updates) group.add(change, 'update', updateStatement(filter, update));
       return;
     }
@@ -135,13 +140,13 @@ function addTo(group: Group, change: Change, verbs: readonly Verb[]): void {
           verb === 'insert'
             ? change.row
             : verb === 'delete'
-              ? deleteStatement(filter)
-              : upsertStatement(filter, change.row);
+              ? deleteStatement(idFilter(change.key))
+              : upsertStatement(idFilter(change.key), change.row);
         group.add(change, verb, document);
       }
       const putBack = emptyTimestamps(change.row);
       if (putBack === 'impossible') throw unnameable(change.namespace, change.key.hash);
-      if (putBack !== null) group.add(change, 'update', updateStatement(filter, putBack));
+      if (putBack !== null) group.add(change, 'update', updateStatement(idFilter(change.key), putBack));
     }
   }
 }

@@ -36,25 +36,9 @@ export function deltaUpdates(delta: Buffer): Buffer[] | null {
     unset.push(header(BsonType.string, name), EMPTY_STRING);
   }
 
-  const sets: Buffer[][] = [];
-  let run: Buffer[] = [];
-  let last = new Map<string, string>();
-  for (const field of updated ? elements(delta, updated.start) : []) {
-    if (!addressable(field.name)) return null;
-    const dot = field.name.lastIndexOf('.');
-    const parent = field.name.slice(0, Math.max(dot, 0));
-    const name = field.name.slice(dot + 1);
-    const before = last.get(parent);
-    // The server adds the new fields of one `$set` in the order of their names, the source in the order given here.
-    if (before !== undefined && !ascending(before, name)) {
-      sets.push(run);
-      run = [];
-      last = new Map();
-    }
-    last.set(parent, name);
-    run.push(header(field.type, field.name), slice(delta, field));
-  }
-  if (run.length > 0) sets.push(run);
+  const fields = updated ? elements(delta, updated.start) : [];
+  if (!fields.every(({ name }) => addressable(name))) return null;
+  const sets = runsOf(fields).map((run) => run.map(({ from, end }) => delta.subarray(from, end)));
 
   const first = sets.shift();
   const head = [
@@ -66,6 +50,26 @@ export function deltaUpdates(delta: Buffer): Buffer[] | null {
   return updates;
 }
 
+/** The server adds the new fields of one `$set` in the order of their names, the source in the order given here. */
+function runsOf(fields: readonly NamedElement[]): NamedElement[][] {
+  const runs: NamedElement[][] = [];
+  let last = new Map<string, string>();
+  for (const field of fields) {
+    const dot = field.name.lastIndexOf('.');
+    const parent = field.name.slice(0, Math.max(dot, 0));
+    const name = field.name.slice(dot + 1);
+    const before = last.get(parent);
+    const run = runs.at(-1);
+    if (run !== undefined && (before === undefined || ascending(before, name))) run.push(field);
+    else {
+      runs.push([field]);
+      last = new Map();
+    }
+    last.set(parent, name);
+  }
+  return runs;
+}
+
 function truncate(delta: Buffer, truncation: NamedElement): Buffer | null {
   const [field, newSize] = find(delta, truncation.start, TRUNCATION);
   if (field === undefined || newSize?.type !== BsonType.int32) return null;
@@ -75,13 +79,18 @@ function truncate(delta: Buffer, truncation: NamedElement): Buffer | null {
   return document([PUSH, document([header(BsonType.document, name), keep])]);
 }
 
-const addressable = (path: string): boolean =>
-  path.split('.').every((name) => name !== '' && !name.startsWith('$')) && !path.includes('\0');
+const isPlain = (name: string): boolean => name !== '' && !name.startsWith('$');
 
+const addressable = (path: string): boolean =>
+  (path.includes('.') ? path.split('.').every(isPlain) : isPlain(path)) && !path.includes('\0');
+
+/** Of these the order of characters is that of their bytes. */
+// eslint-disable-next-line no-control-regex
+const ASCII = /^[\x00-\x7f]*$/u;
 const isNumber = (name: string): boolean => /^\d+$/u.test(name);
 
 /** Whether the server, by text or by number, would put `b` after `a`. Where the two disagree the answer is no. */
 function ascending(a: string, b: string): boolean {
-  if (Buffer.compare(Buffer.from(a), Buffer.from(b)) >= 0) return false;
+  if (ASCII.test(a) && ASCII.test(b) ? a >= b : Buffer.compare(Buffer.from(a), Buffer.from(b)) >= 0) return false;
   return !(isNumber(a) && isNumber(b)) || BigInt(a) < BigInt(b);
 }

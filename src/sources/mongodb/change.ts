@@ -1,53 +1,58 @@
-import type { Timestamp } from 'mongodb';
+import { Timestamp } from 'mongodb';
+import { slice, type Element } from '../../bson/walk';
 import type { DeleteChange, DeltaChange, Key, RowChange } from '../../replication/change';
 import type { Namespace } from '../../replication/namespace';
 import type { Position } from '../../replication/position';
 import { parseTime, position, tokenData, tokenOf, type PositionScope } from './position';
 
+/** What a place is made of: the event's own bytes, looked at only when somebody asks. */
+export interface PlaceParts {
+  readonly scope: PositionScope;
+  readonly buffer: Buffer;
+  readonly token: Element;
+  /** Its cluster time; zero where the server tells none. */
+  readonly seconds: number;
+  readonly increment: number;
+  readonly sourceTimeMs: number;
+  /** UUID of the collection, where the server tells it. */
+  readonly collection: Element | null;
+}
+
 /** Where an event stands. Its position is made only when somebody asks. */
 export class Place {
-  readonly #make: PositionScope | Position;
-  readonly #token: Buffer | null;
-  readonly #collection: Buffer | null;
-  readonly time: Timestamp;
+  readonly #of: PlaceParts | Position;
   readonly sourceTimeMs: number;
 
-  /** `collection`: its UUID, raw, where the server tells it. */
-  constructor(
-    make: PositionScope | Position,
-    token: Buffer | null,
-    time: Timestamp,
-    sourceTimeMs: number,
-    collection: Buffer | null = null,
-  ) {
-    this.#make = make;
-    this.#token = token;
-    this.#collection = collection;
-    this.time = time;
+  constructor(of: PlaceParts | Position, sourceTimeMs: number) {
+    this.#of = of;
     this.sourceTimeMs = sourceTimeMs;
+  }
+
+  get time(): Timestamp {
+    if (isPosition(this.#of)) return parseTime(tokenOf(this.#of).time);
+    const { seconds: t, increment: i } = this.#of;
+    return new Timestamp({ t, i });
   }
 
   /** What the collection is, whatever its name is by now; empty where the server does not tell. */
   get identity(): string {
-    return this.#collection === null ? '' : uuidOf(this.#collection);
-  }
-
-  /** The place of a change that another process made. */
-  static at(position: Position, sourceTimeMs: number): Place {
-    return new Place(position, null, parseTime(tokenOf(position).time), sourceTimeMs);
+    if (isPosition(this.#of) || this.#of.collection === null) return '';
+    return uuidOf(this.#of.buffer, this.#of.collection);
   }
 
   /** Whether this is the event that a raw resume token names. */
   isNamedBy(token: Buffer): boolean {
-    return this.#token?.equals(token) === true;
+    return !isPosition(this.#of) && slice(this.#of.buffer, this.#of.token).equals(token);
   }
 
   get position(): Position {
-    if ('token' in this.#make) return this.#make;
-    if (this.#token === null) throw new TypeError('a place needs a token or a position');
-    return position(this.#make, tokenData(this.#token), this.time, false);
+    if (isPosition(this.#of)) return this.#of;
+    const { scope, buffer, token } = this.#of;
+    return position(scope, tokenData(slice(buffer, token)), this.time, false);
   }
 }
+
+const isPosition = (of: PlaceParts | Position): of is Position => 'history' in of;
 
 export abstract class Row {
   readonly namespace: Namespace;
@@ -103,8 +108,8 @@ export class Delta extends Row implements DeltaChange {
   }
 }
 
-/** The 16 bytes of a raw binary value, behind its length and its subtype. */
-export const uuidOf = (binary: Buffer): string => binary.toString('hex', 5);
+/** The 16 bytes of a binary value, behind its length and its subtype. */
+const uuidOf = (buffer: Buffer, { start, end }: Element): string => buffer.toString('hex', start + 5, end);
 
 export class Deleted extends Row implements DeleteChange {
   readonly op = 'delete';

@@ -1,4 +1,3 @@
-import { Timestamp } from 'mongodb';
 import { document } from '../../bson/build';
 import { keyOf } from '../../bson/key';
 import { BsonType } from '../../bson/types';
@@ -47,6 +46,10 @@ const OTHER_KINDS = new Set(['shardCollection', 'reshardCollection', 'refineColl
 /** Marks of the server that stand for no change of rows or shapes. Anything else that is unknown needs a person. */
 const MARKS = new Set(['endOfTransaction', 'startIndexBuild', 'abortIndexBuild']);
 
+/** The kinds that rows come in; all others are rare. */
+const KINDS = ['insert', 'update', 'delete', 'replace'] as const;
+const ROW_KINDS = names(...KINDS);
+
 interface Named {
   readonly name: Namespace;
   readonly followed: boolean;
@@ -63,8 +66,9 @@ interface About {
 export class Decoder {
   readonly #scope: PositionScope;
   readonly #selection: Selection;
-  /** By the bytes of `ns`: a stream sees few namespaces many times. */
+  /** By the bytes of `ns`: a stream sees few namespaces many times, and mostly one of them many times in a row. */
   readonly #names = new Map<string, Named>();
+  #last: { readonly bytes: Buffer; readonly named: Named } | null = null;
 
   constructor(scope: PositionScope, selection: Selection) {
     this.#scope = scope;
@@ -78,7 +82,7 @@ export class Decoder {
     if (split) return { type: 'fragment', last: isLastFragment(slice(buf, split)) };
     if (token === undefined || operation === undefined) throw unreadable('_id or operationType');
     const place = placeOf(this.#scope, buf, [token, time, wall, uuid]);
-    const kind = text(buf, operation);
+    const kind = KINDS[ROW_KINDS.indexOf(buf, operation.start + 4, operation.end - 1)] ?? text(buf, operation);
     if (kind === 'invalidate') return { type: 'invalidate', place };
     const named = ns ? this.#named(buf, ns) : { name: '', followed: false };
     switch (kind) {
@@ -154,6 +158,14 @@ export class Decoder {
   }
 
   #named(buf: Buffer, ns: Element): Named {
+    const last = this.#last;
+    if (last?.bytes.compare(buf, ns.start, ns.end) === 0) return last.named;
+    const named = this.#looked(buf, ns);
+    this.#last = { bytes: Buffer.from(slice(buf, ns)), named };
+    return named;
+  }
+
+  #looked(buf: Buffer, ns: Element): Named {
     const bytes = buf.toString('latin1', ns.start, ns.end);
     let named = this.#names.get(bytes);
     if (named === undefined) {
@@ -167,16 +179,22 @@ export class Decoder {
   }
 }
 
-export function placeOf(
+function placeOf(
   scope: PositionScope,
-  buf: Buffer,
+  buffer: Buffer,
   [token, time, wall, uuid]: readonly [Element, ...(Element | undefined)[]],
 ): Place {
-  const clusterTime = new Timestamp(time?.type === BsonType.timestamp ? buf.readBigUInt64LE(time.start) : 0n);
-  const wallMs = wall?.type === BsonType.date ? Number(buf.readBigInt64LE(wall.start)) : clusterTime.t * 1000;
-  const collection = uuid?.type === BsonType.binary ? slice(buf, uuid) : null;
-  return new Place(scope, slice(buf, token), clusterTime, wallMs, collection);
+  const known = time?.type === BsonType.timestamp;
+  const seconds = known ? buffer.readUInt32LE(time.start + 4) : 0;
+  const increment = known ? buffer.readUInt32LE(time.start) : 0;
+  const sourceTimeMs = wall?.type === BsonType.date ? dateOf(buffer, wall) : seconds * 1000;
+  const collection = uuid?.type === BsonType.binary ? uuid : null;
+  return new Place({ scope, buffer, token, seconds, increment, sourceTimeMs, collection }, sourceTimeMs);
 }
+
+/** Milliseconds: exact as far as a `Date` goes. */
+const dateOf = (buffer: Buffer, { start }: Element): number =>
+  buffer.readInt32LE(start + 4) * 2 ** 32 + buffer.readUInt32LE(start);
 
 /** Views and time series; before 8.1 only their description tells. */
 const isComputed = (description: Buffer | undefined): boolean =>
@@ -192,11 +210,8 @@ const withoutIdIndex = (description: Buffer): Buffer =>
   document(
     elements(description)
       .filter(({ name }) => name !== 'idIndex')
-      .map((each) => elementBytes(description, each.name, each)),
+      .map(({ from, end }) => description.subarray(from, end)),
   );
-
-const elementBytes = (buf: Buffer, name: string, element: Element): Buffer =>
-  buf.subarray(element.start - Buffer.byteLength(name) - 2, element.end);
 
 function isLastFragment(split: Buffer): boolean {
   const fragment = findOne(split, 0, 'fragment');

@@ -104,7 +104,7 @@ const timeOf = (change: Change): Timestamp =>
 
 /** A row that is gone was deleted since, or its shard key was changed: then its insert follows. */
 function asFound(change: Change, row: EncodedRow | undefined): Change {
-  const place = change instanceof Row ? change.place : Place.at(change.position, change.sourceTimeMs);
+  const place = change instanceof Row ? change.place : new Place(change.position, change.sourceTimeMs);
   return row === undefined
     ? new Deleted(change.namespace, place, change.key)
     : new FullRow('replace', change.namespace, place, change.key, row);

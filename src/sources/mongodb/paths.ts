@@ -4,8 +4,8 @@ import { elements, find, findOne, names, slice, text, type Element } from '../..
 const FIELDS = names('updatedFields', 'removedFields', 'truncatedArrays', 'disambiguatedPaths');
 const EMPTY_DOCUMENT_BYTES = 5;
 
-const unusual = (path: string): boolean =>
-  path === '' || path.split('.').some((component) => component === '' || component.startsWith('$'));
+const isUnusual = (component: string): boolean => component === '' || component.startsWith('$');
+const unusual = (path: string): boolean => (path.includes('.') ? path.split('.').some(isUnusual) : isUnusual(path));
 
 /**
  * Whether the paths of an `updateDescription` cannot be given to `$set` and `$unset` as they are: a name may hold a dot
