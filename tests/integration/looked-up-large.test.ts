@@ -16,6 +16,19 @@ describe('rows that are looked up, and are much larger than their changes,', () 
   }, 60_000);
 });
 
+test('a row that is looked up is written, though another one gives up its value behind more changes than a leg reads ahead', async () => {
+  await using t = await open({ ...servers(), updates: 'row' });
+  await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
+  const filler = Array.from({ length: 1000 }, (_, i) => ({
+    insertOne: { document: { _id: 100 + i, u: 100 + i } },
+  }));
+  await rows(t).bulkWrite(filler);
+  for (let n = 0; n < 21; n += 1) await rows(t).updateMany({ _id: { $gte: 100 } }, { $inc: { n: 1 } });
+  await moves(t);
+  await t.catchUp();
+  await t.expectSame();
+}, 120_000);
+
 describe('rows that collide, and are much larger than their changes,', () => {
   const large = Array.from({ length: 40 }, (_, i) => ({ _id: 100 + i, u: 100 + i, text: 'x'.repeat(1_000_000) }));
 

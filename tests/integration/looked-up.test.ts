@@ -27,19 +27,6 @@ describe('a row that is looked up, and holds what another row gives up behind', 
     await t.catchUp();
     await t.expectSame();
   });
-
-  it('more changes than a leg reads ahead, is written', async () => {
-    await using t = await open({ updates: 'row' });
-    await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
-    const filler = Array.from({ length: 1000 }, (_, i) => ({
-      insertOne: { document: { _id: 100 + i, u: 100 + i } },
-    }));
-    await rows(t).bulkWrite(filler);
-    for (let n = 0; n < 21; n += 1) await rows(t).updateMany({ _id: { $gte: 100 } }, { $inc: { n: 1 } });
-    await moves(t);
-    await t.catchUp();
-    await t.expectSame();
-  }, 120_000);
 });
 
 describe('rows that are looked up', () => {
