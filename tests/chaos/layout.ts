@@ -52,12 +52,19 @@ const unlikeOptions = (name: string, wanted: Layout, now: Layout): string[] =>
     return value === other ? [] : [`other options: ${name}: ${option} is ${value} and ${other}`];
   });
 
+/** What may stand in for an index that is held back: one that was there before the source made it unique or expiring. */
+function plain(index: Document | undefined): Document | undefined {
+  if (index === undefined) return undefined;
+  const { unique: _unique, expireAfterSeconds: _expiry, ...rest } = index;
+  return rest;
+}
+
 function unlikeIndexes(collection: string, wanted: Layout, now: Layout, rules: LayoutRules): string[] {
   const names = [...new Set([...wanted.indexes.keys(), ...now.indexes.keys()])];
   return names.flatMap((name) => {
     const [index, other] = [wanted.indexes.get(name), now.indexes.get(name)];
     const due = index !== undefined && !rules.isHeld(index);
-    const same = due ? shown(index) === shown(other) : other === undefined;
+    const same = due ? shown(index) === shown(other) : other === undefined || shown(plain(index)) === shown(other);
     // Left out, but not in another shape.
     if (same || (due && other === undefined && rules.isExcused(collection, name))) return [];
     return [

@@ -233,4 +233,22 @@ describe('comparing both sides of a stream', () => {
     await target('gone').insertOne({ _id: 1 });
     expect((await layout()).sort()).toEqual(['options_differ users', 'source_missing gone']);
   });
+
+  it('takes a plain index for one that is held back, and no other', async () => {
+    await source().updateMany({}, [{ $set: { m: '$_id' } }]);
+    await source().createIndex({ m: 1 });
+    await t.catchUp();
+    await source().dropIndex('m_1');
+    await source().createIndex({ m: 1 }, { unique: true }, {});
+    const run = await open();
+    const layout = async () => {
+      const found = await run.verification.layout(await t.source.namespaces(never), () => true, never);
+      return found.map(({ severity, code }) => `${severity} ${code}`);
+    };
+    expect(await layout()).toEqual(['note index_held']);
+    await target().dropIndex('m_1');
+    expect(await layout()).toEqual(['note index_held']);
+    await target().createIndex({ m: -1 }, { name: 'm_1' }, {});
+    expect(await layout()).toEqual(['error index_differs']);
+  });
 });

@@ -48,6 +48,12 @@ export const servesAs = (a: Document, b: Document): boolean =>
   expires(a) === expires(b) &&
   FIXED.every((field) => canonical(a[field]) === canonical(b[field]));
 
+/** Whether an index is what another one would be without what is held back of it. */
+export const servesMeanwhile = (a: Document, b: Document): boolean => {
+  const { unique: _unique, prepareUnique: _prepare, expireAfterSeconds: _expiry, ...plain } = b;
+  return servesAs(a, plain);
+};
+
 /** 1 and 1.0 in a key are one, and `false` is what is left out. */
 const canonical = (value: unknown): string =>
   value === undefined || value === false ? '' : BSON.EJSON.stringify({ value }, { relaxed: true });

@@ -3,7 +3,7 @@ import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
 import type { SourceNamespace } from '../../replication/source';
-import { expires, indexesOf, isUnique, servesAs, specification, type Index } from './index-specs';
+import { expires, indexesOf, isUnique, servesAs, servesMeanwhile, specification, type Index } from './index-specs';
 import type { NamespaceDocument } from './records';
 import { creatable, present, targetOptions, type Present } from './targets';
 
@@ -116,10 +116,12 @@ async function indexFindings(
     if (wanted.name === '_id_') continue;
     names.add(wanted.name);
     const found = there.get(wanted.name);
-    if (found === undefined) {
-      if (waits(options, wanted, held))
-        findings.push(finding('note', 'index_held', name, `index ${wanted.name} waits for finalize`));
-      else if (building.has(wanted.name))
+    const isHeld = waits(options, wanted, held);
+    // A plain one that the source has since made unique or expiring goes on serving until then.
+    if (isHeld && (found === undefined || servesMeanwhile(found, wanted))) {
+      findings.push(finding('note', 'index_held', name, `index ${wanted.name} waits for finalize`));
+    } else if (found === undefined) {
+      if (building.has(wanted.name))
         findings.push(finding('note', 'index_building', name, `index ${wanted.name} is being built`));
       else findings.push(finding('error', 'index_missing', name, `index ${wanted.name} is missing at the target`));
     } else if (!same(wanted, found)) {
