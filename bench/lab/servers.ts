@@ -10,8 +10,8 @@ import type { Variant } from '../options';
 import { Owned } from './owned';
 import type { BenchWorker } from './worker';
 
-/** Holds a backlog of three million changes, and the change streams of two hundred streams. */
-const LARGE = { oplogMaxEntries: 20_000_000, oplogRetentionSeconds: 7 * 86_400, sessionMax: 10_000 };
+/** Holds a backlog of three million changes, the change streams of two hundred streams, and an index over a million rows: one is built in one transaction, which has to fit in the cache. */
+const LARGE = { oplogMaxEntries: 20_000_000, oplogRetentionSeconds: 7 * 86_400, sessionMax: 10_000, cacheSize: '3G' };
 
 /** A source, a target and Temporal, of this benchmark alone. */
 export class Servers extends Owned {

@@ -1,5 +1,6 @@
 import { ReplicationError } from '../replication/errors';
-import { createPump, type Pump, type PumpOutcome } from '../replication/pump';
+import type { Pump, PumpOutcome } from '../replication/leg';
+import { createPump } from '../replication/pump';
 import { durationMs } from '../config/duration';
 import { batchSizeOf } from '../config/pace';
 import { runCall, type Call } from './call';

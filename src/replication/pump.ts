@@ -1,82 +1,30 @@
 import { Barrier } from './barrier';
 import { Beside } from './beside';
 import type { SchemaChange } from './change';
-import type { Log } from './connector';
-import type { Claim, Destination, DestinationTraits, InlineMode, Parked, RangeRecord } from './destination';
 import type { Collisions } from './collisions';
+import type { RangeRecord } from './destination';
 import { Ending, type EndReason } from './ending';
 import { ReplicationError } from './errors';
 import { rowsOf } from './fold';
 import type { Lane } from './lane';
 import { latest, layOut } from './lay-out';
+import type { Pump, PumpOptions, PumpOutcome } from './leg';
 import { InFlight } from './in-flight';
-import type { Limiter } from './limiter';
 import { LowWater, type Batch } from './low-water';
 import type { Namespace } from './namespace';
 import { overlapsOf } from './overlap';
 import { planOwed } from './owed';
 import { Namespaces } from './namespaces';
 import { reached, type Position } from './position';
-import type { LegProgress, Meter, Totals } from './progress';
+import type { LegProgress } from './progress';
 import { Recorder } from './recorder';
-import type { ErrorPolicy, Refusals } from './refusals';
+import type { Refusals } from './refusals';
 import { shareOut, type SharingContext } from './sharing';
-import type { Source, SourceEvent } from './source';
+import type { SourceEvent } from './source';
 import { startOf } from './start';
 import { Tally } from './tally';
 import { Gate } from './gate';
 import { WindowWatch } from './window';
-
-export interface PumpOptions {
-  readonly source: Source;
-  readonly traits: DestinationTraits;
-  readonly destination: Pick<Destination, 'rows'>;
-  readonly claim: Claim;
-  /** The workflow's position: the ledger must not be behind it. */
-  readonly position: Position | null;
-  readonly inStepAfter: Position | null;
-  readonly until: Position | null;
-  /** Lanes wanted; taken as soon as all lanes are level. */
-  readonly lanes: number;
-  readonly batchSize: number;
-  readonly limiter: Limiter;
-  readonly updates: 'delta' | 'row';
-  /** What a rename out of the selection does. */
-  readonly renameOut: 'drop' | 'keep' | 'needs_attention';
-  /** What a schema change does that the destination cannot express. */
-  readonly unsupported: 'ignore' | 'needs_attention';
-  /** What follows a change that the destination refuses. */
-  readonly errors: ErrorPolicy;
-  /** What becomes of rows that only the destination has, where the stream copies inside itself. */
-  readonly copyMode: InlineMode;
-  /** Parked namespaces that a person has resumed. */
-  readonly resume: readonly Namespace[];
-  readonly sliceMs: number;
-  /** The leg ends with an error when nothing, not even an idle position, has moved for this long. */
-  readonly stallMs: number;
-  readonly log: Log;
-  readonly meter: Meter;
-}
-
-export interface PumpOutcome {
-  readonly reason: EndReason;
-  readonly position: Position;
-  /** Namespaces whose copy inside the stream is not complete. */
-  readonly copying: readonly Namespace[];
-  readonly parked: readonly Parked[];
-  /** Of those that were to be resumed. A leg may end before it comes to them. */
-  readonly resumed: readonly Namespace[];
-  readonly totals: Totals;
-}
-
-/** A running leg: its progress can be read at any time, failed or not. */
-export interface Pump {
-  readonly progress: LegProgress;
-  /** Runs until the slice ends, `until` is reached or the signal aborts (then with what is in flight drained: `stopped`). */
-  run(signal: AbortSignal): Promise<PumpOutcome>;
-  /** What has been recorded, of a leg that was told to end and failed to do so nicely; null before anything was. */
-  readonly stopped: PumpOutcome | null;
-}
 
 /** How long a stopping leg lets its queues run empty; what is left then is read again by the next leg. */
 const DRAIN_MS = 2000;

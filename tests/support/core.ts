@@ -10,7 +10,8 @@ import type { Destination, InlineMode } from '../../src/replication/destination'
 import { Limiter } from '../../src/replication/limiter';
 import type { Namespace } from '../../src/replication/namespace';
 import type { Position } from '../../src/replication/position';
-import { createPump, type PumpOutcome } from '../../src/replication/pump';
+import type { PumpOutcome } from '../../src/replication/leg';
+import { createPump } from '../../src/replication/pump';
 import type { ErrorPolicy } from '../../src/replication/refusals';
 import type { Range, Source } from '../../src/replication/source';
 import { openSource } from '../../src/sources/registry';
