@@ -74,7 +74,7 @@ async function runAll(suites: readonly Suite[], options: Options, signal: AbortS
 async function runSuite(suite: Suite, options: Options, lending: Lending, signal: AbortSignal): Promise<void> {
   const started = performance.now();
   say(`${suite.name}: ${suite.about}`);
-  const servers = await lending.take();
+  const servers = await lending.take(suite);
   const scope = new Scope(servers, suite.name, options, say, signal);
   const running = suite.run(scope, new Sizes(options));
   // After an interruption it fails because everything below it ends, which is nobody's business any more.
@@ -123,8 +123,8 @@ class Lending implements AsyncDisposable {
     this.#options = options;
   }
 
-  async take(): Promise<Servers> {
-    return (this.#kept ??= await Servers.start(this.#options.variant, say));
+  async take({ history }: Suite): Promise<Servers> {
+    return (this.#kept ??= await Servers.start(this.#options.variant, say, history));
   }
 
   async giveBack(servers: Servers): Promise<void> {

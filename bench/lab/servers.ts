@@ -10,8 +10,10 @@ import type { Variant } from '../options';
 import { Owned } from './owned';
 import type { BenchWorker } from './worker';
 
-/** Holds a backlog of three million changes, the change streams of two hundred streams, and an index over a million rows: one is built in one transaction, which has to fit in the cache. */
-const LARGE = { oplogMaxEntries: 20_000_000, oplogRetentionSeconds: 7 * 86_400, sessionMax: 10_000, cacheSize: '3G' };
+/** The change streams of two hundred streams; and an index over a million rows, which is built in one transaction that has to fit in the cache. */
+const LARGE = { oplogRetentionSeconds: 7 * 86_400, sessionMax: 10_000, cacheSize: '3G' };
+/** Changes that the history holds. The embedded servers read the whole of it for a question about its ends, which MongoDB does not. */
+const HISTORY = 200_000;
 
 /** A source, a target and Temporal, of this benchmark alone. */
 export class Servers extends Owned {
@@ -28,10 +30,10 @@ export class Servers extends Owned {
     super();
   }
 
-  static async start(variant: Variant, report: Report): Promise<Servers> {
+  static async start(variant: Variant, report: Report, history = HISTORY): Promise<Servers> {
     const owned = new Owned();
     try {
-      const options = { variant, own: true, ...(await limits(variant)) };
+      const options = { variant, own: true, ...(await limits(variant, history)) };
       const source = await owned.own(startMongo(options, report));
       const target = await owned.own(startMongo(options, report));
       const searchAttributes = Object.fromEntries(
@@ -53,6 +55,6 @@ export class Servers extends Owned {
 }
 
 /** Limits of the history are an option of the embedded servers: asking for them rules out a `mongod` that is there. */
-async function limits(variant: Variant): Promise<Pick<MongoOptions, keyof typeof LARGE>> {
-  return variant === 'default' && (await onPath('mongod')) !== undefined ? {} : LARGE;
+async function limits(variant: Variant, oplogMaxEntries: number): Promise<Partial<MongoOptions>> {
+  return variant === 'default' && (await onPath('mongod')) !== undefined ? {} : { ...LARGE, oplogMaxEntries };
 }

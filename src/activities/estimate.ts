@@ -8,15 +8,18 @@ import type { Prepared } from './contract';
 const ROWS_PER_SECOND = 15_000;
 const BYTES_PER_SECOND = 25_000_000;
 
+/** An estimate is not worth a longer wait: some servers read their whole log for it. */
+const PATIENCE_MS = 5_000;
+
 type Estimate = Prepared['estimate'];
 
 async function windowSeconds(source: Source, signal: AbortSignal): Promise<number | null> {
   try {
-    const { oldestMs, newestMs } = await source.window(signal);
+    const { oldestMs, newestMs } = await source.window(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]));
     return Math.max(0, Math.round((newestMs - oldestMs) / 1000));
   } catch (error) {
-    // Reading it may need a privilege that the stream itself does not.
-    if (isReplicationError(error)) return null;
+    // Reading it may need a privilege that the stream itself does not, or take too long.
+    if (isReplicationError(error) && !signal.aborted) return null;
     throw error;
   }
 }

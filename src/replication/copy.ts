@@ -41,6 +41,8 @@ export interface Copy {
 }
 
 const CHECK_EVERY_MS = 10_000;
+/** Some sources read their whole log for a check: it may take this part of the time at most. */
+const CHECK_SHARE = 20;
 
 const isRejected = (result: PromiseSettledResult<unknown>): result is PromiseRejectedResult =>
   result.status === 'rejected';
@@ -141,8 +143,11 @@ class RangeCopy implements Copy {
     const { claim, source } = this.#options;
     const start = claim.ledger.lowWater;
     while (start && !this.#copied.signal.aborted && !this.#reading.signal.aborted) {
+      const asked = performance.now();
       await source.check(start, this.#writing.signal);
-      await pause(AbortSignal.any([this.#copied.signal, this.#reading.signal]), CHECK_EVERY_MS);
+      const took = performance.now() - asked;
+      const ended = AbortSignal.any([this.#copied.signal, this.#reading.signal]);
+      await pause(ended, Math.max(CHECK_EVERY_MS, took * CHECK_SHARE));
     }
   }
 

@@ -3,6 +3,8 @@ import type { Source } from './source';
 
 /** Some sources read their whole log to find its oldest entry. */
 const EVERY_MS = 10_000;
+/** So many times as long as the answer took. */
+const SHARE = 50;
 
 /** For how long the source still has what comes after a position: asked for in the background, and not often. */
 export class WindowWatch {
@@ -40,7 +42,8 @@ export class WindowWatch {
       .then((oldestMs) => {
         this.#oldestMs = oldestMs;
         // A slow answer is asked for less often.
-        if (!this.#ended.signal.aborted) this.#nextMs = performance.now() + EVERY_MS + 10 * (performance.now() - now);
+        if (!this.#ended.signal.aborted)
+          this.#nextMs = performance.now() + EVERY_MS + SHARE * (performance.now() - now);
       });
   }
 }

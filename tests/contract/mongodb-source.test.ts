@@ -5,6 +5,7 @@ import { BSON } from 'mongodb';
 import { header, document, element } from '../../src/bson/build';
 import { BsonType } from '../../src/bson/types';
 import { ownServer } from '../support/own-servers';
+import { Deployment } from '../../src/sources/mongodb/deployment';
 import { privateMongo } from '../support/servers';
 import { MongodbFixture, withSource } from './source-mongodb';
 import { changesOf, codeOf, collect, DELTAS, describeSource, schemaOf, soon, untilHere } from './source-suite';
@@ -175,6 +176,22 @@ describe('trouble with a MongoDB source', () => {
       await rm(`${storagePath}.backup`, { recursive: true, force: true });
     }
   });
+
+  it('is not looked for again where the same server has just given the same worker what it asks for', () =>
+    withSource({}, async ({ source, db }) => {
+      const asked = jest.spyOn(Deployment.prototype, 'oplogHas');
+      const from = await source.here(soon());
+      await db.collection('a').insertOne({ _id: 1 } as never);
+      const [change] = changesOf(await untilHere(source, from));
+      asked.mockClear();
+      await untilHere(source, change!.position);
+      expect(asked).not.toHaveBeenCalled();
+      // As after a pause.
+      jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
+      await untilHere(source, change!.position);
+      expect(asked).toHaveBeenCalledTimes(1);
+      jest.restoreAllMocks();
+    }));
 
   it('is seen when a position lies ahead of all that the source has', () =>
     withSource({}, async ({ source }) => {

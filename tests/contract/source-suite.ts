@@ -305,6 +305,23 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
       }
     });
 
+    it.each([
+      ['in a row', 1],
+      ['far apart', 1_000],
+    ])('cuts ranges of about the same size, with keys that lie %s', async (_, apart) => {
+      await fixture.create('big');
+      const keys = Array.from({ length: 5_000 }, (_row, index) => index * apart);
+      await fixture.fill('big', keys);
+      const since = await source.here(soon());
+      const namespace = (await source.namespaces(soon())).find(({ name }) => name === fixture.namespace('big'))!;
+      const ranges = await source.ranges(namespace, 2, soon());
+      const each = await Promise.all(
+        ranges.map((range) => keysIn(fixture, namespace.name, range, { after: null, since, batchSize: 1000 })),
+      );
+      expect(each.flat()).toEqual(keys);
+      expect(Math.max(...each.map(({ length }) => length))).toBeLessThan(4_500);
+    });
+
     it('lists nothing that does not exist, and gives a new identity to what is created again', async () => {
       await fixture.create('a');
       const find = async () => (await source.namespaces(soon())).find(({ name }) => name === fixture.namespace('a'));

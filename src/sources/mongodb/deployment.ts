@@ -43,6 +43,11 @@ export class Deployment {
     return ask(() => this.#client.db('admin').command({ hello: 1 }, signal ? { signal } : {}));
   }
 
+  /** Which run of the primary's server program answers; null where it does not tell. */
+  async process(signal: AbortSignal): Promise<string | null> {
+    return (await this.hello(signal)).topologyVersion?.processId?.toString() ?? null;
+  }
+
   /** `set:NAME:ID`, `cluster:ID`; without the id where it cannot be read. */
   async history(): Promise<string> {
     const hello = await this.hello();

@@ -1,8 +1,9 @@
 import type { Timestamp } from 'mongodb';
 import { ReplicationError } from '../../replication/errors';
 import type { Position } from '../../replication/position';
+import { reached as isReached } from '../../replication/position';
 import type { Deployment } from './deployment';
-import { describe, describeTime, eventTime, parseTime, tokenOf } from './position';
+import { describe, describeTime, eventTime, order, parseTime, tokenOf } from './position';
 
 /** A stream this far behind, or held up for this long, may have lost what it had not read yet. */
 const BEHIND_MS = 5_000;
@@ -10,19 +11,39 @@ const CHECK_EVERY_MS = 5_000;
 /** A check may take this part of the time at most: some servers read the whole oplog for it. */
 const CHECK_SHARE = 20;
 
+interface Served {
+  readonly process: string;
+  readonly at: Position;
+  readonly whenMs: number;
+}
+
+/** By stream: up to where which server process has given it changes in this worker. */
+const SERVED = new Map<string, Served>();
+
 /**
  * MongoDB itself says when history is lost. Some compatible servers let an open cursor jump over the gap and start a
  * stream late, without a word: so the oldest oplog entry is compared with the position, when the stream lags.
  */
 export class GapGuard {
   readonly #deployment: Deployment;
+  /** Of whom it is remembered what was read; nothing is where nobody goes on from it. */
+  readonly #stream: string | null;
+  /** The server process that the stream is open on. */
+  #process: string | null = null;
   #nextCheckMs = 0;
   #lastReadMs = Date.now();
   #running: Promise<void> | null = null;
   #failure: Error | null = null;
 
-  constructor(deployment: Deployment) {
+  constructor(deployment: Deployment, stream: string | null = null) {
     this.#deployment = deployment;
+    this.#stream = stream;
+  }
+
+  /** Everything up to here was read from the stream that was confirmed last. */
+  reached(at: Position): void {
+    if (this.#stream !== null && this.#process !== null)
+      SERVED.set(this.#stream, { process: this.#process, at, whenMs: Date.now() });
   }
 
   /** Changes were read from a stream that stood at `before`. */
@@ -63,6 +84,17 @@ export class GapGuard {
   async confirm(at: Position, signal: AbortSignal): Promise<void> {
     // A router's own clock may be behind its shards', and it has no oplog.
     if (at.history.startsWith('cluster:')) return;
+    const process = await this.#deployment.process(signal);
+    const served = this.#stream === null ? undefined : SERVED.get(this.#stream);
+    // A server is not restored without being started anew: what this process of it has given to this worker just now,
+    // it has. Some servers read their whole log to tell.
+    const recent = served !== undefined && Date.now() - served.whenMs < BEHIND_MS;
+    const known = recent && served.process === process && isReached(order(served.at, at));
+    if (!known) await this.#inLog(at, signal);
+    this.#process = process;
+  }
+
+  async #inLog(at: Position, signal: AbortSignal): Promise<void> {
     // A stream opened on an idle server stands one tick after the newest entry.
     if (timeOf(at) > (await this.#deployment.now(signal)).toBigInt() + 1n) throw sourceBehind(at);
     const named = eventTime(at);

@@ -158,7 +158,7 @@ class MongodbSource implements Source {
       streams: this.#streams,
       scope: this.#scope,
       selection: this.#selection,
-      guard: new GapGuard(this.#deployment),
+      guard: new GapGuard(this.#deployment, this.#context.stream),
       maxAwaitMs: durationMs(this.#config.options.max_await),
       log: this.#context.log,
     };

@@ -1,5 +1,7 @@
-import type { MongoClient, ReadPreference } from 'mongodb';
+import { BSON, Long, type MongoClient, type ReadPreference } from 'mongodb';
 import { idDocument, keyOf } from '../../bson/key';
+import { BsonType } from '../../bson/types';
+import { findOne } from '../../bson/walk';
 import { splitNamespace } from '../../replication/namespace';
 import type { Range, SourceNamespace } from '../../replication/source';
 import { ask } from './deployment';
@@ -8,7 +10,10 @@ import { ask } from './deployment';
 const ROWS_PER_RANGE = 2_000;
 const SAMPLES_PER_RANGE = 20;
 
-/** Cuts by a sample of the keys, in the server's own order over all types. */
+/** Keys of which at least every second one is taken are even enough: no range has twice its share. */
+const DENSE = 2;
+
+/** Cuts in the server's own order over all types: evenly where the keys are whole numbers in a row, else by a sample of them. */
 export async function cutRanges(
   client: MongoClient,
   readPreference: ReadPreference,
@@ -17,18 +22,45 @@ export async function cutRanges(
   signal: AbortSignal,
 ): Promise<readonly Range[]> {
   const wanted = source.wholeOrder ? 1 : Math.min(count, Math.ceil(source.estimatedRows / ROWS_PER_RANGE));
-  const bounds = wanted > 1 ? await sampleBounds(client, readPreference, source, wanted, signal) : [];
+  const asked = { client, readPreference, source, wanted, signal };
+  const bounds = wanted > 1 ? ((await evenBounds(asked)) ?? (await sampleBounds(asked))) : [];
   const estimatedRows = Math.ceil(source.estimatedRows / (bounds.length + 1));
   return [null, ...bounds].map((from, index) => ({ from, to: bounds[index] ?? null, estimatedRows }));
 }
 
-async function sampleBounds(
-  client: MongoClient,
-  readPreference: ReadPreference,
-  source: SourceNamespace,
-  wanted: number,
-  signal: AbortSignal,
-): Promise<Buffer[]> {
+interface Asked {
+  readonly client: MongoClient;
+  readonly readPreference: ReadPreference;
+  readonly source: SourceNamespace;
+  readonly wanted: number;
+  readonly signal: AbortSignal;
+}
+
+/** Null where the keys are no whole numbers, or too far apart. Two looks at the index, where a sample may read all rows. */
+async function evenBounds(asked: Asked): Promise<Buffer[] | null> {
+  const { source, wanted } = asked;
+  const [lowest, highest] = await Promise.all([endOf(asked, 1), endOf(asked, -1)]);
+  if (lowest === null || highest === null) return null;
+  const span = highest - lowest + 1;
+  if (!(span >= wanted && span <= DENSE * source.estimatedRows)) return null;
+  return Array.from({ length: wanted - 1 }, (_, cut) => {
+    const bound = lowest + Math.floor(((cut + 1) * span) / wanted);
+    return Buffer.from(BSON.serialize({ _id: Long.fromNumber(bound) }));
+  });
+}
+
+/** The first or last key, where that is a whole number. */
+async function endOf({ client, readPreference, source, signal }: Asked, order: 1 | -1): Promise<number | null> {
+  const { database, collection } = splitNamespace(source.name);
+  const options = { raw: true, signal, readPreference, projection: { _id: 1 }, sort: { _id: order } } as const;
+  const row = (await ask(() => client.db(database).collection(collection).findOne({}, options))) as Buffer | null;
+  const id = row && findOne(row, 0, '_id');
+  if (id?.type === BsonType.int32) return row?.readInt32LE(id.start) ?? null;
+  const value = id?.type === BsonType.int64 ? Number(row?.readBigInt64LE(id.start)) : NaN;
+  return Number.isSafeInteger(value) ? value : null;
+}
+
+async function sampleBounds({ client, readPreference, source, wanted, signal }: Asked): Promise<Buffer[]> {
   const { database, collection } = splitNamespace(source.name);
   const pipeline = [{ $sample: { size: wanted * SAMPLES_PER_RANGE } }, { $project: { _id: 1 } }, { $sort: { _id: 1 } }];
   const options = {

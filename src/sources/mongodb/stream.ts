@@ -202,6 +202,7 @@ class StreamReader {
   #reach(at: Position): Position {
     this.#at = at;
     this.#tokenRefused = false;
+    this.#context.guard.reached(at);
     return at;
   }
 
