@@ -9,7 +9,7 @@ export interface Suite {
   readonly about: string;
   /** For the page: what is written, what is timed. */
   readonly method: string;
-  /** Changes that the servers' history has to hold, where that is more than usual. */
+  /** Changes that the servers' history has to hold, where that is more or less than usual. */
   readonly history?: number;
   run(scope: Scope, sizes: Sizes): Promise<Outcome>;
 }

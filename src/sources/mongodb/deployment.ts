@@ -31,9 +31,13 @@ interface Hello extends Document {
   readonly topologyVersion?: { readonly processId?: { toString(): string } };
 }
 
+/** Below the time after which a leg asks again. */
+const LATELY_MS = 8_000;
+
 /** The deployment behind a client: who it is, and how far back it remembers. */
 export class Deployment {
   readonly #client: MongoClient;
+  #oldest: { readonly whenMs: number; readonly time: Timestamp | null } | null = null;
 
   constructor(client: MongoClient) {
     this.#client = client;
@@ -104,8 +108,17 @@ export class Deployment {
     return entries === null ? null : entries.length > 0;
   }
 
+  /** The oldest entry's time as of some seconds ago at most: near enough for people. */
+  async oldestLately(signal: AbortSignal): Promise<Timestamp | null> {
+    const lately = this.#oldest;
+    if (lately !== null && Date.now() - lately.whenMs < LATELY_MS) return lately.time;
+    const time = await this.oplogTime('oldest', signal);
+    this.#oldest = { whenMs: Date.now(), time };
+    return time;
+  }
+
   async window(signal: AbortSignal): Promise<HistoryWindow> {
-    const oldest = await this.oplogTime('oldest', signal);
+    const oldest = await this.oldestLately(signal);
     if (oldest === null) {
       throw new ReplicationError('needs_attention', {
         code: 'window_unknown',

@@ -107,7 +107,7 @@ async function changeStream({ streams }: InspectContext, signal: AbortSignal): P
 async function oplog({ deployment }: InspectContext, signal: AbortSignal): Promise<Finding[]> {
   const hello = await deployment.hello(signal);
   if (hello.msg === 'isdbgrid') return [];
-  const oldest = await deployment.oplogTime('oldest', signal);
+  const oldest = await deployment.oldestLately(signal);
   if (oldest === null) {
     const text = 'the user may not read local.oplog.rs, so nobody is warned before history is lost';
     return [finding('warning', 'window_unknown', text, 'Grant the user `read` on the database `local`.')];
