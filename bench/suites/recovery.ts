@@ -42,6 +42,8 @@ export const recovery: Suite = {
   about: 'the only worker gets SIGKILL at 3,000 changes/s and another is started: when data flows, when it is in step',
   method:
     '1,500 inserts and 1,500 updates of counters a second; the only worker gets SIGKILL, another one is started a second later. From SIGKILL to the arrival of the first row that was written after it, and to the first such row that arrives within a second of its writing. A change stream at the target counts what arrives a second time. In three circumstances: `default settings`; both workers under `the same identity` (`TRIBUTARY_WORKER_IDENTITY`); a stream with `advanced.failover: fast`.',
+  // Half a minute of them: an embedded server reads all of it when a new worker takes over.
+  history: 100_000,
   run: async (scope, sizes) => {
     const figures = new Figures();
     const perSecond = sizes.count(PER_SECOND, 100);
