@@ -17,7 +17,7 @@ export const failover: Suite = {
   about: 'the worker of a stream gets SIGKILL: when data flows again, and what is delivered twice',
   method:
     '300 inserts and 300 updates of counters a second; a second worker stands by. From SIGKILL to the arrival of the first row that was written after it. A change stream at the target counts what arrives a second time: a row again, or a counter at a value that it had before.',
-  // Half a minute of them: an embedded server reads all of it when a new worker takes over.
+  // Minutes of them: an embedded server reads all of it when a new worker takes over.
   history: 100_000,
   run: async (scope, sizes) => {
     const figures = new Figures();

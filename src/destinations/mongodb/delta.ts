@@ -84,13 +84,13 @@ const isPlain = (name: string): boolean => name !== '' && !name.startsWith('$');
 const addressable = (path: string): boolean =>
   (path.includes('.') ? path.split('.').every(isPlain) : isPlain(path)) && !path.includes('\0');
 
-/** Of these the order of characters is that of their bytes. */
-// eslint-disable-next-line no-control-regex
-const ASCII = /^[\x00-\x7f]*$/u;
+/** In ASCII alone the order of characters is that of their bytes. */
+const isAscii = (name: string): boolean => Buffer.byteLength(name) === name.length;
+
 const isNumber = (name: string): boolean => /^\d+$/u.test(name);
 
 /** Whether the server, by text or by number, would put `b` after `a`. Where the two disagree the answer is no. */
 function ascending(a: string, b: string): boolean {
-  if (ASCII.test(a) && ASCII.test(b) ? a >= b : Buffer.compare(Buffer.from(a), Buffer.from(b)) >= 0) return false;
+  if (isAscii(a) && isAscii(b) ? a >= b : Buffer.compare(Buffer.from(a), Buffer.from(b)) >= 0) return false;
   return !(isNumber(a) && isNumber(b)) || BigInt(a) < BigInt(b);
 }

@@ -1,7 +1,6 @@
 import type { Timestamp } from 'mongodb';
 import { ReplicationError } from '../../replication/errors';
-import type { Position } from '../../replication/position';
-import { reached as isReached } from '../../replication/position';
+import { reached as isReached, type Position } from '../../replication/position';
 import type { Deployment } from './deployment';
 import { describe, describeTime, eventTime, order, parseTime, tokenOf } from './position';
 
