@@ -244,6 +244,8 @@ export interface Claim {
   remove(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void>;
   load(part: LoadPart, signal: AbortSignal): Promise<Written>;
   apply(part: LanePart, signal: AbortSignal): Promise<Written>;
+  /** The same for parts of several lanes, one of each, in one atomic step. They hold nothing that is refused. */
+  applyAll(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;
   /** Parts of several lanes in one atomic step, as the final states of their rows: what is in the way leaves first. */
   applyTogether(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;
   /** Rows that a refusal has left behind the source, at most `limit`. */

@@ -1,6 +1,7 @@
 import type { Change } from './change';
 import type { LaneRecord } from './destination';
 import { pause } from './gate';
+import type { JointSteps } from './joint';
 import type { Batch } from './low-water';
 import { reached, type Position } from './position';
 import { isCollision, type Refusals } from './refusals';
@@ -29,6 +30,8 @@ export interface Surrendered {
 export interface LaneContext extends StepsContext {
   readonly refusals: Refusals;
   readonly maxChanges: number;
+  /** Writes what is little together with what other lanes have; null where every lane writes by itself. */
+  readonly joint: Pick<JointSteps, 'awaits' | 'running' | 'wake'> | null;
   /** A part became durable. */
   readonly durable: (changes: number, bytes: number) => void;
   /** A unique index refuses a part. The lane waits until it is told to go on; null: it judges that by itself. */
@@ -48,6 +51,8 @@ export class Lane {
   #offset = 0;
   /** Parts that were taken and are not written: pieces of one that was refused. The next one is the last. */
   #parts: Part[] = [];
+  /** Deals with such a piece, which may take a while. */
+  #ownPiece = false;
   #stuck = false;
   /** Collisions are faults of their changes: nothing else is left to try. */
   #judging = false;
@@ -76,12 +81,43 @@ export class Lane {
     batch.add();
     if (this.#closed) return;
     this.#queue.push({ changes, batch, inStep, bytes: sizeOf(changes) });
-    if (!this.#stuck) this.#run(signal);
+    if (this.#stuck) return;
+    if (this.#context.joint) this.#context.joint.wake();
+    else this.run(signal);
   }
 
   /** Resolves when nothing is queued, or the lane waits after a collision. */
   async idle(): Promise<void> {
-    await this.#running;
+    for (let step = this.#underWay; step !== null; step = this.#underWay) await step;
+  }
+
+  get #underWay(): Promise<void> | null {
+    return this.#running ?? this.#context.joint?.running ?? null;
+  }
+
+  /** Has something to write, and nobody writes it. */
+  get isWaiting(): boolean {
+    return this.#running === null && this.#queue.length + this.#parts.length > 0 && !this.#stuck && !this.#closed;
+  }
+
+  /** Writes by itself. */
+  get isBusy(): boolean {
+    return this.#running !== null;
+  }
+
+  /** Has, or deals with, a piece of something that was refused, which only the lane itself writes. */
+  get hasOwn(): boolean {
+    return this.#ownPiece || this.#parts.length > 0;
+  }
+
+  /** What it has not begun to write. */
+  get queued(): { readonly changes: number; readonly bytes: number } {
+    let [changes, bytes] = [-this.#offset, 0];
+    for (const item of this.#queue) {
+      changes += item.changes.length;
+      bytes += item.bytes;
+    }
+    return { changes, bytes };
   }
 
   /** Waits after a collision. */
@@ -93,7 +129,7 @@ export class Lane {
   async retry(judge: boolean, signal: AbortSignal): Promise<void> {
     this.#stuck = false;
     this.#judging = judge;
-    this.#run(signal);
+    this.run(signal);
     await this.idle();
   }
 
@@ -142,17 +178,16 @@ export class Lane {
   /** Takes nothing more; resolves when the step under way has ended. What is queued is left to the next leg. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#running;
+    await this.idle();
   }
 
   get #closed(): boolean {
     return this.#closing.signal.aborted;
   }
 
-  #run(signal: AbortSignal): void {
-    this.#running ??= this.#drain(signal).finally(() => {
-      this.#running = null;
-    });
+  /** Writes by itself until nothing is queued, or the others wait for what is left. */
+  run(signal: AbortSignal): void {
+    this.#running ??= this.#drain(signal);
   }
 
   async #drain(signal: AbortSignal): Promise<void> {
@@ -160,8 +195,10 @@ export class Lane {
     await Promise.resolve();
     try {
       while (!this.#closed) {
-        const part = this.#parts.pop() ?? this.#take();
+        const piece = this.#parts.pop();
+        const part = piece ?? this.take();
         if (part === null) break;
+        this.#ownPiece = piece !== undefined;
         const refused = await this.steps.write(part, signal);
         if (refused === null) this.wrote(part);
         else if (refused === 'too_much') this.#halve(part);
@@ -172,16 +209,33 @@ export class Lane {
           return;
         } else if (part.changes.length > 1) this.#halve(part);
         else await this.#refused(part, refused, signal);
+        if (this.#leaves) break;
       }
       this.#judging = false;
     } catch (error) {
       this.#closing.abort();
       this.#context.failed(error);
+    } finally {
+      this.#ownPiece = false;
+      this.#running = null;
+      this.#context.joint?.wake();
     }
+  }
+
+  /** What is left is better written together with what the others have. */
+  get #leaves(): boolean {
+    return this.#parts.length === 0 && !this.#judging && this.#context.joint?.awaits(this) === true;
+  }
+
+  /** Whoever waits for this lane waits no longer: what comes may take a while. */
+  #keepsToItself(): void {
+    this.#ownPiece = true;
+    this.#context.joint?.wake();
   }
 
   /** Each half is a step of its own, and the second one does not begin before the first one is durable. */
   #halve(part: Part): void {
+    this.#keepsToItself();
     const middle = part.changes.length >> 1;
     const [first, second] = [part.changes.slice(0, middle), part.changes.slice(middle)];
     const bytes = sizeOf(first);
@@ -192,6 +246,7 @@ export class Lane {
   /** One change alone is refused. */
   async #refused(part: Part, first: Refused, signal: AbortSignal): Promise<void> {
     const { refusals, alive } = this.#context;
+    this.#keepsToItself();
     const [change] = part.changes as [Change];
     let { error, sent } = first;
     // Of a row that was refused before, time alone changes nothing.
@@ -212,7 +267,8 @@ export class Lane {
     this.wrote(part);
   }
 
-  #take(): Part | null {
+  /** What comes next of the queue, as much as fits in one step. */
+  take(): Part | null {
     const { maxChanges, maxBytes } = this.#context;
     if (this.#queue.length === 0) return null;
     const changes: Change[] = [];

@@ -1,5 +1,6 @@
 import { Collisions, type CollisionsContext } from './collisions';
 import type { Claim, DestinationTraits, LaneRecord } from './destination';
+import { JointSteps } from './joint';
 import { Lane, type LaneContext } from './lane';
 import { reached, type Position } from './position';
 import type { Meter } from './progress';
@@ -40,6 +41,8 @@ export async function layOut(context: LayOutContext, start: Position): Promise<L
   const behind = await claim.behind(MOST_LETTERS + 1, writing);
   const refusals = new Refusals({ policy: errors, meter, log, refused }, behind);
   const collisions = new Collisions({ ...context, refusals });
+  const { maxBytes, maxChanges } = traits;
+  const joint = traits.transactions ? new JointSteps({ ...context, maxBytes, maxChanges }) : null;
   const lanes = records.map(
     (record) =>
       new Lane(
@@ -48,13 +51,15 @@ export async function layOut(context: LayOutContext, start: Position): Promise<L
           ...context,
           refusals,
           forward: updates === 'delta',
-          maxChanges: traits.maxChanges,
-          maxBytes: traits.maxBytes,
+          maxChanges,
+          maxBytes,
+          joint,
           collided: traits.transactions ? () => collisions.report() : null,
         },
       ),
   );
   collisions.watch(lanes);
+  joint?.watch(lanes);
   return { lanes, ahead: records.flatMap(({ position }) => ahead(position) ?? []), refusals, collisions };
 }
 

@@ -49,6 +49,7 @@ function lane(options: {
     refusals,
     forward: options.forward ?? true,
     collided: options.collided ?? null,
+    joint: null,
     alive: () => undefined,
     claim: {
       apply: async (part) => {

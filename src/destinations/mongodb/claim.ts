@@ -26,7 +26,7 @@ import { Builds } from './builds';
 import { Identities } from './ddl';
 import { Fence } from './fence';
 import { heldBack, Indexes } from './indexes';
-import { Lane, lettersOf, type WriterOptions } from './lane';
+import { Lane, lettersOf, writeParts, type LaneShare, type LaneShares, type WriterOptions } from './lane';
 import { Layout } from './layout';
 import type { Letters } from './letters';
 import { Loader } from './loader';
@@ -40,7 +40,7 @@ import { FixedSession } from './session';
 import type { Store } from './store';
 import type { Holdings } from './takeover';
 import { Together } from './together';
-import type { Target } from './targets';
+import type { Target, Targets } from './targets';
 
 export interface ClaimOptions {
   readonly client: MongoClient;
@@ -102,7 +102,7 @@ export class MongodbClaim implements Claim {
     this.#indexes = new Indexes(client, this.#fence, this.#namespaces, isHeld, log);
     this.#copies = new Copies(this.#fence, this.#namespaces, this.#writer);
     this.#layout = new Layout(this.#fence);
-    this.#together = new Together(store, ledgerDatabase);
+    this.#together = new Together(this.#writer, ledgerDatabase);
     this.#loaderRecords = holdings.records.filter((record) => record.kind === 'loader');
     this.#ledger = emptyLedger(epoch);
   }
@@ -236,25 +236,32 @@ export class MongodbClaim implements Claim {
   }
 
   async apply(part: LanePart, signal: AbortSignal): Promise<Written> {
-    return guarded(async () => {
-      const lane = this.#lanes.get(part.lane);
-      if (lane === undefined) throw new RangeError('the layout in force has no such lane');
-      return lane.apply(part, await this.#targets(part, signal), signal);
-    });
+    const [written] = await this.applyAll([part], signal);
+    return written as Written;
+  }
+
+  async applyAll(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
+    return this.#inOneStep(parts, signal, (shares, targets) => writeParts(this.#writer, shares, targets, signal));
   }
 
   async applyTogether(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
+    return this.#inOneStep(parts, signal, (shares, targets) => this.#together.apply(shares, targets, signal));
+  }
+
+  #inOneStep(
+    parts: readonly LanePart[],
+    signal: AbortSignal,
+    write: (shares: LaneShares, targets: Targets) => Promise<boolean>,
+  ): Promise<readonly Written[]> {
     return guarded(async () => {
-      const shares = parts.flatMap((part) => {
+      const [first, ...more] = parts.map((part): LaneShare => {
         const lane = this.#lanes.get(part.lane);
-        return lane === undefined ? [] : [{ lane, part }];
+        if (lane === undefined) throw new RangeError('the layout in force has no such lane');
+        return { lane, part };
       });
-      if (shares.length < parts.length) throw new RangeError('the layout in force has no such lane');
-      const targets = new Map<Namespace, Target>();
-      for (const part of parts) for (const entry of await this.#targets(part, signal)) targets.set(...entry);
-      if (parts.some(({ refusals }) => refusals?.length)) await this.options.letters.ready(signal);
-      const fresh = await this.#together.apply(shares, targets, signal);
-      return parts.map((part) => ({ fresh, bytes: 0, letters: lettersOf(this.options.stream, part) }));
+      if (first === undefined) return [];
+      const fresh = await write([first, ...more], await this.#targets(parts, signal));
+      return parts.map((part) => ({ fresh, bytes: bytesOf(part), letters: lettersOf(this.options.stream, part) }));
     });
   }
 
@@ -262,15 +269,17 @@ export class MongodbClaim implements Claim {
     return guarded(() => this.options.letters.behind(this.options.stream, limit, signal));
   }
 
-  async #targets(part: LanePart, signal: AbortSignal): Promise<ReadonlyMap<Namespace, Target>> {
+  async #targets(parts: readonly LanePart[], signal: AbortSignal): Promise<Targets> {
     const targets = new Map<Namespace, Target>();
-    const refused = part.refusals?.map(({ change }) => change) ?? [];
-    for (const { namespace } of [...part.changes, ...refused])
-      if (!targets.has(namespace))
-        targets.set(
-          namespace,
-          this.#namespaces.known(namespace) ?? (await this.#namespaces.target(namespace, part.inStep, signal)),
-        );
+    for (const { changes, inStep, refusals = [] } of parts) {
+      const refused = refusals.map(({ change }) => change);
+      for (const { namespace } of [...changes, ...refused])
+        if (!targets.has(namespace))
+          targets.set(
+            namespace,
+            this.#namespaces.known(namespace) ?? (await this.#namespaces.target(namespace, inStep, signal)),
+          );
+    }
     return targets;
   }
 
@@ -357,6 +366,8 @@ export class MongodbClaim implements Claim {
     for (const loader of this.#loaders.values()) loader.then((opened) => opened.close()).catch(() => undefined);
   }
 }
+
+const bytesOf = ({ changes }: LanePart): number => changes.reduce((sum, { bytes }) => sum + bytes, 0);
 
 const emptyLedger = (epoch: number): Ledger => ({
   epoch,

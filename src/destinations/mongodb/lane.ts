@@ -1,6 +1,6 @@
 import type { ClientSession } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
-import type { LanePart, Written } from '../../replication/destination';
+import type { LanePart } from '../../replication/destination';
 import { ReplicationError } from '../../replication/errors';
 import type { Namespace } from '../../replication/namespace';
 import { compose, type Mode } from './compose';
@@ -8,12 +8,12 @@ import { letterId, type Letters } from './letters';
 import { laneId, storePosition, type LaneDocument } from './records';
 import { Obstructed, runCommand, type Command } from './run';
 import { FixedSession } from './session';
-import type { Progress, Store } from './store';
+import type { Conditional, Progress, Store } from './store';
 import { taken } from './takeover';
 import { targetOf, type Target, type Targets } from './targets';
 
-/** The record says otherwise than the writer thinks; the transaction is rolled back, and the record read. */
-export class NotMatched extends Error {}
+/** A record says otherwise than its writer thinks; the transaction is rolled back, and the records read. */
+class NotMatched extends Error {}
 
 export interface WriterOptions {
   readonly store: Store;
@@ -22,7 +22,7 @@ export interface WriterOptions {
   readonly letters: Letters;
 }
 
-/** One lane: its part of a batch and its record, in one transaction on its own session. */
+/** One lane: its record, and the session on which its parts are written. */
 export class Lane {
   readonly #session: FixedSession;
   readonly #id: string;
@@ -39,53 +39,21 @@ export class Lane {
     });
   }
 
-  async apply(part: LanePart, targets: Targets, signal: AbortSignal): Promise<Written> {
-    const { refusals = [] } = part;
-    if (refusals.length > 0) await this.options.letters.ready(signal);
-    let bytes = 0;
-    for (const change of part.changes) bytes += change.bytes;
-    const write = (mode: Mode) => this.#write(part, targets, commandsOf(part, mode, targets), signal);
-    const fresh = await write(part.inStep ? 'optimistic' : 'upsert').catch((error: unknown) => {
-      if (error instanceof Obstructed) return write('exact');
-      throw error;
-    });
-    return { fresh, bytes, letters: lettersOf(this.options.stream, part) };
-  }
-
-  async #write(part: LanePart, targets: Targets, commands: readonly Command[], signal: AbortSignal): Promise<boolean> {
-    const { store } = this.options;
-    try {
-      await this.run(async (session) => {
-        await this.advance(part, session, signal);
-        for (const command of commands) await runCommand(store.client, command, session, signal);
-        await this.writeLetters(part, targets, session);
-      }, signal);
-      return true;
-    } catch (error) {
-      if (error instanceof NotMatched || codeOf(error) === 225) return this.look(part, signal);
-      throw error;
-    }
-  }
-
   /** A transaction on the session of this lane. */
   run(body: (session: ClientSession) => Promise<void>, signal: AbortSignal): Promise<void> {
     return this.#session.run(body, signal);
   }
 
-  /** The first statement of a part's transaction: the record moves on, or nothing is written. */
-  async advance(
-    { expected, position, aheadUntil }: LanePart,
-    session: ClientSession,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { store, epoch } = this.options;
+  /** How the record moves on with a part, if it is where the part expects it. */
+  step({ expected, position, aheadUntil }: LanePart): Conditional {
+    const { epoch } = this.options;
     const filter = { _id: this.#id, epoch, sequence: expected };
     const $set = {
       sequence: expected + 1,
       ...(position !== null && { position: storePosition(position) }),
       ...(aheadUntil && { aheadUntil: storePosition(aheadUntil) }),
     };
-    if (!(await store.update('ledger', { filter, update: { $set } }, signal, session))) throw new NotMatched();
+    return { filter, update: { $set } };
   }
 
   /** What a part says of changes that are refused, and of rows that were behind. */
@@ -103,6 +71,62 @@ export class Lane {
 
   close(): void {
     this.#session.close();
+  }
+}
+
+/** What one lane has in a step. */
+export interface LaneShare {
+  readonly lane: Lane;
+  readonly part: LanePart;
+}
+
+export type LaneShares = readonly [LaneShare, ...LaneShare[]];
+
+/** Parts of lanes as they are, in one transaction. Answers false when the ledger shows that they were written before. */
+export async function writeParts(
+  options: WriterOptions,
+  shares: LaneShares,
+  targets: Targets,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const write = (mode: Mode) => {
+    const commands = commandsOf(shares, mode, targets);
+    return inOneStep(options, shares, targets, signal, async (session) => {
+      for (const command of commands) await runCommand(options.store.client, command, session, signal);
+    });
+  };
+  return write(shares.every(({ part }) => part.inStep) ? 'optimistic' : 'upsert').catch((error: unknown) => {
+    if (error instanceof Obstructed) return write('exact');
+    throw error;
+  });
+}
+
+/**
+ * Moves the records of these lanes on, runs `body` and writes letters, in one transaction on the session of the first:
+ * the records name every session, so that a later claim finds the transaction on one of them. False when the ledger shows
+ * that all this was written before.
+ */
+export async function inOneStep(
+  { store, letters }: WriterOptions,
+  shares: LaneShares,
+  targets: Targets,
+  signal: AbortSignal,
+  body: (session: ClientSession) => Promise<void>,
+): Promise<boolean> {
+  if (shares.some(({ part }) => part.refusals?.length)) await letters.ready(signal);
+  const steps = shares.map(({ lane, part }) => lane.step(part));
+  try {
+    await shares[0].lane.run(async (session) => {
+      // The first statement: the records move on, or nothing is written.
+      if (!(await store.updateAll('ledger', steps, signal, session))) throw new NotMatched();
+      await body(session);
+      for (const { lane, part } of shares) await lane.writeLetters(part, targets, session);
+    }, signal);
+    return true;
+  } catch (error) {
+    if (!(error instanceof NotMatched) && codeOf(error) !== 225) throw error;
+    for (const { lane, part } of shares) await lane.look(part, signal);
+    return false;
   }
 }
 
@@ -135,9 +159,14 @@ export function judge(
   });
 }
 
-function commandsOf(part: LanePart, mode: Mode, targets: Targets): Command[] {
+function commandsOf(shares: LaneShares, mode: Mode, targets: Targets): Command[] {
   const target = (name: Namespace): Target => targetOf(targets, name);
-  return compose(part.changes, mode, (name) => target(name).wholeOrder).map(
-    ({ verb, namespace, documents, owners }) => ({ verb, target: target(namespace), documents, owners }),
-  );
+  const [{ part }, ...more] = shares;
+  const changes = more.length === 0 ? part.changes : shares.flatMap((share) => share.part.changes);
+  return compose(changes, mode, (name) => target(name).wholeOrder).map(({ verb, namespace, documents, owners }) => ({
+    verb,
+    target: target(namespace),
+    documents,
+    owners,
+  }));
 }

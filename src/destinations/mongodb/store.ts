@@ -89,15 +89,21 @@ export class Store {
     signal: AbortSignal,
     session?: ClientSession,
   ): Promise<boolean> {
-    if (session !== undefined) {
-      const reply = await this.#db.command(
-        { update: records, updates: [{ q: filter, u: update }] },
-        { session, signal },
-      );
-      return reply['n'] === 1;
-    }
+    if (session !== undefined) return this.updateAll(records, [{ filter, update }], signal, session);
     const collection = this.#db.collection(records);
     return (await abortable(collection.updateOne(filter, update), signal)).matchedCount === 1;
+  }
+
+  /** Updates by condition, each of one record, in a transaction that is rolled back unless all of them matched. */
+  async updateAll(
+    records: 'ledger' | 'ranges',
+    updates: readonly Conditional[],
+    signal: AbortSignal,
+    session: ClientSession,
+  ): Promise<boolean> {
+    const statements = updates.map(({ filter, update }) => ({ q: filter, u: update }));
+    const reply = await this.#db.command({ update: records, updates: statements }, { session, signal });
+    return reply['n'] === updates.length;
   }
 
   /** An update by condition of one record of the ledger; answers with it, null where none matched. */

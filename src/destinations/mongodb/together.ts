@@ -3,22 +3,15 @@ import { idDocument, keyOf } from '../../bson/key';
 import { codeOf } from '../../mongodb/errors';
 import { queryId } from '../../mongodb/keys';
 import type { Change, EncodedRow, RowChange } from '../../replication/change';
-import type { LanePart } from '../../replication/destination';
 import { deltaMissed } from '../../replication/errors';
 import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
 import { compose, type Statements } from './compose';
-import { NotMatched, type Lane } from './lane';
+import { inOneStep, type LaneShare, type LaneShares, type WriterOptions } from './lane';
 import { runCommand } from './run';
-import type { Store } from './store';
 import { targetOf, type Target, type Targets } from './targets';
 
 /** Keys per question: their bytes stay far below the limit of a command. */
 const KEYS = 500;
-
-export interface LaneShare {
-  readonly lane: Lane;
-  readonly part: LanePart;
-}
 
 /**
  * Parts of several lanes in one transaction over all of their records, as the final states of their rows: the old states
@@ -30,37 +23,26 @@ export class Together {
   #made: Promise<void> | null = null;
 
   constructor(
-    private readonly store: Store,
+    private readonly options: WriterOptions,
     ledgerDatabase: string,
   ) {
     this.#scratch = joined(ledgerDatabase, 'together');
   }
 
   /** False when the ledger shows that these parts were written before. */
-  async apply(shares: readonly LaneShare[], targets: Targets, signal: AbortSignal): Promise<boolean> {
-    const [first] = shares;
-    if (first === undefined) return false;
+  async apply(shares: LaneShares, targets: Targets, signal: AbortSignal): Promise<boolean> {
     await this.#ready(signal);
-    try {
-      // The records name every session: a later claim finds this transaction on one of them.
-      await first.lane.run(async (session) => {
-        for (const { lane, part } of shares) await lane.advance(part, session, signal);
-        const finals: Change[] = [];
-        for (const [namespace, changes] of byNamespace(shares))
-          finals.push(...(await this.#finals(namespace, changes, targetOf(targets, namespace), session, signal)));
-        await this.#send(
-          compose(finals, 'exact', () => false),
-          (name) => targetOf(targets, name),
-          session,
-          signal,
-        );
-        for (const { lane, part } of shares) await lane.writeLetters(part, targets, session);
-      }, signal);
-      return true;
-    } catch (error) {
-      if (error instanceof NotMatched || codeOf(error) === 225) return first.lane.look(first.part, signal);
-      throw error;
-    }
+    return inOneStep(this.options, shares, targets, signal, async (session) => {
+      const finals: Change[] = [];
+      for (const [namespace, changes] of byNamespace(shares))
+        finals.push(...(await this.#finals(namespace, changes, targetOf(targets, namespace), session, signal)));
+      await this.#send(
+        compose(finals, 'exact', () => false),
+        (name) => targetOf(targets, name),
+        session,
+        signal,
+      );
+    });
   }
 
   /** What each row ends as: a full state or a delete. */
@@ -100,7 +82,12 @@ export class Together {
     signal: AbortSignal,
   ): Promise<void> {
     for (const { verb, namespace, documents, owners } of statements)
-      await runCommand(this.store.client, { verb, target: target(namespace), documents, owners }, session, signal);
+      await runCommand(
+        this.options.store.client,
+        { verb, target: target(namespace), documents, owners },
+        session,
+        signal,
+      );
   }
 
   async #read(
@@ -113,7 +100,7 @@ export class Together {
     const rows = new Map<string, EncodedRow>();
     for (let at = 0; at < changes.length; at += KEYS) {
       const $in = changes.slice(at, at + KEYS).map(({ key, namespace }) => queryId(key.bytes, namespace));
-      const found = await this.store.client
+      const found = await this.options.store.client
         .db(database)
         .collection(collection)
         .find({ _id: { $in } } as object, { raw: true, session, signal, batchSize: KEYS + 1 })
@@ -129,12 +116,12 @@ export class Together {
   async #empty(session: ClientSession, signal: AbortSignal): Promise<void> {
     const { database, collection } = splitNamespace(this.#scratch);
     const command = { delete: collection, deletes: [{ q: {}, limit: 0 }] };
-    await this.store.client.db(database).command(command, { session, signal });
+    await this.options.store.client.db(database).command(command, { session, signal });
   }
 
   #ready(signal: AbortSignal): Promise<void> {
     const { database, collection } = splitNamespace(this.#scratch);
-    this.#made ??= this.store.client
+    this.#made ??= this.options.store.client
       .db(database)
       .command({ create: collection }, { signal })
       .then(

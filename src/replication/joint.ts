@@ -1,0 +1,134 @@
+import type { Log } from './connector';
+import type { Claim, LanePart } from './destination';
+import { isReplicationError } from './errors';
+import { Gate } from './gate';
+import type { Lane, Part } from './lane';
+import type { Meter } from './progress';
+import { isRefusal } from './refusals';
+
+export interface JointStepsContext {
+  readonly claim: Pick<Claim, 'applyAll'>;
+  readonly meter: Meter;
+  readonly log: Log;
+  /** More than this is written lane by lane, beside each other. */
+  readonly maxChanges: number;
+  readonly maxBytes: number;
+  readonly failed: (error: unknown) => void;
+  readonly writing: AbortSignal;
+}
+
+/**
+ * Writes what all lanes have in one atomic step, as long as it is little. A step costs as many messages whether it writes
+ * five changes or five hundred: near the source's end, where lanes get a few changes at a time, one step for all of them
+ * costs a quarter. What is refused, and more than fits, is left to the lanes.
+ */
+export class JointSteps {
+  readonly #context: JointStepsContext;
+  readonly #told = new Gate();
+  #lanes: readonly Lane[] = [];
+  #running: Promise<void> | null = null;
+
+  constructor(context: JointStepsContext) {
+    this.#context = context;
+  }
+
+  watch(lanes: readonly Lane[]): void {
+    this.#lanes = lanes;
+  }
+
+  /** Resolves when what lanes had was written together or is left to them; null where there is nothing to wait for. */
+  get running(): Promise<void> | null {
+    return this.#running;
+  }
+
+  /** A lane has something to write, has ended what it wrote by itself, or will be long about it. */
+  wake(): void {
+    this.#told.open();
+    this.#running ??= this.#run();
+  }
+
+  /** A lane that writes by itself is to stop after its step: others wait, and all that is there fits in one step. */
+  awaits(lane: Lane): boolean {
+    return this.#lanes.some((other) => other !== lane && other.queued.changes > 0) && this.#fits();
+  }
+
+  async #run(): Promise<void> {
+    // Let the reader hand over the whole batch first: one step then takes what belongs together.
+    await Promise.resolve();
+    try {
+      while (await this.#next());
+    } catch (error) {
+      for (const lane of this.#lanes) void lane.close();
+      this.#context.failed(error);
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  /** False when lanes have nothing, or are left to write by themselves. */
+  async #next(): Promise<boolean> {
+    // Whoever still writes by itself leaves its rest to the next step, unless it will be long about it.
+    const isBusy = (): boolean => this.#lanes.some((lane) => lane.isBusy);
+    const isWaiting = (): boolean => this.#lanes.some((lane) => lane.isWaiting);
+    await this.#told.until(() => !isWaiting() || !isBusy() || !this.#fits());
+    const lanes = this.#lanes.filter((lane) => lane.isWaiting);
+    if (lanes.length > 1 && !isBusy() && this.#fits() && (await this.#write(lanes))) return true;
+    for (const lane of lanes) lane.run(this.#context.writing);
+    return false;
+  }
+
+  /** No lane has a piece of its own to deal with, and everything queued fits in one step. */
+  #fits(): boolean {
+    const { maxChanges, maxBytes } = this.#context;
+    let [changes, bytes] = [0, 0];
+    for (const { hasOwn, queued } of this.#lanes) {
+      if (hasOwn) return false;
+      changes += queued.changes;
+      bytes += queued.bytes;
+    }
+    return changes <= maxChanges && bytes <= maxBytes;
+  }
+
+  /** False when something is refused: nothing is written, and the lanes have it back. */
+  async #write(lanes: readonly Lane[]): Promise<boolean> {
+    const { claim, log, maxBytes, meter, writing } = this.#context;
+    const started = performance.now();
+    const taken = lanes.flatMap((lane): readonly Taken[] => {
+      const part = lane.take();
+      return part === null ? [] : [{ lane, part }];
+    });
+    try {
+      const options = { everyDelta: false, maxBytes: maxBytes / lanes.length };
+      const parts = await allOf(taken.map(({ lane, part }) => lane.steps.prepare(part, options, writing)));
+      const written = await claim.applyAll(parts, writing);
+      const durationMs = performance.now() - started;
+      const [changes, bytes] = [sum(taken, ({ changes: { length } }) => length), sum(taken, (part) => part.bytes)];
+      meter.applied(changes, bytes, durationMs);
+      log('debug', 'batch_applied', { lanes: taken.length, changes, bytes, durationMs: Math.round(durationMs) });
+      taken.forEach(({ lane, part }, index) => {
+        lane.steps.written(part, parts[index] as LanePart, written[index]?.fresh !== false);
+        lane.wrote(part);
+      });
+      return true;
+    } catch (error) {
+      for (const { lane, part } of taken) lane.giveBack(part);
+      if (isRefusal(error) || isReplicationError(error, 'delta_missed') || isReplicationError(error, 'too_much'))
+        return false;
+      throw error;
+    }
+  }
+}
+
+interface Taken {
+  readonly lane: Lane;
+  readonly part: Part;
+}
+
+const sum = (taken: readonly Taken[], of: (part: Part) => number): number =>
+  taken.reduce((total, { part }) => total + of(part), 0);
+
+/** All of them have ended when this does, also where one fails. */
+async function allOf<T>(promises: readonly Promise<T>[]): Promise<readonly T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
