@@ -2,7 +2,7 @@ import { BSON } from 'mongodb';
 import type { Claim, Destination } from '../../src/replication/destination';
 import { ReplicationError } from '../../src/replication/errors';
 import type { Namespace } from '../../src/replication/namespace';
-import { at, insert, never, part, remove, replace, sourceNamespace } from './destination-changes';
+import { at, insert, never, part, remove, replace, sourceNamespace, update } from './destination-changes';
 
 /** What the suite needs of a destination on a real server. */
 export interface DestinationFixture extends AsyncDisposable {
@@ -143,29 +143,44 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       expect(await t.rows(t.namespace)).toEqual([{ _id: 1, v: 3 }]);
     });
 
-    it('writes parts of several lanes as one, however often they are sent', async () => {
+    it.each(['applyAll', 'applyTogether'] as const)(
+      'writes parts of several lanes as one, however often they are sent: %s',
+      async (apply) => {
+        const made = await prepared();
+        const parts = [
+          part([insert(t.namespace, { _id: 1, a: 'x' }), remove(t.namespace, 3)], { aheadUntil: at(4) }),
+          part([replace(t.namespace, { _id: 2, a: 'y' })], { lane: 1, position: at(2) }),
+        ];
+        expect((await made[apply](parts, never)).map(({ fresh }) => fresh)).toEqual([true, true]);
+        expect((await made[apply](parts, never)).map(({ fresh }) => fresh)).toEqual([false, false]);
+        const moved = [
+          part([replace(t.namespace, { _id: 1, a: 'y' })], { expected: 1 }),
+          part([replace(t.namespace, { _id: 2, a: 'x' })], { lane: 1, expected: 7 }),
+        ];
+        expect((await failure(made[apply](moved, never))).kind).toBe('retry');
+        expect(await t.rows(t.namespace)).toEqual([
+          { _id: 1, a: 'x' },
+          { _id: 2, a: 'y' },
+        ]);
+        const { ledger } = await claim(2);
+        expect(ledger.lanes).toEqual([
+          { lane: 0, sequence: 1, position: at(1), aheadUntil: at(4) },
+          { lane: 1, sequence: 1, position: at(2), aheadUntil: null },
+        ]);
+        expect((await failure(made[apply](moved, never))).kind).toBe('fenced');
+      },
+    );
+
+    it('writes nothing of several lanes where one of them has a delta without its row', async () => {
       const made = await prepared();
       const parts = [
-        part([insert(t.namespace, { _id: 1, a: 'x' }), remove(t.namespace, 3)], { aheadUntil: at(4) }),
-        part([replace(t.namespace, { _id: 2, a: 'y' })], { lane: 1, position: at(2) }),
+        part([insert(t.namespace, { _id: 1 })]),
+        part([update(t.namespace, 2, { updatedFields: { a: 1 } })], { lane: 1 }),
       ];
-      expect((await made.applyTogether(parts, never)).map(({ fresh }) => fresh)).toEqual([true, true]);
-      expect((await made.applyTogether(parts, never)).map(({ fresh }) => fresh)).toEqual([false, false]);
-      const moved = [
-        part([replace(t.namespace, { _id: 1, a: 'y' })], { expected: 1 }),
-        part([replace(t.namespace, { _id: 2, a: 'x' })], { lane: 1, expected: 7 }),
-      ];
-      expect((await failure(made.applyTogether(moved, never))).kind).toBe('retry');
-      expect(await t.rows(t.namespace)).toEqual([
-        { _id: 1, a: 'x' },
-        { _id: 2, a: 'y' },
-      ]);
+      expect((await failure(made.applyAll(parts, never))).code).toBe('delta_missed');
+      expect(await t.rows(t.namespace)).toEqual([]);
       const { ledger } = await claim(2);
-      expect(ledger.lanes).toEqual([
-        { lane: 0, sequence: 1, position: at(1), aheadUntil: at(4) },
-        { lane: 1, sequence: 1, position: at(2), aheadUntil: null },
-      ]);
-      expect((await failure(made.applyTogether(moved, never))).kind).toBe('fenced');
+      expect(ledger.lanes).toMatchObject([{ sequence: 0 }, { sequence: 0 }]);
     });
 
     it('fences whatever an earlier epoch still tries', async () => {

@@ -1,11 +1,12 @@
 import type { Change } from '../../src/replication/change';
 import type { LanePart, Written } from '../../src/replication/destination';
 import { deltaMissed, ReplicationError } from '../../src/replication/errors';
-import { Lane, type LaneContext } from '../../src/replication/lane';
+import { Lane } from '../../src/replication/lane';
 import { LowWater } from '../../src/replication/low-water';
 import type { Position } from '../../src/replication/position';
 import { Refusals, type ErrorPolicy } from '../../src/replication/refusals';
-import { at, delta, order, removal, row, silentMeter, words } from '../support/changes';
+import { at, delta, removal, row, silentMeter, words } from '../support/changes';
+import { laneContext } from '../support/lanes';
 
 const signal = new AbortController().signal;
 
@@ -36,21 +37,20 @@ function lane(options: {
     },
     (options.behind ?? []).map(({ namespace, key }) => ({ letter: `letter ${key.id}`, namespace, key })),
   );
-  const context: LaneContext = {
+  const defaults = laneContext();
+  const context = laneContext({
     source: {
-      order,
-      traits: { kind: 'list', encoding: 'bson', positions: options.positions ?? 'change', deltas: true },
-      lookup: (changes) => {
+      ...defaults.source,
+      traits: { ...defaults.source.traits, positions: options.positions ?? 'change' },
+      lookup: (changes, ...rest) => {
         looked.push(...words(changes));
-        return Promise.resolve(changes.map((c) => row(c.key.id, c.position.token as number)));
+        return defaults.source.lookup(changes, ...rest);
       },
       here: () => Promise.resolve(options.here?.() ?? at(0)),
     },
     refusals,
     forward: options.forward ?? true,
     collided: options.collided ?? null,
-    joint: null,
-    alive: () => undefined,
     claim: {
       apply: async (part) => {
         const result = await (options.apply?.(part) ?? Promise.resolve({ fresh: true, bytes: 0 }));
@@ -60,11 +60,9 @@ function lane(options: {
     },
     maxChanges: options.maxChanges ?? 1000,
     maxBytes: options.maxBytes ?? 1e6,
-    meter: silentMeter,
-    log: () => undefined,
     durable: (changes) => (durable += changes),
     failed: (error) => failures.push(error),
-  };
+  });
   const it = new Lane(
     { lane: 3, sequence: 10, position: options.position ?? null, aheadUntil: options.aheadUntil ?? null },
     context,

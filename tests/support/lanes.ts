@@ -1,0 +1,36 @@
+import type { LaneContext } from '../../src/replication/lane';
+import { Refusals } from '../../src/replication/refusals';
+import { at, order, row, silentMeter } from './changes';
+
+/** A lane's surroundings over a made-up log, in which everything goes through and nobody listens. */
+export const laneContext = (rest: Partial<LaneContext> = {}): LaneContext => ({
+  source: {
+    order,
+    traits: { kind: 'list', encoding: 'bson', positions: 'change', deltas: true },
+    lookup: (changes) => Promise.resolve(changes.map((c) => row(c.key.id, c.position.token as number))),
+    here: () => Promise.resolve(at(0)),
+  },
+  claim: { apply: () => Promise.resolve({ fresh: true, bytes: 0 }) },
+  refusals: new Refusals(
+    {
+      policy: { onError: 'fail_stream', maxRetries: 0, retryDelayMs: 1 },
+      meter: silentMeter,
+      log: () => undefined,
+      refused: () => undefined,
+    },
+    [],
+  ),
+  forward: true,
+  collided: null,
+  joint: null,
+  alive: () => undefined,
+  maxChanges: 1000,
+  maxBytes: 1e6,
+  meter: silentMeter,
+  log: () => undefined,
+  durable: () => undefined,
+  failed: (error) => {
+    throw error;
+  },
+  ...rest,
+});
