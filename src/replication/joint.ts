@@ -6,6 +6,9 @@ import type { Lane, Part } from './lane';
 import type { Meter } from './progress';
 import { isRefusal } from './refusals';
 
+/** Where something was refused, more of it may come: for this long every lane writes by itself. */
+const APART_MS = 1_000;
+
 export interface JointStepsContext {
   readonly claim: Pick<Claim, 'applyAll'>;
   readonly meter: Meter;
@@ -27,6 +30,7 @@ export class JointSteps {
   readonly #told = new Gate();
   #lanes: readonly Lane[] = [];
   #running: Promise<void> | null = null;
+  #apartUntilMs = 0;
 
   constructor(context: JointStepsContext) {
     this.#context = context;
@@ -79,6 +83,7 @@ export class JointSteps {
 
   /** No lane has a piece of its own to deal with, and everything queued fits in one step. */
   #fits(): boolean {
+    if (performance.now() < this.#apartUntilMs) return false;
     const { maxChanges, maxBytes } = this.#context;
     let [changes, bytes] = [0, 0];
     for (const { hasOwn, queued } of this.#lanes) {
@@ -112,9 +117,10 @@ export class JointSteps {
       return true;
     } catch (error) {
       for (const { lane, part } of taken) lane.giveBack(part);
-      if (isRefusal(error) || isReplicationError(error, 'delta_missed') || isReplicationError(error, 'too_much'))
-        return false;
-      throw error;
+      const refused = isRefusal(error) || isReplicationError(error, 'delta_missed');
+      if (!refused && !isReplicationError(error, 'too_much')) throw error;
+      this.#apartUntilMs = performance.now() + APART_MS;
+      return false;
     }
   }
 }

@@ -5,6 +5,7 @@ import { createComparison, type CompareReason } from '../../src/replication/comp
 import { settle, type SettleOutcome } from '../../src/replication/settle';
 import type { Range } from '../../src/replication/source';
 import type { Difference, DifferenceState, Verification } from '../../src/replication/verification';
+import { waitFor } from '../../src/services/wait';
 import { CoreStream } from '../support/core';
 
 const never = new AbortController().signal;
@@ -237,7 +238,9 @@ describe('comparing both sides of a stream', () => {
   it('takes a plain index for one that is held back, and no other', async () => {
     await source().updateMany({}, [{ $set: { m: '$_id' } }]);
     await source().createIndex({ m: 1 });
-    await t.catchUp();
+    // It is built beside the lanes: a leg that only catches up may end before.
+    const built = async () => ((await target().indexes()).some(({ name }) => name === 'm_1') ? true : undefined);
+    await t.running(() => waitFor(built, { what: 'the index', timeoutMs: 30_000 }));
     await source().dropIndex('m_1');
     await source().createIndex({ m: 1 }, { unique: true }, {});
     const run = await open();
