@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Binary } from 'mongodb';
-import { BSON, type ClientSession, type Document } from 'mongodb';
+import { BSON, type ClientSession, type Document, type FindCursor } from 'mongodb';
 
 /**
  * The one file that touches what the driver keeps to itself; the driver's version is pinned, and
@@ -39,6 +39,29 @@ export function encodedDocuments(field: string, documents: readonly Buffer[]): u
 /** The same through the public interface only: slower, and not exact for dates out of range or names like `10`. */
 export const decodedDocuments = (documents: readonly Buffer[]): Document[] =>
   documents.map((bytes) => BSON.deserialize(bytes, { promoteValues: false, bsonRegExp: true }));
+
+/** Type, offset and length of a name, offset and length of a value. */
+type BatchElement = readonly [number, number, number, number, number];
+
+interface Response {
+  readonly batch?: { readonly bson?: unknown; readonly elements?: readonly BatchElement[] };
+  readonly iterated?: unknown;
+  clear?(): void;
+}
+
+/**
+ * The next rows of a raw cursor, as many as a message brings; none at the end. As `readBufferedDocuments` gives them, which
+ * looks at every field of every row before it hands out the bytes.
+ */
+export async function nextRows(cursor: FindCursor<Buffer>): Promise<Buffer[]> {
+  if (!(await cursor.hasNext())) return [];
+  const response = (cursor as unknown as { documents?: Response }).documents;
+  const { bson, elements } = response?.batch ?? {};
+  if (response?.iterated !== 0 || !Buffer.isBuffer(bson) || !Array.isArray(elements) || response.clear === undefined)
+    return cursor.readBufferedDocuments();
+  response.clear();
+  return elements.map(([, , , offset, length]) => bson.subarray(offset, offset + length));
+}
 
 interface ServerSession {
   id: { id: Binary };

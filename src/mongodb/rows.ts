@@ -7,6 +7,7 @@ import { ReplicationError, tooMuch } from '../replication/errors';
 import { splitNamespace, type Namespace } from '../replication/namespace';
 import type { Interval, RowBatch } from '../replication/source';
 import { classify, type Where } from './errors';
+import { nextRows } from './internals';
 import { queryId } from './keys';
 
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -112,14 +113,18 @@ export async function fetchRows(
 
 async function take(cursor: FindCursor<Buffer>, namespace: Namespace, allowed: Allowance): Promise<readonly Buffer[]> {
   const rows: Buffer[] = [];
-  // Closed by leaving the loop, too.
-  for await (const row of cursor) {
-    allowed.bytes -= row.length;
-    if (allowed.bytes < 0 && !allowed.whole) throw tooMuch(namespace);
-    allowed.whole = false;
-    rows.push(row);
+  try {
+    for (let next = await nextRows(cursor); next.length > 0; next = await nextRows(cursor))
+      for (const row of next) {
+        allowed.bytes -= row.length;
+        if (allowed.bytes < 0 && !allowed.whole) throw tooMuch(namespace);
+        allowed.whole = false;
+        rows.push(row);
+      }
+    return rows;
+  } finally {
+    await cursor.close();
   }
-  return rows;
 }
 
 async function ask<T>({ role, namespace }: Reading, call: () => Promise<T>): Promise<T> {
@@ -131,10 +136,7 @@ async function ask<T>({ role, namespace }: Reading, call: () => Promise<T>): Pro
 }
 
 const fetch = (reading: Reading, cursor: FindCursor<Buffer>): Promise<Buffer[]> =>
-  ask(reading, async () => {
-    const first = await cursor.next();
-    return first === null ? [] : [first, ...cursor.readBufferedDocuments()];
-  });
+  ask(reading, () => nextRows(cursor));
 
 function* bounded(namespace: Namespace, rows: readonly Buffer[]): Generator<RowBatch> {
   let batch: Buffer[] = [];

@@ -1,5 +1,5 @@
-import { BSON, Binary, Long, MongoClient, UUID, type Document } from 'mongodb';
-import { decodedDocuments, encodedDocuments, fixSession, sendsEncoded } from '../../src/mongodb/internals';
+import { BSON, Binary, Long, MongoClient, UUID, type Document, type FindCursor } from 'mongodb';
+import { decodedDocuments, encodedDocuments, fixSession, nextRows, sendsEncoded } from '../../src/mongodb/internals';
 import { sharedMongo, uniqueName } from '../support/servers';
 
 describe('what the driver keeps to itself', () => {
@@ -32,6 +32,22 @@ describe('what the driver keeps to itself', () => {
     expect(reply['n']).toBe(1);
     const [stored] = (await db.collection('rows').find({}, { raw: true }).toArray()) as unknown as Buffer[];
     expect(Buffer.compare(stored!, row)).toBe(0);
+  });
+
+  it('reads rows as they are, message by message', async () => {
+    const rows = client.db(database).collection('many');
+    await rows.insertMany(Array.from({ length: 250 }, (_, i) => ({ _id: i as never, sub: { list: [i] } })));
+    const cursor = rows.find({}, { raw: true, batchSize: 100, sort: { _id: 1 } }) as unknown as FindCursor<Buffer>;
+    const publicly = jest.spyOn(cursor, 'readBufferedDocuments');
+    const read: Buffer[][] = [];
+    for (let next = await nextRows(cursor); next.length > 0; next = await nextRows(cursor)) read.push(next);
+    expect(read.map(({ length }) => length)).toEqual([100, 100, 50]);
+    expect(read.flat().map((row) => BSON.deserialize(row))).toEqual(
+      Array.from({ length: 250 }, (_, i) => ({ _id: i, sub: { list: [i] } })),
+    );
+    expect(publicly).not.toHaveBeenCalled();
+    const none = rows.find({ _id: -1 as never }, { raw: true }) as unknown as FindCursor<Buffer>;
+    expect(await nextRows(none)).toEqual([]);
   });
 
   it('has a way through the public interface', async () => {
