@@ -120,7 +120,7 @@ export const mongodbSourceSchema = z.strictObject({
         .enum(['delta', 'row'])
         .default('delta')
         .meta(restartLeg('`delta`: updates carry what changed; `row`: every updated row is read again in full')),
-      max_await: duration('500ms').meta(
+      max_await: duration('1s').meta(
         restartLeg('how long the server may wait for changes before it reports an idle position'),
       ),
       read_preference: z

@@ -4,6 +4,7 @@ import type { Credentials } from '../auth/credentials';
 import type { ConnectorContext } from '../replication/connector';
 import { ReplicationError } from '../replication/errors';
 import { classify } from './errors';
+import { calmPools } from './internals';
 
 export interface ClientOptions {
   readonly appName: string;
@@ -17,8 +18,10 @@ const DEFAULTS: MongoClientOptions = {
   serverSelectionTimeoutMS: 8_000,
   connectTimeoutMS: 8_000,
   waitQueueTimeoutMS: 10_000,
-  // A new primary is found within this time.
-  heartbeatFrequencyMS: 1_000,
+  // Who waits for a primary asks more often; this is for clients that nobody waits for, and every stream has two.
+  heartbeatFrequencyMS: 2_000,
+  // Half the messages and connections of the driver's way to be told at once.
+  serverMonitoringMode: 'poll',
   maxPoolSize: 50,
   retryReads: true,
   retryWrites: true,
@@ -72,6 +75,7 @@ export async function openClient(
       remedy: `Check the ${role}'s connection_string, its options, and the certificate files that its auth_id names.`,
     });
   }
+  calmPools(client);
   try {
     await client.connect();
     return client;

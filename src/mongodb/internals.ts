@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Binary } from 'mongodb';
-import { BSON, type ClientSession, type Document, type FindCursor } from 'mongodb';
+import { BSON, type ClientSession, type Document, type FindCursor, type MongoClient } from 'mongodb';
 
 /**
  * The one file that touches what the driver keeps to itself; the driver's version is pinned, and
@@ -57,10 +57,15 @@ export async function nextRows(cursor: FindCursor<Buffer>): Promise<Buffer[]> {
   if (!(await cursor.hasNext())) return [];
   const response = (cursor as unknown as { documents?: Response }).documents;
   const { bson, elements } = response?.batch ?? {};
-  if (response?.iterated !== 0 || !Buffer.isBuffer(bson) || !Array.isArray(elements) || response.clear === undefined)
+  if (response?.iterated !== 0 || !Buffer.isBuffer(bson) || elements === undefined || response.clear === undefined)
     return cursor.readBufferedDocuments();
   response.clear();
   return elements.map(([, , , offset, length]) => bson.subarray(offset, offset + length));
+}
+
+/** Each pool looks after its connections ten times a second, which is most of what an idle client does. Before it connects. */
+export function calmPools(client: MongoClient): void {
+  Object.assign(client.options, { minPoolSizeCheckFrequencyMS: 5_000 });
 }
 
 interface ServerSession {

@@ -135,8 +135,7 @@ async function ask<T>({ role, namespace }: Reading, call: () => Promise<T>): Pro
   }
 }
 
-const fetch = (reading: Reading, cursor: FindCursor<Buffer>): Promise<Buffer[]> =>
-  ask(reading, () => nextRows(cursor));
+const fetch = (reading: Reading, cursor: FindCursor<Buffer>): Promise<Buffer[]> => ask(reading, () => nextRows(cursor));
 
 function* bounded(namespace: Namespace, rows: readonly Buffer[]): Generator<RowBatch> {
   let batch: Buffer[] = [];

@@ -7,7 +7,7 @@ import type { Source } from './source';
 
 const AT_ONCE = 500;
 /** On a silent source the low water does not move, and nothing tells that somebody has asked. */
-const LOOK_EVERY_MS = 2_000;
+const LOOK_EVERY_MS = 5_000;
 
 export interface RepairsContext {
   readonly source: Pick<Source, 'keyOf'>;

@@ -1,5 +1,12 @@
 import { BSON, Binary, Long, MongoClient, UUID, type Document, type FindCursor } from 'mongodb';
-import { decodedDocuments, encodedDocuments, fixSession, nextRows, sendsEncoded } from '../../src/mongodb/internals';
+import {
+  calmPools,
+  decodedDocuments,
+  encodedDocuments,
+  fixSession,
+  nextRows,
+  sendsEncoded,
+} from '../../src/mongodb/internals';
 import { sharedMongo, uniqueName } from '../support/servers';
 
 describe('what the driver keeps to itself', () => {
@@ -48,6 +55,17 @@ describe('what the driver keeps to itself', () => {
     expect(publicly).not.toHaveBeenCalled();
     const none = rows.find({ _id: -1 as never }, { raw: true }) as unknown as FindCursor<Buffer>;
     expect(await nextRows(none)).toEqual([]);
+  });
+
+  it('lets pools look after themselves less often', async () => {
+    interface Pools {
+      topology: { s: { servers: Map<string, { pool: { options: Document } }> } };
+    }
+    await using calm = new MongoClient(sharedMongo('destination'));
+    calmPools(calm);
+    await calm.connect();
+    const pools = [...(calm as unknown as Pools).topology.s.servers.values()].map(({ pool }) => pool);
+    expect(pools.map(({ options }) => options['minPoolSizeCheckFrequencyMS'] as number)).toEqual([5_000]);
   });
 
   it('has a way through the public interface', async () => {
