@@ -1,6 +1,13 @@
 import { createRequire } from 'node:module';
 import type { Binary } from 'mongodb';
-import { BSON, type ClientSession, type Document, type FindCursor, type MongoClient } from 'mongodb';
+import {
+  BSON,
+  MongoCursorExhaustedError,
+  type ClientSession,
+  type Document,
+  type FindCursor,
+  type MongoClient,
+} from 'mongodb';
 
 /**
  * The one file that touches what the driver keeps to itself; the driver's version is pinned, and
@@ -54,7 +61,11 @@ interface Response {
  * looks at every field of every row before it hands out the bytes.
  */
 export async function nextRows(cursor: FindCursor<Buffer>): Promise<Buffer[]> {
-  if (!(await cursor.hasNext())) return [];
+  if (!(await cursor.hasNext())) {
+    // Closed before its end by whoever closed the client: that is no end.
+    if (cursor.killed) throw new MongoCursorExhaustedError('the cursor was closed before its end');
+    return [];
+  }
   const response = (cursor as unknown as { documents?: Response }).documents;
   const { bson, elements } = response?.batch ?? {};
   if (response?.iterated !== 0 || !Buffer.isBuffer(bson) || elements === undefined || response.clear === undefined)

@@ -66,6 +66,8 @@ export class JointSteps {
       this.#context.failed(error);
     } finally {
       this.#running = null;
+      // Whoever was given something while a step was under way that was then refused, or just now, is nobody's yet.
+      if (this.#lanes.some((lane) => lane.isWaiting)) this.wake();
     }
   }
 

@@ -157,6 +157,27 @@ describe('JointSteps', () => {
     expect(t.mark.settle() && t.mark.position).toEqual(at(1));
   });
 
+  it('does not forget a lane that is given something during a step that is then refused', async () => {
+    const [step, first] = [held(), held()];
+    const t = lanes({
+      applyAll: async () => {
+        await step.wait();
+        throw deltaMissed('shop.orders');
+      },
+      apply: ({ lane }) => (lane === 2 ? Promise.resolve() : first.wait()),
+    });
+    t.push(['a'], ['b']);
+    await step.hasBegun;
+    t.push([], [], ['c']);
+    step.release();
+    await first.hasBegun;
+    await until(() => !t.lanes[2].isBusy && !t.lanes[2].isWaiting);
+    expect(t.steps).toContain('lane 2: replace c@2');
+    first.release();
+    await t.idle();
+    expect(t.steps.slice(1).sort()).toEqual(['lane 0: replace a@1', 'lane 1: replace b@1']);
+  });
+
   it('does not make others wait for a lane that is busy with something refused', async () => {
     const tried = held();
     const refused = new ReplicationError('poison', { code: 'refused', message: 'no' });

@@ -1,7 +1,7 @@
 import type { ClientSession } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
 import type { LanePart } from '../../replication/destination';
-import { ReplicationError } from '../../replication/errors';
+import { isReplicationError, ReplicationError } from '../../replication/errors';
 import type { Namespace } from '../../replication/namespace';
 import { compose, type Mode } from './compose';
 import { letterId, type Letters } from './letters';
@@ -126,7 +126,11 @@ export async function inOneStep(
     return true;
   } catch (error) {
     if (!(error instanceof NotMatched) && codeOf(error) !== 225) throw error;
-    for (const { lane, part } of shares) await lane.look(part, signal);
+    const looks = await Promise.allSettled(shares.map(({ lane, part }) => lane.look(part, signal)));
+    const failures = looks.flatMap((look) => (look.status === 'rejected' ? [look.reason as Error] : []));
+    // One of them that was taken explains the others.
+    const failure = failures.find((each) => isReplicationError(each, 'fenced')) ?? failures[0];
+    if (failure !== undefined) throw failure;
     return false;
   }
 }
