@@ -74,7 +74,7 @@ export async function nextRows(cursor: FindCursor<Buffer>): Promise<Buffer[]> {
   return elements.map(([, , , offset, length]) => bson.subarray(offset, offset + length));
 }
 
-/** Each pool looks after its connections ten times a second, which is most of what an idle client does. Before it connects. */
+/** Each pool looks after its connections ten times a second, however idle it is. To be called before the client connects. */
 export function calmPools(client: MongoClient): void {
   Object.assign(client.options, { minPoolSizeCheckFrequencyMS: 5_000 });
 }
