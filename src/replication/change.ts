@@ -25,7 +25,7 @@ interface ChangeBase {
   /** This change's own place in the log. Computed on demand: the hot path never asks. */
   readonly position: Position;
   /** Which namespace it was, whatever has its name by now, as in `SourceNamespace.identity`; for look-ups. */
-  readonly identity?: string;
+  readonly identity?: string | undefined;
 }
 
 /** A full state of a row. */
@@ -47,6 +47,30 @@ export interface DeleteChange extends ChangeBase {
 }
 
 export type Change = RowChange | DeltaChange | DeleteChange;
+
+/** A full state that stands for `of` and what came before it, whether or not there is a row already. */
+export class Replacement implements RowChange {
+  readonly op = 'replace';
+  readonly namespace: Namespace;
+  readonly key: Key;
+  readonly sourceTimeMs: number;
+  readonly bytes: number;
+
+  constructor(
+    private readonly of: Change,
+    readonly row: EncodedRow,
+  ) {
+    ({ namespace: this.namespace, key: this.key, sourceTimeMs: this.sourceTimeMs, bytes: this.bytes } = of);
+  }
+
+  get position(): Position {
+    return this.of.position;
+  }
+
+  get identity(): string | undefined {
+    return this.of.identity;
+  }
+}
 
 /**
  * A change of shape at the source: a barrier for all lanes. `modify`: options of a namespace, or of its indexes, were

@@ -1,10 +1,5 @@
-import type { Change } from './change';
+import { Replacement, type Change } from './change';
 import type { Namespace } from './namespace';
-
-/** By key: that of the full state that is kept; null once a delete is. */
-type Superseded = Map<string, Buffer | null>;
-
-const isFullState = (change: Change): boolean => change.op !== 'update';
 
 /** How `rowId` begins for all rows of a namespace. */
 export const rowsOf = (namespace: Namespace): string => `${namespace}\0`;
@@ -14,29 +9,37 @@ export const rowId = ({ namespace, key }: Pick<Change, 'namespace' | 'key'>): st
 
 /**
  * Drops what a later full state or delete of the same row supersedes. A delta never stands for its predecessors: every
- * row is left with at most one full state or delete, followed by the deltas that came after it, in order. A delete stays
- * before a full state whose key is equal and written otherwise (1 and 1.0): some destinations keep the key that they have.
+ * row is left with at most one full state or delete, followed by the deltas that came after it, in order. An insert that
+ * supersedes something becomes a replacement: the delete that made room for it is gone. A delete stays before a full state
+ * whose key is equal and written otherwise (1 and 1.0): some destinations keep the key that they have.
  */
 export function fold(changes: readonly Change[]): readonly Change[] {
   const kept: Change[] = [];
-  const byNamespace = new Map<Namespace, Superseded>();
-  let superseded: Superseded = new Map();
+  /** Where the full state or delete of each row is kept. */
+  const byNamespace = new Map<Namespace, Map<string, number>>();
+  let rows = new Map<string, number>();
   let namespace: Namespace | null = null;
   for (let i = changes.length - 1; i >= 0; i -= 1) {
     const change = changes[i] as Change;
     if (change.namespace !== namespace) {
       namespace = change.namespace;
-      superseded = byNamespace.get(namespace) ?? new Map<string, Buffer | null>();
-      byNamespace.set(namespace, superseded);
+      rows = byNamespace.get(namespace) ?? new Map<string, number>();
+      byNamespace.set(namespace, rows);
     }
-    const { id } = change.key;
-    const key = superseded.get(id);
-    if (key !== undefined && (change.op !== 'delete' || key === null || key.equals(change.key.bytes))) continue;
+    const at = rows.get(change.key.id);
+    const newer = at === undefined ? undefined : (kept[at] as Change);
+    if (at !== undefined && newer !== undefined && supersedes(newer, change)) {
+      if (newer.op === 'insert') kept[at] = new Replacement(newer, newer.row);
+      continue;
+    }
+    if (change.op !== 'update') rows.set(change.key.id, kept.length);
     kept.push(change);
-    if (isFullState(change)) superseded.set(id, change.op === 'delete' ? null : change.key.bytes);
   }
   return kept.length === changes.length ? changes : kept.reverse();
 }
+
+const supersedes = (newer: Change, older: Change): boolean =>
+  older.op !== 'delete' || newer.op === 'delete' || newer.key.bytes.equals(older.key.bytes);
 
 export interface Resolved {
   readonly changes: readonly Change[];

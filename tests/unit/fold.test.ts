@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Change } from '../../src/replication/change';
+import type { Change, RowChange } from '../../src/replication/change';
 import { fold, readAfresh } from '../../src/replication/fold';
 import { delta, removal, row, words } from '../support/changes';
 
@@ -36,6 +36,12 @@ describe('fold', () => {
 
   it('lets a delete stand for everything before it', () => {
     expect(words(fold([row('a', 1), delta('a', 2), removal('a', 3)]))).toEqual(['delete a@3']);
+  });
+
+  it('makes a replacement of an insert that supersedes a delete: the row may still be there', () => {
+    const changes = [removal('a', 1), row('a', 2, 'insert'), delta('a', 3), row('b', 4, 'insert')];
+    expect(words(fold(changes))).toEqual(['replace a@2', 'update a@3', 'insert b@4']);
+    expect((fold(changes)[0] as RowChange).row).toEqual((changes[1] as RowChange).row);
   });
 
   it('keeps a delete before a row whose key is equal and written otherwise', () => {

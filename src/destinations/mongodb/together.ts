@@ -2,7 +2,7 @@ import type { ClientSession } from 'mongodb';
 import { idDocument, keyOf } from '../../bson/key';
 import { codeOf } from '../../mongodb/errors';
 import { queryId } from '../../mongodb/keys';
-import type { Change, EncodedRow, RowChange } from '../../replication/change';
+import { Replacement, type Change, type EncodedRow } from '../../replication/change';
 import { deltaMissed } from '../../replication/errors';
 import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
 import { compose, type Statements } from './compose';
@@ -59,10 +59,10 @@ export class Together {
     const bases = new Map(changes.flatMap((change) => ('row' in change ? [[change.key.id, change.row] as const] : [])));
     const unread = [...moving.values()].filter(({ key }) => !bases.has(key.id));
     for (const [id, row] of await this.#read(target.name, unread, session, signal)) bases.set(id, row);
-    const begun = [...moving].map(([id, change]): RowChange => {
+    const begun = [...moving].map(([id, change]) => {
       const row = bases.get(id);
       if (row === undefined) throw deltaMissed(namespace);
-      return { ...placed(change), op: 'replace', row };
+      return new Replacement(change, row);
     });
     const scratch = { source: namespace, name: this.#scratch, validated: false, wholeOrder: false };
     const steps = compose([...begun, ...deltas], 'exact', () => false);
@@ -71,7 +71,7 @@ export class Together {
     await this.#empty(session, signal);
     return [
       ...changes.filter(({ key }) => !moving.has(key.id)),
-      ...begun.map((change) => ({ ...change, row: ended.get(change.key.id) ?? change.row })),
+      ...begun.map((change) => new Replacement(change, ended.get(change.key.id) ?? change.row)),
     ];
   }
 
@@ -145,12 +145,3 @@ function byNamespace(shares: readonly LaneShare[]): ReadonlyMap<Namespace, reado
   }
   return all;
 }
-
-/** What every change has; some give it by getters. */
-const placed = ({ namespace, key, sourceTimeMs, bytes, position }: Change) => ({
-  namespace,
-  key,
-  sourceTimeMs,
-  bytes,
-  position,
-});
