@@ -10,6 +10,8 @@ export interface Contender {
   hold(): Promise<void>;
   /** Follows again, from where it was. */
   go(): Promise<void>;
+  /** Why it has given up; null while it has not. */
+  trouble(): Promise<string | null>;
 }
 
 export const TRIBUTARY = 'tributary';

@@ -24,5 +24,6 @@ export async function tributary(
     pid: worker.pid,
     hold: () => stream.pause(),
     go: () => stream.resume(),
+    trouble: () => stream.trouble(),
   };
 }

@@ -55,6 +55,11 @@ export class BenchStream implements AsyncDisposable {
     return this.#current.query(statusQuery);
   }
 
+  /** Why it needs attention; null while it does not. */
+  async trouble(): Promise<string | null> {
+    return troubleOf(await this.status());
+  }
+
   /** Passes the source's position as of now. */
   async caughtUp(): Promise<void> {
     await this.#current.executeUpdate('catchUp', { args: [{ timeoutMs: PATIENCE_MS }] });
@@ -62,17 +67,17 @@ export class BenchStream implements AsyncDisposable {
 
   /** Waits until the copy is over and changes are followed. */
   async replicating(everyMs: number): Promise<void> {
-    let failure: string | undefined;
+    let failure: string | null = null;
     const look = async (): Promise<true | undefined> => {
       const view = await this.status();
-      if (view.status === 'needs_attention') failure = `${view.stream}: ${view.failure?.message ?? 'needs attention'}`;
+      failure = troubleOf(view);
       return view.status === 'replicating' ? true : undefined;
     };
     await waitFor(look, {
       what: `the copy of ${this.settings.id}`,
       timeoutMs: PATIENCE_MS,
       everyMs,
-      hopeless: () => failure,
+      hopeless: () => failure ?? undefined,
     });
   }
 
@@ -102,3 +107,6 @@ export class BenchStream implements AsyncDisposable {
     return this.client.workflow.getHandle(this.handle.workflowId);
   }
 }
+
+const troubleOf = ({ stream, status, failure }: StreamView): string | null =>
+  status === 'needs_attention' ? `${stream}: ${failure?.message ?? 'needs attention'}` : null;

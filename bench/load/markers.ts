@@ -10,13 +10,26 @@ export async function mark(collection: Collection, name: string): Promise<void> 
   await collection.insertMany(markers(name).map((id) => ({ _id: id as never })));
 }
 
-/** Waits until all markers of a name are there. */
-export async function marked(collection: Collection, name: string, timeoutMs: number): Promise<void> {
+const TROUBLE_EVERY_MS = 5_000;
+
+/** Waits until all markers of a name are there; whoever brings them may have given up. */
+export async function marked(
+  collection: Collection,
+  name: string,
+  timeoutMs: number,
+  trouble: () => Promise<string | null>,
+): Promise<void> {
   const filter = { _id: { $in: markers(name) as never[] } };
   const started = performance.now();
+  let asked = started;
   while ((await collection.countDocuments(filter)) < MARKERS) {
     const waitedMs = performance.now() - started;
     if (waitedMs > timeoutMs) throw new Error(`${name} did not arrive within ${timeoutMs / 1000} s`);
+    if (performance.now() - asked > TROUBLE_EVERY_MS) {
+      asked = performance.now();
+      const why = await trouble();
+      if (why !== null) throw new Error(why);
+    }
     // Exact to 1 %; asking more often would take from what is measured.
     await new Promise((resolve) => setTimeout(resolve, Math.min(100, Math.max(5, waitedMs / 100))));
   }

@@ -52,7 +52,7 @@ function rates({ pid }: Contender, changes: number, started: number, cpuBefore: 
 }
 
 const arrived = (contender: Contender, which: 'begin' | 'end', from: number): Promise<void> =>
-  marked(contender.target.collection('orders'), `${which}-${from}`, PATIENCE_MS);
+  marked(contender.target.collection('orders'), `${which}-${from}`, PATIENCE_MS, () => contender.trouble());
 
 /** How many rows the target has too many or too few. */
 export async function wrongRows({ source, target }: Contender): Promise<number> {
