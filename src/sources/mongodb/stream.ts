@@ -26,6 +26,7 @@ import {
   tokenOf,
   type PositionScope,
 } from './position';
+import { Pace } from './pace';
 import { joinFragments } from './split';
 import { readToken } from './token';
 
@@ -86,6 +87,7 @@ class StreamReader {
   #failures = 0;
   /** Zero, until a cursor was closed before it gave anything: then its events have to come with the opening. */
   #firstBatch = 0;
+  readonly #pace = new Pace();
   invalidated = false;
 
   constructor(context: StreamContext, from: Position, options: StreamOptions, signal: AbortSignal) {
@@ -144,7 +146,9 @@ class StreamReader {
   async read(open: OpenStream): Promise<CursorReply> {
     const { guard, maxAwaitMs } = this.#context;
     const before = this.#at;
+    await pause(this.#signal, this.#pace.waitMs);
     const reply = await open.next(this.#options.batchSize, maxAwaitMs, this.#signal);
+    this.#pace.brought(reply.documents.length);
     this.#failingSinceMs = null;
     this.#failures = 0;
     if (reply.documents.length > 0) await guard.passed(before, this.#signal);

@@ -1,0 +1,35 @@
+/** Below this rate every event is asked for at once. */
+const BUSY_PER_SECOND = 1_000;
+/** Per event and second of the rate, ms. */
+const GAP_MS = 1 / 500;
+const MAX_GAP_MS = 20;
+/** A reply with as much as this shows a stream that is behind: it asks for the next one at once. */
+const BEHIND = 500;
+/** Over how long the rate is looked at. */
+const WINDOW_MS = 100;
+
+/**
+ * How far apart reads begin. A read, and the step that writes what it brought, cost as many messages for five events as for
+ * five hundred: the more events come in a second, the longer a few of them are left to gather at the source.
+ */
+export class Pace {
+  #readAt = performance.now();
+  /** Events per second. */
+  #rate = 0;
+  #gapMs = 0;
+
+  /** A read has brought this many events. */
+  brought(events: number): void {
+    const now = performance.now();
+    const elapsedMs = Math.max(0.01, now - this.#readAt);
+    const weight = 1 - Math.exp(-elapsedMs / WINDOW_MS);
+    this.#rate += weight * ((events / elapsedMs) * 1000 - this.#rate);
+    this.#readAt = now;
+    this.#gapMs = events >= BEHIND || this.#rate < BUSY_PER_SECOND ? 0 : Math.min(MAX_GAP_MS, this.#rate * GAP_MS);
+  }
+
+  /** How long to wait before the next read, ms. */
+  get waitMs(): number {
+    return this.#gapMs - (performance.now() - this.#readAt);
+  }
+}

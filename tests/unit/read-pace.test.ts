@@ -1,0 +1,52 @@
+import { Pace } from '../../src/sources/mongodb/pace';
+
+describe('pace of reads', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  /** Reads for a second, each of which brings what came since the last one; answers the longest wait. */
+  function follow(pace: Pace, perSecond: number, everyMs: number): number {
+    let longest = 0;
+    for (let ms = 0; ms < 1_000; ms += everyMs) {
+      jest.advanceTimersByTime(everyMs);
+      pace.brought((perSecond * everyMs) / 1_000);
+      longest = Math.max(longest, pace.waitMs);
+    }
+    return longest;
+  }
+
+  it('asks at once at rates at which every event may be written by itself', () => {
+    expect(follow(new Pace(), 500, 2)).toBe(0);
+  });
+
+  it('leaves events to gather, the longer the more come, and never for long', () => {
+    const [some, many, most] = [2_000, 8_000, 40_000].map((rate) => follow(new Pace(), rate, 2)) as [
+      number,
+      number,
+      number,
+    ];
+    expect(some).toBeGreaterThan(1);
+    expect(many).toBeGreaterThan(2 * some);
+    expect(most).toBe(20);
+  });
+
+  it('asks at once when it is behind, and again when the source has become quiet', () => {
+    const pace = new Pace();
+    follow(pace, 10_000, 5);
+    expect(pace.waitMs).toBeGreaterThan(10);
+    pace.brought(1_000);
+    expect(pace.waitMs).toBeLessThanOrEqual(0);
+    follow(pace, 10_000, 5);
+    jest.advanceTimersByTime(1_000);
+    pace.brought(1);
+    expect(pace.waitMs).toBeLessThanOrEqual(0);
+  });
+
+  it('counts what the reader did meanwhile', () => {
+    const pace = new Pace();
+    follow(pace, 8_000, 5);
+    const before = pace.waitMs;
+    jest.advanceTimersByTime(6);
+    expect(pace.waitMs).toBeCloseTo(before - 6);
+  });
+});
