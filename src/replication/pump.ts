@@ -142,7 +142,7 @@ class Leg implements Pump {
   /** All that has to be in place before the first change is read. */
   async #begin(start: Position, mark: LowWater, signal: AbortSignal): Promise<void> {
     const { claim, copyMode: mode, source, until } = this.#options;
-    const listed = await source.namespaces(signal);
+    const listed = await source.namespaces(signal, { sizes: false });
     this.#tally.moved();
     const ranges = await planOwed({ ...this.#options, mode }, listed, signal);
     this.#parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));

@@ -84,13 +84,17 @@ export interface HistoryWindow {
   readonly newestMs: number;
 }
 
+export interface ListOptions {
+  readonly sizes: boolean;
+}
+
 /** A database that is read. Every method rejects with a `ReplicationError` only. */
 export interface Source extends AsyncDisposable {
   readonly traits: SourceTraits;
   /** Permissions, settings, retention: what stands in the way, with remedies. */
   inspect(signal: AbortSignal): Promise<readonly Finding[]>;
-  /** What the configured selection matches now. */
-  namespaces(signal: AbortSignal): Promise<readonly SourceNamespace[]>;
+  /** What the configured selection matches now. Some servers count every row for its size; without `sizes` that is 0. */
+  namespaces(signal: AbortSignal, options?: ListOptions): Promise<readonly SourceNamespace[]>;
   /** One of them; null where there is none of this name. */
   namespace(name: Namespace, signal: AbortSignal): Promise<SourceNamespace | null>;
   /** Whether the configured selection matches this name, be there such a namespace or not. */

@@ -30,8 +30,7 @@ export async function takeOver(store: Store, request: ClaimRequest, signal: Abor
   // The stream's record first: from here on nobody of an earlier epoch lets in a loader, changes the layout or plans.
   await raise(store, record, epoch, signal);
   const raised = (await store.stream(stream, signal)) ?? record;
-  for (let lane = 0; lane < raised.lanes; lane++) await store.ensure(newLane(stream, lane, 0), signal);
-  const writers = await store.writers(stream, signal);
+  const writers = await writersOf(store, raised, signal);
   await Promise.all(writers.map((writer) => raise(store, writer, epoch, signal)));
   // Loaders write ranges, and none of them has a transaction open any more.
   await abortable(
@@ -43,6 +42,20 @@ export async function takeOver(store: Store, request: ClaimRequest, signal: Abor
   if (now === null) throw ledgerMissing(stream);
   for (const { epoch: held } of [now, ...records]) if (held !== epoch) throw taken(stream, Math.max(held, now.epoch));
   return { stream: now, records };
+}
+
+/** The records of a stream's lanes and loaders; lanes that have none get one. */
+async function writersOf(
+  store: Store,
+  { stream, lanes }: StreamDocument,
+  signal: AbortSignal,
+): Promise<readonly LedgerDocument[]> {
+  const found = await store.writers(stream, signal);
+  const there = new Set(found.flatMap((record) => (record.kind === 'lane' ? [record.lane] : [])));
+  const missing = Array.from({ length: lanes }, (_, lane) => lane).filter((lane) => !there.has(lane));
+  if (missing.length === 0) return found;
+  for (const lane of missing) await store.ensure(newLane(stream, lane, 0), signal);
+  return store.writers(stream, signal);
 }
 
 async function raise(store: Store, record: LedgerDocument, epoch: number, signal: AbortSignal): Promise<void> {

@@ -12,6 +12,7 @@ import { compileSelection, type Selection } from '../../replication/pattern';
 import type { Order, Position } from '../../replication/position';
 import type {
   HistoryWindow,
+  ListOptions,
   Range,
   RowBatch,
   Source,
@@ -94,14 +95,14 @@ class MongodbSource implements Source {
         selection: this.#selection,
         deployment: this.#deployment,
         streams: this.#streams,
-        namespaces: (until) => this.namespaces(until),
+        namespaces: (until) => this.namespaces(until, { sizes: false }),
       },
       signal,
     );
   }
 
-  namespaces(signal: AbortSignal): Promise<readonly SourceNamespace[]> {
-    return listNamespaces(this.#client, this.#selection, signal);
+  namespaces(signal: AbortSignal, options: ListOptions = { sizes: true }): Promise<readonly SourceNamespace[]> {
+    return listNamespaces(this.#client, this.#selection, options, signal);
   }
 
   shape(change: SchemaChange, signal: AbortSignal): Promise<SourceNamespace | null> {

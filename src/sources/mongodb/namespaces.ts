@@ -6,7 +6,7 @@ import { getMore, runCursor } from '../../mongodb/raw';
 import type { SchemaChange } from '../../replication/change';
 import { namespace, splitNamespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
-import type { SourceNamespace } from '../../replication/source';
+import type { ListOptions, SourceNamespace } from '../../replication/source';
 import { ask } from './deployment';
 
 /** A collection, view or time series as the server lists it. */
@@ -23,11 +23,13 @@ const PAGE = 1_000;
 /** Questions about collections that are under way at a time. */
 const PARALLEL = 8;
 const NO_OPTIONS = document([]);
+const UNSIZED = { estimatedRows: 0, estimatedBytes: 0 };
 
 /** What the selection matches now. */
 export async function listNamespaces(
   client: MongoClient,
   selection: Selection,
+  { sizes }: ListOptions,
   signal: AbortSignal,
 ): Promise<SourceNamespace[]> {
   const session = client.startSession({ causalConsistency: false });
@@ -41,7 +43,7 @@ export async function listNamespaces(
         if (selection.matches(namespace(name, entry.collection))) listed.push(entry);
       }
     }
-    return await mapInParallel(listed, (entry) => describeNamespace(client, entry, signal));
+    return await mapInParallel(listed, (entry) => describeNamespace(client, entry, sizes, signal));
   } finally {
     await session.endSession();
   }
@@ -64,7 +66,7 @@ export async function shapeOf(
   try {
     let found = (await list({ name: collection })).find(isMeant);
     if (found === undefined && identity !== '') found = (await list({})).find(isMeant);
-    return found === undefined ? null : await describeNamespace(client, found, signal);
+    return found === undefined ? null : await describeNamespace(client, found, true, signal);
   } finally {
     await session.endSession();
   }
@@ -92,12 +94,17 @@ function listedOf(db: Db, row: Buffer): Listed {
   };
 }
 
-async function describeNamespace(client: MongoClient, listed: Listed, signal: AbortSignal): Promise<SourceNamespace> {
+async function describeNamespace(
+  client: MongoClient,
+  listed: Listed,
+  sized: boolean,
+  signal: AbortSignal,
+): Promise<SourceNamespace> {
   const { db, collection, type, options, identity } = listed;
   const base = { name: namespace(db.databaseName, collection), identity, options };
   if (type !== 'collection') {
     // A view is computed from what is copied; a time series has no change stream.
-    return { ...base, follows: 'nothing', estimatedRows: 0, estimatedBytes: 0, indexes: [], wholeOrder: false };
+    return { ...base, ...UNSIZED, follows: 'nothing', indexes: [], wholeOrder: false };
   }
   const session = client.startSession({ causalConsistency: false });
   try {
@@ -105,7 +112,7 @@ async function describeNamespace(client: MongoClient, listed: Listed, signal: Ab
     const indexes = await readAll(db, session, command, signal).catch(noneIfGone);
     return {
       ...base,
-      ...(await sizeOf(db, collection, signal)),
+      ...(sized ? await sizeOf(db, collection, signal) : UNSIZED),
       follows: 'stream',
       indexes: indexes.filter((index) => nameOf(index) !== '_id_').map(withoutNamespace),
       wholeOrder: keepsWholeOrder(options),
