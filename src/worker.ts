@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { serviceSchema } from './config/schema';
 import { reasonFor } from './worker/failure';
+import { relaxHeap } from './worker/heap';
 import { runWorker, type WorkerOptions } from './worker/run';
 import { version } from './worker/version';
 
@@ -54,6 +55,7 @@ async function main(): Promise<number> {
     process.stdout.write(values.help === true ? USAGE : `${version()}\n`);
     return DRAINED;
   }
+  relaxHeap();
   const file = values.file ?? process.env['TRIBUTARY_CONFIG'];
   const { identity } = values;
   const env = identity === undefined ? process.env : { ...process.env, TRIBUTARY_WORKER_IDENTITY: identity };
