@@ -15,7 +15,6 @@ export async function bareLoop(scope: Scope): Promise<Contender> {
     pid: helper.pid,
     hold: () => helper.call('hold'),
     go: () => helper.call('go'),
-    // Its process ends, and the call under way fails.
-    trouble: () => Promise.resolve(null),
+    trouble: () => Promise.resolve(helper.hasExited ? 'the bare loop has ended' : null),
   };
 }

@@ -48,6 +48,10 @@ export class BenchHelper implements AsyncDisposable {
     return new BenchHelper(child, name);
   }
 
+  get hasExited(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }

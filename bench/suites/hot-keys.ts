@@ -15,7 +15,7 @@ export const hotKeys: Suite = {
   about: 'the same with 90 % of the changes to 100 keys, worked off and followed',
   method:
     'As `backlog` and then as `steady`, with 50,000 changes of which nine in ten go to 100 keys: 70 % replaces, 25 % updates, 5 % deletes. The stream may fold several changes of a key into one, which shows where it is behind; a follower is never further than the writer. The bare loop gets rows wrong: an unordered bulk of the driver runs deletes after replaces.',
-  // What both contenders write in two rounds.
+  // Two rounds of one contender, and what the other one writes between them.
   history: 300_000,
   run: async (scope, sizes) => {
     const figures = new Figures();

@@ -1,9 +1,11 @@
 import { totalmem } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 const LOOK_EVERY_MS = 1_000;
 /** What the Deployment gives to a worker. */
 const USUAL_LIMIT = 512 * 1024 * 1024;
+/** Larger ones V8 lets grow further by itself, bytes. */
+const SMALL_HEAP = 512 * 1024 * 1024;
 /** Up to this part of its memory a worker spends memory to save time. */
 const ROOMY = 0.6;
 const GROWTH_PERCENT = 150;
@@ -23,9 +25,10 @@ export function memoryLimit(): number {
 /**
  * V8 lets a heap whose maximum is small grow by 30 % between two full collections, and counts the buffers of messages in:
  * a worker that moves 10 MB/s would collect all of its heap three times a second, a third of its time. As long as it is
- * far from its limit it collects less often. For a process of its own; answers how to end it.
+ * far from its limit it collects less often. For a process of its own.
  */
-export function relaxHeap(limitBytes = memoryLimit()): () => void {
+export function relaxHeap(limitBytes = memoryLimit()): void {
+  if (getHeapStatistics().heap_size_limit > SMALL_HEAP) return;
   let inForce = OWN_DECISION;
   const look = (): void => {
     const wanted = growthPercent(process.memoryUsage.rss(), limitBytes);
@@ -34,9 +37,5 @@ export function relaxHeap(limitBytes = memoryLimit()): () => void {
     inForce = wanted;
   };
   look();
-  const timer = setInterval(look, LOOK_EVERY_MS).unref();
-  return () => {
-    clearInterval(timer);
-    setFlagsFromString(`--heap-growing-percent=${OWN_DECISION}`);
-  };
+  setInterval(look, LOOK_EVERY_MS).unref();
 }

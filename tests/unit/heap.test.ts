@@ -10,7 +10,7 @@ const MOVE = `
 const { constants, PerformanceObserver } = require('node:perf_hooks');
 const { relaxHeap } = require('./src/worker/heap.ts');
 const [relaxed] = process.argv.slice(1);
-if (relaxed === 'relaxed') relaxHeap();
+if (relaxed === 'relaxed') relaxHeap(8 * 1024 ** 3);
 let full = 0;
 const count = (list) => { for (const { detail } of list) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) full += 1; };
 const observer = new PerformanceObserver((list) => count(list.getEntries()));

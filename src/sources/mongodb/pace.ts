@@ -3,7 +3,7 @@ const BUSY_PER_SECOND = 1_000;
 /** Per event and second of the rate, ms. */
 const GAP_MS = 1 / 500;
 const MAX_GAP_MS = 20;
-/** A reply with as much as this shows a stream that is behind: it asks for the next one at once. */
+/** A reply with as much as this, or half of what was asked for, shows a stream that is behind: the next one is asked for at once. */
 const BEHIND = 500;
 /** Over how long the rate is looked at. */
 const WINDOW_MS = 100;
@@ -13,10 +13,21 @@ const WINDOW_MS = 100;
  * five hundred: the more events come in a second, the longer a few of them are left to gather at the source.
  */
 export class Pace {
+  readonly #behind: number;
+  #beganAt = -Infinity;
   #readAt = performance.now();
   /** Events per second. */
   #rate = 0;
   #gapMs = 0;
+
+  constructor(batchSize: number) {
+    this.#behind = Math.min(BEHIND, batchSize / 2);
+  }
+
+  /** A read begins. */
+  begin(): void {
+    this.#beganAt = performance.now();
+  }
 
   /** A read has brought this many events. */
   brought(events: number): void {
@@ -25,11 +36,12 @@ export class Pace {
     const weight = 1 - Math.exp(-elapsedMs / WINDOW_MS);
     this.#rate += weight * ((events / elapsedMs) * 1000 - this.#rate);
     this.#readAt = now;
-    this.#gapMs = events >= BEHIND || this.#rate < BUSY_PER_SECOND ? 0 : Math.min(MAX_GAP_MS, this.#rate * GAP_MS);
+    this.#gapMs =
+      events >= this.#behind || this.#rate < BUSY_PER_SECOND ? 0 : Math.min(MAX_GAP_MS, this.#rate * GAP_MS);
   }
 
   /** How long to wait before the next read, ms. */
   get waitMs(): number {
-    return this.#gapMs - (performance.now() - this.#readAt);
+    return this.#gapMs - (performance.now() - this.#beganAt);
   }
 }

@@ -87,12 +87,13 @@ class StreamReader {
   #failures = 0;
   /** Zero, until a cursor was closed before it gave anything: then its events have to come with the opening. */
   #firstBatch = 0;
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
   invalidated = false;
 
   constructor(context: StreamContext, from: Position, options: StreamOptions, signal: AbortSignal) {
     this.#context = context;
     this.#options = options;
+    this.#pace = new Pace(options.batchSize);
     this.#signal = signal;
     this.#decoder = new Decoder(context.scope, context.selection);
     this.#at = from;
@@ -147,6 +148,7 @@ class StreamReader {
     const { guard, maxAwaitMs } = this.#context;
     const before = this.#at;
     await pause(this.#signal, this.#pace.waitMs);
+    this.#pace.begin();
     const reply = await open.next(this.#options.batchSize, maxAwaitMs, this.#signal);
     this.#pace.brought(reply.documents.length);
     this.#failingSinceMs = null;
