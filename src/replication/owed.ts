@@ -3,7 +3,7 @@ import type { Namespace } from './namespace';
 import type { Source, SourceNamespace } from './source';
 
 export interface OwedContext {
-  readonly source: Pick<Source, 'namespaces' | 'selects'>;
+  readonly source: Pick<Source, 'selects'>;
   readonly claim: Pick<Claim, 'ledger' | 'leave' | 'planInline' | 'remove' | 'unpark'>;
   /** Parked namespaces that a person has resumed. */
   readonly resume: readonly Namespace[];
@@ -24,12 +24,16 @@ export async function planOwed(
   const { displaced, parked, ranges } = claim.ledger;
   const resumed = parked.map(({ namespace }) => namespace).filter((name) => resume.includes(name));
   const followed = (name: Namespace): boolean => source.selects(name);
-  const now = new Set(listed.map(({ name }) => name));
+  const now = new Map(listed.map((namespace) => [namespace.name, namespace]));
   const wanted = new Set([...resumed.filter((name) => now.has(name)), ...displaced].filter(followed));
-  const sizes = wanted.size === 0 ? [] : await source.namespaces(signal);
-  const sized = new Map(sizes.map((namespace) => [namespace.name, namespace]));
-  const owed = new Map([...wanted].map((name) => [name, sized.get(name) ?? { estimatedRows: 0 }]));
-  const planned = owed.size === 0 ? ranges : await claim.planInline(owed, mode, signal);
+  const planned =
+    wanted.size === 0
+      ? ranges
+      : await claim.planInline(
+          new Map([...wanted].map((name) => [name, now.get(name) ?? { estimatedRows: 0 }])),
+          mode,
+          signal,
+        );
   const gone = resumed.filter((name) => followed(name) && !now.has(name));
   // A copy in the mode `merge` leaves alone what the source does not have.
   if (mode === 'merge' || renameOut === 'keep') await claim.leave(gone, signal);
