@@ -44,9 +44,9 @@ describe('the heap of a worker', () => {
     expect(growthPercent(400 * MB, 1024 * MB)).toBe(150);
   });
 
-  it('is collected less often when buffers pass through', async () => {
+  it('is collected less than half as often when buffers pass through', async () => {
     const [usual, relaxed] = [await fullCollections('usual'), await fullCollections('relaxed')];
     expect(usual).toBeGreaterThan(4);
-    expect(relaxed).toBeLessThan(usual / 1.5);
+    expect(relaxed).toBeLessThan(usual / 2);
   }, 60_000);
 });
