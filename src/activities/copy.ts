@@ -1,5 +1,5 @@
 import { durationMs } from '../config/duration';
-import { batchSizeOf } from '../config/pace';
+import { copyBatchSizeOf } from '../config/pace';
 import type { StreamSpec } from '../config/schema';
 import { createCopy } from '../replication/copy';
 import type { Claim } from '../replication/destination';
@@ -56,7 +56,7 @@ export const copy =
         claim,
         since: startOf(claim, source),
         parallelism: spec.stream.snapshot.copy_parallelism,
-        batchSize: batchSizeOf(spec.stream),
+        batchSize: copyBatchSizeOf(spec.stream),
         limiter: limiterOf(deps, spec),
         onError: errorPolicy(spec.stream).onError,
         sliceMs,

@@ -56,8 +56,16 @@ export function paceAt(limits: Limits, at: Date): Pace {
   return paceOf(limits.hours.find((hours) => covers(hours, day, minute)) ?? limits);
 }
 
-/** Changes in a batch: no more than the slowest pace lets through in a second, so that it is an even one. */
-export function batchSizeOf({ batch_size: size, limits }: StreamConfig): number {
+/** No more than the slowest pace lets through in a second, so that it is an even one. */
+function evenly(size: number, { limits }: StreamConfig): number {
   const paces = [limits, ...limits.hours].map((each) => each.events_per_second).filter((events) => events > 0);
   return Math.min(size, ...paces);
 }
+
+/** Changes in a batch at most. */
+export const batchSizeOf = (config: StreamConfig): number => evenly(config.batch_size, config);
+
+const COPY_BATCHES = 10;
+
+/** Rows in a step of the initial copy at most: where they are small, more of them are worth its messages. */
+export const copyBatchSizeOf = (config: StreamConfig): number => evenly(COPY_BATCHES * config.batch_size, config);

@@ -178,7 +178,12 @@ export const streamSchema = z.strictObject({
   enabled: z.boolean().default(true).meta(live('false: `apply` does not start it, and pauses it where it runs')),
   source: z.discriminatedUnion('type', [mongodbSourceSchema]).describe('the database that is read'),
   destination: z.discriminatedUnion('type', [mongodbDestinationSchema]).describe('the database that is written'),
-  batch_size: z.int().min(1).max(10_000).default(1000).meta(restartLeg('changes in a batch at most')),
+  batch_size: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1000)
+    .meta(restartLeg('changes in a batch at most; ten times as many rows in a step of the copy')),
   retry_policy: z
     .strictObject({
       max_attempts: z

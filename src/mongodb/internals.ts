@@ -74,6 +74,12 @@ export async function nextRows(cursor: FindCursor<Buffer>): Promise<Buffer[]> {
   return elements.map(([, , , offset, length]) => bson.subarray(offset, offset + length));
 }
 
+/** What the next messages of a cursor bring at most; the driver lets nobody change that once they have begun to come. */
+export function askFor(cursor: FindCursor<Buffer>, rows: number): void {
+  const { cursorOptions } = cursor as unknown as { cursorOptions?: { batchSize?: number } };
+  if (cursorOptions !== undefined) cursorOptions.batchSize = rows;
+}
+
 /** Each pool looks after its connections ten times a second, however idle it is. To be called before the client connects. */
 export function calmPools(client: MongoClient): void {
   Object.assign(client.options, { minPoolSizeCheckFrequencyMS: 5_000 });

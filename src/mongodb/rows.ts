@@ -7,10 +7,15 @@ import { ReplicationError, tooMuch } from '../replication/errors';
 import { splitNamespace, type Namespace } from '../replication/namespace';
 import type { Interval, RowBatch } from '../replication/source';
 import { classify, type Where } from './errors';
-import { nextRows } from './internals';
+import { askFor, nextRows } from './internals';
 import { queryId } from './keys';
 
-const BATCH_BYTES = 4 * 1024 * 1024;
+/** Of a message, about: more would be memory and no speed. */
+const MESSAGE_BYTES = 1024 * 1024;
+/** Of a batch, where rows are suddenly larger than the ones before. */
+const BATCH_BYTES = 4 * MESSAGE_BYTES;
+/** How large rows are is known once some have come. */
+const FIRST_ROWS = 50;
 /** Keys per question: their bytes stay far below the limit of a command. */
 const KEYS = 500;
 
@@ -25,7 +30,10 @@ export interface Reading {
   readonly since: Timestamp | null;
 }
 
-/** Rows of an interval in key order, in batches bounded by count and bytes; the next one is fetched while one is used. */
+/**
+ * Rows of an interval in key order, at most `batchSize` at a time and as many as are worth a message; the next ones are
+ * fetched while some are used.
+ */
 export async function* readRows(
   reading: Reading,
   interval: Interval,
@@ -46,13 +54,14 @@ export async function* readRows(
       readPreference,
       readConcern: { level: 'majority' },
       sort: { _id: 1 },
-      batchSize,
+      batchSize: Math.min(batchSize, FIRST_ROWS),
     }) as unknown as FindCursor<Buffer>;
   try {
     let next = fetch(reading, cursor);
     for (;;) {
       const rows = await next;
       if (rows.length === 0) return;
+      askFor(cursor, rowsPerMessage(rows, batchSize));
       next = fetch(reading, cursor);
       // Looked at only in the next round; a failure must not count as unhandled until then.
       next.catch(() => undefined);
@@ -63,6 +72,12 @@ export async function* readRows(
     await cursor.close().catch(() => undefined);
     await session.endSession().catch(() => undefined);
   }
+}
+
+/** As many as are worth a message, if they are like these. */
+function rowsPerMessage(rows: readonly Buffer[], most: number): number {
+  const bytes = rows.reduce((sum, { length }) => sum + length, 0);
+  return Math.min(most, Math.max(1, Math.floor((MESSAGE_BYTES * rows.length) / bytes)));
 }
 
 /** What may still be read. One row always may. */

@@ -97,6 +97,20 @@ describe('reading what the destination holds', () => {
     expect(sizes).toEqual([4, 4, 1]);
   });
 
+  it('asks for as many rows at a time as are worth a message', async () => {
+    const sizes = async (fillers: readonly string[], batchSize: number): Promise<number[]> => {
+      await t.collection().deleteMany({});
+      await t.collection().insertMany(fillers.map((filler, _id) => ({ _id, filler })));
+      const read: number[] = [];
+      for await (const batch of destination.rows(t.namespace, OPEN, { batchSize }, never)) read.push(batch.rows.length);
+      return read;
+    };
+    const small = Array.from({ length: 2_500 }, () => 'x');
+    expect(await sizes(small, 2_000)).toEqual([50, 2_000, 450]);
+    const large = Array.from({ length: 150 }, () => 'x'.repeat(20 * 1024));
+    expect(await sizes(large, 2_000)).toEqual([50, 51, 49]);
+  });
+
   it('fetches rows by keys, whatever number type the key has', async () => {
     await t.collection().insertMany([1, 'a', { a: 1 }].map((_id) => ({ _id, n: 1 })));
     const wanted = [key(new Double(1)), key('a'), key({ a: 1 }), key('absent')];

@@ -1,5 +1,6 @@
 import { BSON, Binary, Long, MongoClient, UUID, type Document, type FindCursor } from 'mongodb';
 import {
+  askFor,
   calmPools,
   decodedDocuments,
   encodedDocuments,
@@ -47,8 +48,11 @@ describe('what the driver keeps to itself', () => {
     const cursor = rows.find({}, { raw: true, batchSize: 100, sort: { _id: 1 } }) as unknown as FindCursor<Buffer>;
     const publicly = jest.spyOn(cursor, 'readBufferedDocuments');
     const read: Buffer[][] = [];
-    for (let next = await nextRows(cursor); next.length > 0; next = await nextRows(cursor)) read.push(next);
-    expect(read.map(({ length }) => length)).toEqual([100, 100, 50]);
+    for (let next = await nextRows(cursor); next.length > 0; next = await nextRows(cursor)) {
+      read.push(next);
+      askFor(cursor, 120);
+    }
+    expect(read.map(({ length }) => length)).toEqual([100, 120, 30]);
     expect(read.flat().map((row) => BSON.deserialize(row))).toEqual(
       Array.from({ length: 250 }, (_, i) => ({ _id: i, sub: { list: [i] } })),
     );

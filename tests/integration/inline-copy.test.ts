@@ -349,6 +349,7 @@ describe('rows of which somebody wants a fresh copy', () => {
     await using t = await standing();
     await t.sourceDb.collection('orders').insertMany(rows(10));
     await t.catchUp();
+    await t.expectSame();
     const target = t.destinationDb.collection('orders');
     const namespace = `${t.sourceDb.databaseName}.orders`;
     const stop = new AbortController();

@@ -1,5 +1,5 @@
 import { parseConfig } from '../../src/config/load';
-import { batchSizeOf, paceAt } from '../../src/config/pace';
+import { batchSizeOf, copyBatchSizeOf, paceAt } from '../../src/config/pace';
 import { ConfigError } from '../../src/config/problem';
 import { streamSchema, type StreamConfig } from '../../src/config/schema';
 
@@ -57,6 +57,8 @@ test('a batch holds no more than the slowest pace lets through in a second', () 
   const hours = [{ from: '08:00', to: '18:00', events_per_second: 20 }];
   expect(batchSizeOf(stream({ events_per_second: 500, hours }))).toBe(20);
   expect(batchSizeOf(stream({ hours: [{ from: '08:00', to: '18:00' }] }, { batch_size: 50 }))).toBe(50);
+  expect(copyBatchSizeOf(stream({}, { batch_size: 50 }))).toBe(500);
+  expect(copyBatchSizeOf(stream({ events_per_second: 300 }))).toBe(300);
 });
 
 test('what is no time, no day and no time zone is refused at its place', () => {
