@@ -65,13 +65,22 @@ export class BenchStream implements AsyncDisposable {
     await this.#current.executeUpdate('catchUp', { args: [{ timeoutMs: PATIENCE_MS }] });
   }
 
+  /** Waits until all is laid out and rows are copied, or even followed already. */
+  copying(everyMs: number): Promise<void> {
+    return this.#reached(['copying', 'replicating'], everyMs);
+  }
+
   /** Waits until the copy is over and changes are followed. */
-  async replicating(everyMs: number): Promise<void> {
+  replicating(everyMs: number): Promise<void> {
+    return this.#reached(['replicating'], everyMs);
+  }
+
+  async #reached(wanted: readonly StreamView['status'][], everyMs: number): Promise<void> {
     let failure: string | null = null;
     const look = async (): Promise<true | undefined> => {
       const view = await this.status();
       failure = troubleOf(view);
-      return view.status === 'replicating' ? true : undefined;
+      return wanted.includes(view.status) ? true : undefined;
     };
     await waitFor(look, {
       what: `the copy of ${this.settings.id}`,

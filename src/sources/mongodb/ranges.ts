@@ -45,7 +45,9 @@ async function evenBounds(asked: Asked): Promise<Buffer[] | null> {
   if (!(span >= wanted && span <= DENSE * source.estimatedRows)) return null;
   return Array.from({ length: wanted - 1 }, (_, cut) => {
     const bound = lowest + Math.floor(((cut + 1) * span) / wanted);
-    return Buffer.from(BSON.serialize({ _id: Long.fromNumber(bound) }));
+    // In the smallest type that holds it, as keys are mostly stored: some servers compare unlike numbers slowly.
+    const _id = bound === (bound | 0) ? bound : Long.fromNumber(bound);
+    return Buffer.from(BSON.serialize({ _id }));
   });
 }
 
