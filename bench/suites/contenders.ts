@@ -8,6 +8,9 @@ import { expectSame, wrongRows } from '../measure/throughput';
 /** The warm-up: enough for both just-in-time compilers to be done with the hot paths. */
 export const WARM_UP_CHANGES = 10_000;
 
+/** What `wrongRows` counts. */
+export const WRONG = 'rows too many or too few at the end';
+
 export interface Round {
   /** 0 is the warm-up. */
   readonly number: number;

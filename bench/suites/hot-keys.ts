@@ -4,8 +4,7 @@ import type { Workload } from '../load/workload';
 import { measureBacklog, measureLive } from '../measure/throughput';
 import { Figures } from '../report/outcome';
 import type { Suite } from '../suite';
-import { inTurns, WARM_UP_CHANGES } from './contenders';
-import { WRONG } from './steady';
+import { inTurns, WARM_UP_CHANGES, WRONG } from './contenders';
 
 const BACKLOG = 'changes per second, worked off';
 const LIVE = 'events per second, followed';

@@ -4,10 +4,9 @@ import { MemorySampler } from '../measure/memory';
 import { measureLive } from '../measure/throughput';
 import { Figures } from '../report/outcome';
 import type { Suite } from '../suite';
-import { inTurns, WARM_UP_CHANGES } from './contenders';
+import { inTurns, WARM_UP_CHANGES, WRONG } from './contenders';
 
 const RATE = 'events per second';
-export const WRONG = 'rows too many or too few at the end';
 const CPU = 'CPU seconds per 10,000 events';
 
 export const steady: Suite = {

@@ -140,7 +140,6 @@ export interface LoadPart {
 export interface Written {
   /** False when the ledger shows that this very part was written before (an unknown commit that had succeeded). */
   readonly fresh: boolean;
-  readonly bytes: number;
   /** The letter of each refusal, in order. */
   readonly letters?: readonly string[];
 }

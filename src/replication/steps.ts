@@ -125,7 +125,7 @@ export class Steps {
   written(piece: Piece, part: LanePart, fresh: boolean): void {
     this.#sequence += 1;
     if (!this.watch.empty && piece.position !== null) this.watch.pass(piece.position);
-    if (part.changes.length > 0) this.#context.refusals.written({ fresh, bytes: 0 }, [], part.changes);
+    if (part.changes.length > 0) this.#context.refusals.written({ fresh }, [], part.changes);
     if (!fresh) this.#context.meter.skipped(piece.changes.length);
   }
 

@@ -259,10 +259,7 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
           never,
         );
       const outcomes = await Promise.all([load(0, [rows[0]!], true), load(1, [rows[1]!], false)]);
-      expect(outcomes).toEqual([
-        { fresh: true, bytes: 100 },
-        { fresh: true, bytes: 100 },
-      ]);
+      expect(outcomes).toEqual([{ fresh: true }, { fresh: true }]);
       expect((await load(1, [rows[1]!], false)).fresh).toBe(false);
       const resumed = await claim(2);
       expect(resumed.ledger.ranges).toMatchObject([

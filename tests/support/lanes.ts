@@ -10,7 +10,7 @@ export const laneContext = (rest: Partial<LaneContext> = {}): LaneContext => ({
     lookup: (changes) => Promise.resolve(changes.map((c) => row(c.key.id, c.position.token as number))),
     here: () => Promise.resolve(at(0)),
   },
-  claim: { apply: () => Promise.resolve({ fresh: true, bytes: 0 }) },
+  claim: { apply: () => Promise.resolve({ fresh: true }) },
   refusals: new Refusals(
     {
       policy: { onError: 'fail_stream', maxRetries: 0, retryDelayMs: 1 },

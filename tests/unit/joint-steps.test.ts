@@ -8,7 +8,7 @@ import { at, delta, row, silentMeter, words } from '../support/changes';
 import { laneContext } from '../support/lanes';
 
 const signal = new AbortController().signal;
-const durable: Written = { fresh: true, bytes: 0 };
+const durable: Written = { fresh: true };
 
 /** Something that a test lets go when it likes, and sees begin. */
 function held() {

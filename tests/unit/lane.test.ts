@@ -53,7 +53,7 @@ function lane(options: {
     collided: options.collided ?? null,
     claim: {
       apply: async (part) => {
-        const result = await (options.apply?.(part) ?? Promise.resolve({ fresh: true, bytes: 0 }));
+        const result = await (options.apply?.(part) ?? Promise.resolve({ fresh: true }));
         parts.push(part);
         return result;
       },
@@ -96,7 +96,7 @@ describe('Lane', () => {
       maxChanges: 2,
       apply: () => {
         expect(mark.settle()).toBe(false);
-        return Promise.resolve({ fresh: true, bytes: 0 });
+        return Promise.resolve({ fresh: true });
       },
     });
     const mark = new LowWater(at(0));
@@ -157,7 +157,7 @@ describe('Lane', () => {
       apply: (part) =>
         part.changes.some((change) => change.op === 'update')
           ? Promise.reject(deltaMissed('shop.orders'))
-          : Promise.resolve({ fresh: true, bytes: 0 }),
+          : Promise.resolve({ fresh: true }),
     });
     t.lane.push([delta('a', 1), removal('b', 2)], new LowWater(at(0)).begin(), true, signal);
     await t.lane.idle();
@@ -235,7 +235,7 @@ describe('a lane with a change that is refused', () => {
       calls += 1;
       if (part.changes.some((change) => ids.includes(change.key.id))) return Promise.reject(poison());
       const letters = (part.refusals ?? []).map(({ letter, change }) => letter ?? `letter ${change.key.id}`);
-      return Promise.resolve({ fresh: true, bytes: 0, letters });
+      return Promise.resolve({ fresh: true, letters });
     };
     return { apply, calls: () => calls };
   };
@@ -293,7 +293,7 @@ describe('a lane with a change that is refused', () => {
     const apply = (part: LanePart): Promise<Written> =>
       !open && part.changes.some((change) => change.key.id === 'a')
         ? Promise.reject(poison())
-        : Promise.resolve({ fresh: true, bytes: 0, letters: (part.refusals ?? []).map(() => 'letter a') });
+        : Promise.resolve({ fresh: true, letters: (part.refusals ?? []).map(() => 'letter a') });
     const t = lane({ apply, policy: { onError: 'dead_letter', maxRetries: 1 }, forward: false });
     const mark = new LowWater(at(0));
     const give = async (...changes: Change[]) => {
@@ -333,7 +333,7 @@ describe('a lane with a change that is refused', () => {
       apply: (part) =>
         part.changes.length > 0 || part.refusals?.[0]?.kept === true
           ? Promise.reject(poison('too_large'))
-          : Promise.resolve({ fresh: true, bytes: 0, letters: ['x'] }),
+          : Promise.resolve({ fresh: true, letters: ['x'] }),
       policy: { onError: 'dead_letter' },
     });
     t.lane.push([row('a', 1)], new LowWater(at(0)).begin(), true, signal);
@@ -345,7 +345,7 @@ describe('a lane with a change that is refused', () => {
     let level = false;
     let reports = 0;
     const t = lane({
-      apply: () => (level ? Promise.resolve({ fresh: true, bytes: 0 }) : Promise.reject(poison('duplicate_key'))),
+      apply: () => (level ? Promise.resolve({ fresh: true }) : Promise.reject(poison('duplicate_key'))),
       collided: () => (reports += 1),
     });
     const mark = new LowWater(at(0));

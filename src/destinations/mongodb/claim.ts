@@ -261,7 +261,7 @@ export class MongodbClaim implements Claim {
       });
       if (first === undefined) return [];
       const fresh = await write([first, ...more], await this.#targets(parts, signal));
-      return parts.map((part) => ({ fresh, bytes: bytesOf(part), letters: lettersOf(this.options.stream, part) }));
+      return parts.map((part) => ({ fresh, letters: lettersOf(this.options.stream, part) }));
     });
   }
 
@@ -366,8 +366,6 @@ export class MongodbClaim implements Claim {
     for (const loader of this.#loaders.values()) loader.then((opened) => opened.close()).catch(() => undefined);
   }
 }
-
-const bytesOf = ({ changes }: LanePart): number => changes.reduce((sum, { bytes }) => sum + bytes, 0);
 
 const emptyLedger = (epoch: number): Ledger => ({
   epoch,

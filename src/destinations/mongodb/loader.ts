@@ -37,10 +37,10 @@ export class Loader {
   ): Promise<Written & { readonly met: boolean }> {
     const write = (over: boolean) => this.#write(part, commandsOf(part, target, over), signal);
     try {
-      return { fresh: await write(merging), bytes: part.bytes, met: merging };
+      return { fresh: await write(merging), met: merging };
     } catch (error) {
       if (merging || !(error instanceof Obstructed)) throw error;
-      return { fresh: await write(true), bytes: part.bytes, met: true };
+      return { fresh: await write(true), met: true };
     }
   }
 
