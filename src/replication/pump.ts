@@ -240,6 +240,7 @@ class Leg implements Pump {
 
   /** What is reported from here on lies at the barrier, not before it. */
   async #levelRecorded(): Promise<void> {
+    this.#moved.open();
     await this.#moved.until(() => this.#recorder?.upToDate === true || this.#ending.isBegun);
   }
 
@@ -391,7 +392,7 @@ class Leg implements Pump {
       moved: this.#moved,
       ending: this.#ending.reading,
       writing: this.#ending.writing,
-      idle: () => this.#idle,
+      idle: () => this.#idle && until === null && !this.#atBarrier,
       recorded: (position) => {
         this.#recorded = position;
         if (until) this.#lookFor(until, position);

@@ -1,11 +1,11 @@
 import type { Claim } from './destination';
-import { pause, type Gate } from './gate';
+import type { Gate } from './gate';
 import type { LowWater } from './low-water';
 import type { Position } from './position';
 
 /** The mark is recorded this often at most: the lanes' own records make re-reading cheap. */
 const EVERY_MS = 250;
-const EVERY_IDLE_MS = 1000;
+const EVERY_IDLE_MS = 2_000;
 
 export interface RecorderContext {
   readonly claim: Pick<Claim, 'advance'>;
@@ -15,6 +15,7 @@ export interface RecorderContext {
   /** Recording does not wait any longer for its turn once this aborts. */
   readonly ending: AbortSignal;
   readonly writing: AbortSignal;
+  /** The mark moves over nothing that was to be written, and nobody waits for it. May change with every move. */
   readonly idle: () => boolean;
   readonly recorded: (position: Position) => void;
   /** How often repairs were asked for, with every move. */
@@ -25,6 +26,7 @@ export interface RecorderContext {
 export class Recorder {
   readonly #context: RecorderContext;
   #position: Position;
+  #lastMs = -Infinity;
 
   constructor(context: RecorderContext) {
     this.#context = context;
@@ -37,16 +39,15 @@ export class Recorder {
   }
 
   async run(): Promise<void> {
-    const { asked, claim, ending, idle, mark, moved, recorded, writing } = this.#context;
-    let last = -Infinity;
+    const { asked, claim, ending, mark, moved, recorded, writing } = this.#context;
+    ending.addEventListener('abort', () => moved.open(), { once: true });
     for (;;) {
       const ended = await moved.until(() => !this.upToDate);
-      const every = idle() ? EVERY_IDLE_MS : EVERY_MS;
-      if (!ended) await pause(ending, Math.max(0, last + every - performance.now()));
+      if (!ended) await this.#turn();
       const { position } = mark;
       if (position !== this.#position) {
         const times = await claim.advance(position, writing);
-        last = performance.now();
+        this.#lastMs = performance.now();
         this.#position = position;
         moved.open();
         recorded(position);
@@ -54,5 +55,18 @@ export class Recorder {
       }
       if (ended && this.upToDate) return;
     }
+  }
+
+  /** Waits for the next turn, which comes sooner once something is written or waited for. */
+  async #turn(): Promise<void> {
+    const { ending, idle, moved } = this.#context;
+    for (let wait = this.#waitMs; wait > 0 && !ending.aborted; wait = this.#waitMs) {
+      const was = idle();
+      if (await moved.until(() => ending.aborted || idle() !== was, wait)) return;
+    }
+  }
+
+  get #waitMs(): number {
+    return this.#lastMs + (this.#context.idle() ? EVERY_IDLE_MS : EVERY_MS) - performance.now();
   }
 }

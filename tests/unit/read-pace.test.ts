@@ -1,5 +1,7 @@
 import { Pace } from '../../src/sources/mongodb/pace';
 
+const BYTES = 600;
+
 describe('pace of reads', () => {
   beforeEach(() => void jest.useFakeTimers());
   afterEach(() => void jest.useRealTimers());
@@ -10,7 +12,8 @@ describe('pace of reads', () => {
     for (let ms = 0; ms < 1_000; ms += everyMs) {
       pace.begin();
       jest.advanceTimersByTime(everyMs);
-      pace.brought((perSecond * everyMs) / 1_000);
+      const events = (perSecond * everyMs) / 1_000;
+      pace.brought(events, events * BYTES);
       longest = Math.max(longest, pace.waitMs);
     }
     return longest;
@@ -35,11 +38,11 @@ describe('pace of reads', () => {
     const pace = new Pace(1_000);
     follow(pace, 10_000, 5);
     expect(pace.waitMs).toBeGreaterThan(10);
-    pace.brought(1_000);
+    pace.brought(1_000, 1_000 * BYTES);
     expect(pace.waitMs).toBeLessThanOrEqual(0);
     follow(pace, 10_000, 5);
     jest.advanceTimersByTime(1_000);
-    pace.brought(1);
+    pace.brought(1, BYTES);
     expect(pace.waitMs).toBeLessThanOrEqual(0);
   });
 
@@ -47,6 +50,24 @@ describe('pace of reads', () => {
     const pace = new Pace(100);
     expect(follow(pace, 50_000, 2)).toBe(0);
     expect(follow(pace, 10_000, 2)).toBeGreaterThan(10);
+  });
+
+  it('asks for fewer events where they are large, and for all again where they are not', () => {
+    const pace = new Pace(1_000);
+    expect(pace.asked).toBe(1_000);
+    pace.brought(160, 160 * 100 * 1024);
+    expect(pace.asked).toBe(40);
+    pace.begin();
+    jest.advanceTimersByTime(10);
+    // All that was asked for: there is more.
+    pace.brought(40, 40 * 100 * 1024);
+    expect(pace.waitMs).toBeLessThanOrEqual(0);
+    pace.brought(0, 100);
+    expect(pace.asked).toBe(40);
+    pace.brought(1, 16 * 1024 * 1024);
+    expect(pace.asked).toBe(1);
+    pace.brought(1, BYTES);
+    expect(pace.asked).toBe(1_000);
   });
 
   it('counts what the reader did meanwhile', () => {

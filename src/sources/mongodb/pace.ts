@@ -7,13 +7,17 @@ const MAX_GAP_MS = 20;
 const BEHIND = 500;
 /** Over how long the rate is looked at. */
 const WINDOW_MS = 100;
+/** Of a reply, about: it is held until its last change is written, and more would be memory and no speed. */
+const REPLY_BYTES = 4 * 1024 * 1024;
 
 /**
- * How far apart reads begin. A read, and the step that writes what it brought, cost as many messages for five events as for
- * five hundred: the more events come in a second, the longer a few of them are left to gather at the source.
+ * How far apart reads begin, and how much they ask for. A read, and the step that writes what it brought, cost as many
+ * messages for five events as for five hundred: the more events come in a second, the longer a few of them are left to
+ * gather at the source.
  */
 export class Pace {
-  readonly #behind: number;
+  readonly #batchSize: number;
+  #asked: number;
   #beganAt = -Infinity;
   #readAt = performance.now();
   /** Events per second. */
@@ -21,7 +25,13 @@ export class Pace {
   #gapMs = 0;
 
   constructor(batchSize: number) {
-    this.#behind = Math.min(BEHIND, batchSize / 2);
+    this.#batchSize = batchSize;
+    this.#asked = batchSize;
+  }
+
+  /** How many events the next read asks for. */
+  get asked(): number {
+    return this.#asked;
   }
 
   /** A read begins. */
@@ -29,15 +39,17 @@ export class Pace {
     this.#beganAt = performance.now();
   }
 
-  /** A read has brought this many events. */
-  brought(events: number): void {
+  /** A read has brought this many events, in so many bytes. */
+  brought(events: number, bytes: number): void {
     const now = performance.now();
     const elapsedMs = Math.max(0.01, now - this.#readAt);
     const weight = 1 - Math.exp(-elapsedMs / WINDOW_MS);
     this.#rate += weight * ((events / elapsedMs) * 1000 - this.#rate);
     this.#readAt = now;
-    this.#gapMs =
-      events >= this.#behind || this.#rate < BUSY_PER_SECOND ? 0 : Math.min(MAX_GAP_MS, this.#rate * GAP_MS);
+    const behind = events >= Math.min(BEHIND, this.#asked / 2);
+    this.#gapMs = behind || this.#rate < BUSY_PER_SECOND ? 0 : Math.min(MAX_GAP_MS, this.#rate * GAP_MS);
+    if (events > 0)
+      this.#asked = Math.min(this.#batchSize, Math.max(1, Math.floor((REPLY_BYTES * events) / Math.max(1, bytes))));
   }
 
   /** How long to wait before the next read, ms. */

@@ -149,8 +149,8 @@ class StreamReader {
     const before = this.#at;
     await pause(this.#signal, this.#pace.waitMs);
     this.#pace.begin();
-    const reply = await open.next(this.#options.batchSize, maxAwaitMs, this.#signal);
-    this.#pace.brought(reply.documents.length);
+    const reply = await open.next(this.#pace.asked, maxAwaitMs, this.#signal);
+    this.#pace.brought(reply.documents.length, reply.buffer.length);
     this.#failingSinceMs = null;
     this.#failures = 0;
     if (reply.documents.length > 0) await guard.passed(before, this.#signal);

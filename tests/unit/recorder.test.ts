@@ -1,0 +1,98 @@
+import { Gate } from '../../src/replication/gate';
+import { LowWater } from '../../src/replication/low-water';
+import { Recorder } from '../../src/replication/recorder';
+import { at } from '../support/changes';
+
+/** A recorder of a mark that tests move, with what it has recorded and when. */
+class Recording {
+  readonly mark = new LowWater(at(0));
+  readonly moved = new Gate();
+  readonly ending = new AbortController();
+  readonly recorded: [number, unknown][] = [];
+  idle = true;
+  readonly run: Promise<void>;
+  readonly #began = performance.now();
+
+  constructor() {
+    const recorder = new Recorder({
+      claim: {
+        advance: (position) => {
+          this.recorded.push([performance.now() - this.#began, position.token]);
+          return Promise.resolve(0);
+        },
+      },
+      mark: this.mark,
+      moved: this.moved,
+      ending: this.ending.signal,
+      writing: new AbortController().signal,
+      idle: () => this.idle,
+      recorded: () => undefined,
+      asked: () => undefined,
+    });
+    this.run = recorder.run();
+  }
+
+  /** Reaches a position `ms` from now. */
+  async reach(position: number, ms: number): Promise<void> {
+    await jest.advanceTimersByTimeAsync(ms);
+    this.mark.idle(at(position), position);
+    this.moved.open();
+    await jest.advanceTimersByTimeAsync(0);
+  }
+}
+
+describe('the low water at the destination', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  it('is recorded at once, then four times a second at most', async () => {
+    const t = new Recording();
+    t.idle = false;
+    for (let position = 1; position <= 10; position++) await t.reach(position, position === 1 ? 0 : 100);
+    expect(t.recorded).toEqual([
+      [0, 1],
+      [250, 3],
+      [500, 5],
+      [750, 8],
+    ]);
+  });
+
+  it('is recorded every two seconds while nothing is to be written', async () => {
+    const t = new Recording();
+    for (let position = 1; position <= 6; position++) await t.reach(position, position === 1 ? 0 : 1_000);
+    expect(t.recorded).toEqual([
+      [0, 1],
+      [2_000, 2],
+      [4_000, 4],
+    ]);
+  });
+
+  it('does not wait out a silence that is over', async () => {
+    const t = new Recording();
+    await t.reach(1, 0);
+    await t.reach(2, 1_000);
+    expect(t.recorded).toEqual([[0, 1]]);
+    t.idle = false;
+    await t.reach(3, 100);
+    expect(t.recorded).toEqual([
+      [0, 1],
+      [1_100, 3],
+    ]);
+  });
+
+  it('does not wait for its turn once the leg ends', async () => {
+    const t = new Recording();
+    await t.reach(1, 0);
+    await t.reach(2, 10);
+    t.ending.abort();
+    await jest.advanceTimersByTimeAsync(0);
+    await t.reach(3, 5);
+    t.moved.close();
+    await t.run;
+    expect(t.recorded).toEqual([
+      [0, 1],
+      [10, 2],
+      [15, 3],
+    ]);
+  });
+});
