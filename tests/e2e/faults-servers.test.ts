@@ -56,7 +56,7 @@ describe.each(['source', 'destination'] as const)('the %s', (side) => {
     const { uri } = server;
     await using t = await Pipeline.open({
       [`${side}Uri`]: uri,
-      stream: { batch_size: 20 },
+      stream: { batch_size: 2 },
       seed: (source) => source.collection('orders').insertMany(rows(4000)),
     });
     const command = side === 'source' ? 'find' : 'insert';

@@ -24,7 +24,7 @@ const open = (options: PipelineOptions = {}): Promise<Pipeline> =>
     sourceUri: servers.source.uri,
     destinationUri: servers.destination.uri,
     env: { TRIBUTARY_LOG_LEVEL: 'debug' },
-    stream: { batch_size: 50, snapshot: { copy_parallelism: 1 } },
+    stream: { batch_size: 5, snapshot: { copy_parallelism: 1 } },
     seed: async (source) => {
       const rows = (count: number) => Array.from({ length: count }, (_, i) => ({ _id: i as never, text: `row ${i}` }));
       await source.collection('a.first').insertMany(rows(60));
