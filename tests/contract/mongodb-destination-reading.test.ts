@@ -106,9 +106,9 @@ describe('reading what the destination holds', () => {
       return read;
     };
     const small = Array.from({ length: 2_500 }, () => 'x');
-    expect(await sizes(small, 2_000)).toEqual([50, 2_000, 450]);
+    expect(await sizes(small, 2_000)).toEqual([10, 2_000, 490]);
     const large = Array.from({ length: 150 }, () => 'x'.repeat(20 * 1024));
-    expect(await sizes(large, 2_000)).toEqual([50, 51, 49]);
+    expect(await sizes(large, 2_000)).toEqual([10, 51, 51, 38]);
   });
 
   it('fetches rows by keys, whatever number type the key has', async () => {

@@ -110,6 +110,19 @@ describe('bytes of MongoDB', () => {
       expect(found?.op === 'replace' && found.row.equals(sent)).toBe(true);
     }));
 
+  it('come in replies that are no larger than they have to be', () =>
+    withSource({}, async ({ source, db }) => {
+      const from = await source.here(soon());
+      const text = 'x'.repeat(1024 * 1024);
+      for (let _id = 0; _id < 30; _id++) await db.collection('large').insertOne({ _id: _id as never, text });
+      const commits = (await untilHere(source, from)).flatMap((event) => (event.type === 'commit' ? [event] : []));
+      const rows = commits.map(({ changes }) => changes.length);
+      expect(rows.reduce((sum, count) => sum + count, 0)).toBe(30);
+      // How large they are is known after the first reply.
+      expect(rows[0]).toBe(10);
+      expect(Math.max(...rows.slice(1))).toBeLessThanOrEqual(4);
+    }));
+
   it('are looked up where their collection is now, and not in another one under its old name', () =>
     withSource({}, async ({ source, db }) => {
       const identityOf = async (name: string) =>

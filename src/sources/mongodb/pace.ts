@@ -9,6 +9,8 @@ const BEHIND = 500;
 const WINDOW_MS = 100;
 /** Of a reply, about: it is held until its last change is written, and more would be memory and no speed. */
 const REPLY_BYTES = 4 * 1024 * 1024;
+/** How large events are is known once some have come. */
+const FIRST = 10;
 
 /**
  * How far apart reads begin, and how much they ask for. A read, and the step that writes what it brought, cost as many
@@ -26,7 +28,7 @@ export class Pace {
 
   constructor(batchSize: number) {
     this.#batchSize = batchSize;
-    this.#asked = batchSize;
+    this.#asked = Math.min(batchSize, FIRST);
   }
 
   /** How many events the next read asks for. */
