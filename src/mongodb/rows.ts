@@ -15,7 +15,7 @@ const MESSAGE_BYTES = 1024 * 1024;
 /** Of a batch, where rows are suddenly larger than the ones before. */
 const BATCH_BYTES = 4 * MESSAGE_BYTES;
 /** How large rows are is known once some have come. */
-const FIRST_ROWS = 10;
+const FIRST_ROWS = 4;
 /** Keys per question: their bytes stay far below the limit of a command. */
 const KEYS = 500;
 

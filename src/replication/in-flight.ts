@@ -1,7 +1,7 @@
 import type { Change } from './change';
 
 /** Read ahead of the slowest lane at most. */
-const MAX_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_CHANGES = 20_000;
 
 /** What was read and is not durable yet, bounded in bytes and in number. */

@@ -8,6 +8,8 @@ import { at, delta, row, silentMeter, words } from '../support/changes';
 import { laneContext } from '../support/lanes';
 
 const signal = new AbortController().signal;
+/** Two of them are no little thing. */
+const LARGE = 600_000;
 const durable: Written = { fresh: true };
 
 /** Something that a test lets go when it likes, and sees begin. */
@@ -73,12 +75,15 @@ function lanes(options: {
     steps,
     failures,
     mark,
-    /** One batch: what each lane gets of it, by the names of rows. */
+    /** One batch: what each lane gets of it, by the names of rows; `+` is a delta, `#` a large row. */
     push: (...shares: readonly (readonly string[])[]): void => {
       token += 1;
       const batch = mark.begin();
       shares.forEach((rows, lane) => {
-        const changes = rows.map((id): Change => (id.startsWith('+') ? delta(id.slice(1), token) : row(id, token)));
+        const changes = rows.map((id): Change => {
+          if (id.startsWith('+')) return delta(id.slice(1), token);
+          return id.startsWith('#') ? { ...row(id, token), bytes: LARGE } : row(id, token);
+        });
         if (changes.length > 0) made[lane]?.push(changes, batch, true, signal);
       });
       batch.close(at(token), token);
@@ -121,6 +126,17 @@ describe('JointSteps', () => {
     second.release();
     await t.idle();
     expect(t.steps).toEqual(['lane 0: replace a@1, replace b@1', 'lane 1: replace c@1, replace d@1']);
+  });
+
+  it('leaves to the lanes what is large, however few changes it is', async () => {
+    const t = lanes({});
+    t.push(['#a'], ['b']);
+    t.push(['#c'], ['#d']);
+    await t.idle();
+    expect(t.steps).toEqual(['lane 0: replace #a@1, replace #c@2', 'lane 1: replace b@1, replace #d@2']);
+    t.push(['#e'], ['f']);
+    await t.idle();
+    expect(t.steps.slice(2)).toEqual(['all: replace #e@3 | replace f@3']);
   });
 
   it('joins lanes again once what is left fits in one step', async () => {

@@ -52,22 +52,36 @@ describe('pace of reads', () => {
     expect(follow(pace, 10_000, 2)).toBeGreaterThan(10);
   });
 
-  it('asks for fewer events where they are large, and for all again where they are not', () => {
+  it('asks for a few events first, and then for as many as fit into a reply if they are like the last ones', () => {
     const pace = new Pace(1_000);
-    expect(pace.asked).toBe(10);
-    pace.brought(10, 10 * 100 * 1024);
+    const asked = [pace.asked];
+    const bring = (events: number, bytesEach: number): void => {
+      pace.brought(events, events * bytesEach);
+      asked.push(pace.asked);
+    };
+    for (const events of [4, 16, 64, 256, 1_000]) bring(events, BYTES);
+    expect(asked).toEqual([4, 16, 64, 256, 1_000, 1_000]);
+    bring(160, 100 * 1024);
+    expect(pace.asked).toBe(40);
+    bring(0, 100);
+    expect(pace.asked).toBe(40);
+    bring(1, 16 * 1024 * 1024);
+    expect(pace.asked).toBe(1);
+    bring(1, BYTES);
+    expect(pace.asked).toBe(4);
+  });
+
+  it('asks at once for more where all that was asked for has come', () => {
+    const pace = new Pace(1_000);
+    follow(pace, 10_000, 4);
+    pace.brought(40, 40 * 100 * 1024);
     expect(pace.asked).toBe(40);
     pace.begin();
-    jest.advanceTimersByTime(10);
-    // All that was asked for: there is more.
-    pace.brought(40, 40 * 100 * 1024);
+    jest.advanceTimersByTime(4);
+    pace.brought(39, 39 * 100 * 1024);
+    expect(pace.waitMs).toBeGreaterThan(10);
+    pace.brought(pace.asked, pace.asked * 100 * 1024);
     expect(pace.waitMs).toBeLessThanOrEqual(0);
-    pace.brought(0, 100);
-    expect(pace.asked).toBe(40);
-    pace.brought(1, 16 * 1024 * 1024);
-    expect(pace.asked).toBe(1);
-    pace.brought(1, BYTES);
-    expect(pace.asked).toBe(1_000);
   });
 
   it('counts what the reader did meanwhile', () => {

@@ -3,14 +3,15 @@ const BUSY_PER_SECOND = 1_000;
 /** Per event and second of the rate, ms. */
 const GAP_MS = 1 / 500;
 const MAX_GAP_MS = 20;
-/** A reply with as much as this, or half of what was asked for, shows a stream that is behind: the next one is asked for at once. */
+/** A reply with as much as this, half a batch, or all that was asked for shows a stream that is behind: the next one is asked for at once. */
 const BEHIND = 500;
 /** Over how long the rate is looked at. */
 const WINDOW_MS = 100;
 /** Of a reply, about: it is held until its last change is written, and more would be memory and no speed. */
 const REPLY_BYTES = 4 * 1024 * 1024;
-/** How large events are is known once some have come. */
-const FIRST = 10;
+/** How large events are is known once some have come; the next ones may be larger. */
+const FIRST = 4;
+const MORE = 4;
 
 /**
  * How far apart reads begin, and how much they ask for. A read, and the step that writes what it brought, cost as many
@@ -48,10 +49,14 @@ export class Pace {
     const weight = 1 - Math.exp(-elapsedMs / WINDOW_MS);
     this.#rate += weight * ((events / elapsedMs) * 1000 - this.#rate);
     this.#readAt = now;
-    const behind = events >= Math.min(BEHIND, this.#asked / 2);
+    const behind = events >= Math.min(BEHIND, this.#batchSize / 2, this.#asked);
     this.#gapMs = behind || this.#rate < BUSY_PER_SECOND ? 0 : Math.min(MAX_GAP_MS, this.#rate * GAP_MS);
-    if (events > 0)
-      this.#asked = Math.min(this.#batchSize, Math.max(1, Math.floor((REPLY_BYTES * events) / Math.max(1, bytes))));
+    if (events > 0) this.#asked = this.#next(events, bytes / events);
+  }
+
+  #next(events: number, bytesEach: number): number {
+    const inReply = Math.max(1, Math.floor(REPLY_BYTES / bytesEach));
+    return Math.min(this.#batchSize, inReply, Math.max(FIRST, MORE * events));
   }
 
   /** How long to wait before the next read, ms. */
