@@ -4,7 +4,7 @@ import type { Range, Source, SourceNamespace } from '../replication/source';
 
 /** The rest of a range is read by its own question, and some servers go through all keys for one: few are better than many. */
 const ROWS_PER_RANGE = 250_000;
-const BIG_ROWS = 100_000;
+const BIG_ROWS = 50_000;
 const RANGES_MAX = 1_000;
 
 /** A namespace that is gone by now: a range without rows marks it as copied, so that nobody asks for it again. */

@@ -67,5 +67,12 @@ export const batchSizeOf = (config: StreamConfig): number => evenly(config.batch
 
 const COPY_BATCHES = 10;
 
-/** Rows in a step of the initial copy at most: where they are small, more of them are worth its messages. */
-export const copyBatchSizeOf = (config: StreamConfig): number => evenly(COPY_BATCHES * config.batch_size, config);
+/**
+ * Rows in a step of the initial copy at most: where they are small, more of them are worth its messages. Not where bytes are
+ * limited: a step is taken as a whole, and small ones make an even pace.
+ */
+export function copyBatchSizeOf(config: StreamConfig): number {
+  const { batch_size: size, limits } = config;
+  const bytesLimited = [limits, ...limits.hours].some((each) => each.bytes_per_second > 0);
+  return evenly(bytesLimited ? size : COPY_BATCHES * size, config);
+}

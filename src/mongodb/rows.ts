@@ -11,11 +11,11 @@ import { askFor, nextRows } from './internals';
 import { queryId } from './keys';
 
 /** Of a message, about: more would be memory and no speed. */
-const MESSAGE_BYTES = 1024 * 1024;
+const MESSAGE_BYTES = 2 * 1024 * 1024;
 /** Of a batch, where rows are suddenly larger than the ones before. */
-const BATCH_BYTES = 4 * MESSAGE_BYTES;
+const BATCH_BYTES = 2 * MESSAGE_BYTES;
 /** How large rows are is known once some have come. */
-const FIRST_ROWS = 4;
+const FIRST_ROWS = 500;
 /** Keys per question: their bytes stay far below the limit of a command. */
 const KEYS = 500;
 

@@ -189,7 +189,9 @@ class RangeCopy implements Copy {
         return this.#load(loader, range, { rows: [], bytes: 0, last: batch.last });
       }
       const [first, second] = halves;
-      return this.#take(loader, await this.#take(loader, range, first), second);
+      const at = await this.#take(loader, range, first);
+      // Each half may be as many refusals as it has rows: a copy that is told to end does not go through all of them.
+      return this.#reading.signal.aborted ? at : this.#take(loader, at, second);
     }
   }
 

@@ -17,6 +17,7 @@ export interface JointStepsContext {
   readonly log: Log;
   /** More than this is written lane by lane, beside each other. */
   readonly maxChanges: number;
+  /** Of rows that are looked up for one step. */
   readonly maxBytes: number;
   readonly failed: (error: unknown) => void;
   readonly writing: AbortSignal;
@@ -85,7 +86,7 @@ export class JointSteps {
     return false;
   }
 
-  /** No lane has a piece of its own to deal with, and everything queued fits in one step. */
+  /** No lane has a piece of its own to deal with, and everything queued is little enough for one step. */
   #fits(): boolean {
     if (performance.now() < this.#apartUntilMs) return false;
     const { maxChanges } = this.#context;

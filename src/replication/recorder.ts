@@ -15,7 +15,7 @@ export interface RecorderContext {
   /** Recording does not wait any longer for its turn once this aborts. */
   readonly ending: AbortSignal;
   readonly writing: AbortSignal;
-  /** The mark moves over nothing that was to be written, and nobody waits for it. May change with every move. */
+  /** The mark moves over nothing that was to be written, and nothing in the leg waits for it. May change with every move. */
   readonly idle: () => boolean;
   readonly recorded: (position: Position) => void;
   /** How often repairs were asked for, with every move. */
@@ -57,16 +57,13 @@ export class Recorder {
     }
   }
 
-  /** Waits for the next turn, which comes sooner once something is written or waited for. */
+  /** Waits for the next turn: no longer than it had to when the mark moved, and less once something is written or waited for. */
   async #turn(): Promise<void> {
     const { ending, idle, moved } = this.#context;
-    for (let wait = this.#waitMs; wait > 0 && !ending.aborted; wait = this.#waitMs) {
-      const was = idle();
-      if (await moved.until(() => ending.aborted || idle() !== was, wait)) return;
+    const due = (): number => this.#lastMs + (idle() ? EVERY_IDLE_MS : EVERY_MS);
+    for (let at = due(); at > performance.now() && !ending.aborted; at = Math.min(at, due())) {
+      const until = at;
+      if (await moved.until(() => ending.aborted || due() < until, at - performance.now())) return;
     }
-  }
-
-  get #waitMs(): number {
-    return this.#lastMs + (this.#context.idle() ? EVERY_IDLE_MS : EVERY_MS) - performance.now();
   }
 }

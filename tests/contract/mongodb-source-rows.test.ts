@@ -110,6 +110,21 @@ describe('bytes of MongoDB', () => {
       expect(found?.op === 'replace' && found.row.equals(sent)).toBe(true);
     }));
 
+  it('are cut into ranges at numbers of the smallest type that holds them, as keys are mostly stored', () =>
+    withSource({}, async ({ source, db }) => {
+      const lowest = 2 ** 31 - 50_000;
+      const ends = [lowest, Long.fromNumber(lowest + 100_000)].map((_id) => ({ _id: _id as never }));
+      await db.collection('numbered').insertMany(ends);
+      const [found] = await source.namespaces(soon());
+      const ranges = await source.ranges({ ...found!, estimatedRows: 100_000 }, 4, soon());
+      const bounds = ranges.flatMap(({ from }) => (from === null ? [] : [from]));
+      expect(bounds).toEqual(
+        [lowest + 25_000, lowest + 50_000, lowest + 75_000].map((_id, cut) =>
+          Buffer.from(BSON.serialize({ _id: cut === 0 ? _id : Long.fromNumber(_id) })),
+        ),
+      );
+    }));
+
   it('come in replies that are no larger than they have to be', () =>
     withSource({}, async ({ source, db }) => {
       const from = await source.here(soon());
@@ -119,7 +134,7 @@ describe('bytes of MongoDB', () => {
       const rows = commits.map(({ changes }) => changes.length);
       expect(rows.reduce((sum, count) => sum + count, 0)).toBe(30);
       // How large they are is known after the first reply.
-      expect(rows[0]).toBe(4);
+      expect(rows[0]).toBe(16);
       expect(Math.max(...rows.slice(1))).toBeLessThanOrEqual(4);
     }));
 

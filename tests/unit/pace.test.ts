@@ -59,6 +59,7 @@ test('a batch holds no more than the slowest pace lets through in a second', () 
   expect(batchSizeOf(stream({ hours: [{ from: '08:00', to: '18:00' }] }, { batch_size: 50 }))).toBe(50);
   expect(copyBatchSizeOf(stream({}, { batch_size: 50 }))).toBe(500);
   expect(copyBatchSizeOf(stream({ events_per_second: 300 }))).toBe(300);
+  expect(copyBatchSizeOf(stream({ bytes_per_second: 1_000_000 }))).toBe(1_000);
 });
 
 test('what is no time, no day and no time zone is refused at its place', () => {

@@ -80,6 +80,20 @@ describe('the low water at the destination', () => {
     ]);
   });
 
+  it('is not put off by a silence that begins meanwhile', async () => {
+    const t = new Recording();
+    t.idle = false;
+    await t.reach(1, 0);
+    await t.reach(2, 100);
+    t.idle = true;
+    await t.reach(3, 100);
+    await jest.advanceTimersByTimeAsync(50);
+    expect(t.recorded).toEqual([
+      [0, 1],
+      [250, 3],
+    ]);
+  });
+
   it('does not wait for its turn once the leg ends', async () => {
     const t = new Recording();
     await t.reach(1, 0);

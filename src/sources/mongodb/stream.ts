@@ -130,7 +130,9 @@ class StreamReader {
   }
 
   #opened(open: OpenStream): OpenStream {
-    this.#firstBatch = open.alive ? 0 : this.#options.batchSize;
+    const { documents, buffer } = open.opened;
+    if (documents.length > 0) this.#pace.brought(documents.length, buffer.length);
+    this.#firstBatch = open.alive ? 0 : this.#pace.asked;
     return open;
   }
 
