@@ -67,6 +67,22 @@ describe('a row that the copy brings and the destination refuses', () => {
     expect(await letters(t)).toEqual([]);
   });
 
+  it('does not keep a copy that is told to end from ending, and is met again by the next one', async () => {
+    await using t = await beforeCopy({ errors: { onError: 'skip' } });
+    await rows(t).insertMany(Array.from({ length: 100 }, (_, i) => ({ _id: i, u: 7 })));
+    const stop = new AbortController();
+    const ask = t.destination.askRepairs.bind(t.destination);
+    t.destination.askRepairs = (...asked) => {
+      stop.abort();
+      return ask(...asked);
+    };
+    expect(await t.copy(undefined, stop.signal)).toBe('stopped');
+    expect(t.events.filter((event) => event === 'copy.row_refused')).toHaveLength(1);
+    expect(await t.resumeCopy()).toBe('done');
+    expect(t.events.filter((event) => event === 'copy.row_refused')).toHaveLength(99);
+    expect(await copied(t)).toHaveLength(1);
+  });
+
   it('is tried in halves: what is refused as a whole goes through', async () => {
     await using t = await refusing(3);
     await rows(t).insertMany(Array.from({ length: 100 }, (_, i) => ({ _id: i, u: i })));
