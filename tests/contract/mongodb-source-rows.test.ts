@@ -134,7 +134,7 @@ describe('bytes of MongoDB', () => {
       const rows = commits.map(({ changes }) => changes.length);
       expect(rows.reduce((sum, count) => sum + count, 0)).toBe(30);
       // How large they are is known after the first reply.
-      expect(rows[0]).toBe(16);
+      expect(rows[0]).toBe(4);
       expect(Math.max(...rows.slice(1))).toBeLessThanOrEqual(4);
     }));
 

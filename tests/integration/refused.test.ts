@@ -86,15 +86,15 @@ describe('a change that the destination refuses', () => {
 });
 
 describe('a part that the destination refuses', () => {
-  // One part of 16 changes, which is what a leg reads first, so that the first one is alone after four halvings.
+  // One part of 4 changes, which is what a leg reads first, so that the first one is alone after two halvings.
   it.each([
-    ['goes through in halves', 4, [], 16],
-    ['leaves out no more than the change that is refused alone', 5, ['too_large open'], 15],
+    ['goes through in halves', 2, [], 64],
+    ['leaves out no more than the change that is refused alone', 3, ['too_large open'], 63],
   ])('%s', async (_name, times, left, written) => {
     await using t = await refusing(times);
     await t.copy();
     await t.catchUp();
-    await rows(t).insertMany(Array.from({ length: 16 }, (_, i) => ({ _id: i, u: i })));
+    await rows(t).insertMany(Array.from({ length: 64 }, (_, i) => ({ _id: i, u: i })));
     await t.catchUp();
     expect(await states(t)).toEqual(left);
     expect(await copied(t)).toHaveLength(written);

@@ -10,7 +10,7 @@ const WINDOW_MS = 100;
 /** Of a reply, about: it is held until its last change is written, and more would be memory and no speed. */
 const REPLY_BYTES = 4 * 1024 * 1024;
 /** How large events are is known once some have come; the next ones may be larger. */
-const FIRST = 16;
+const FIRST = 4;
 const MORE = 4;
 
 /**
