@@ -1,10 +1,17 @@
 import { Timestamp } from 'mongodb';
 import type { Position } from '../../replication/position';
 import { ReplicationError } from '../../replication/errors';
+import { pause } from '../../replication/gate';
 import type { ChangeStreams } from './cursor';
 import { ask, type Deployment } from './deployment';
-import { position, tokenData, type PositionScope } from './position';
+import { position, tokenData, type PositionScope, type StreamToken } from './position';
 import { readToken } from './token';
+
+/**
+ * Servers whose places are numbers give a place before the oldest write that is being committed, also where later ones are
+ * acknowledged already. Such a commit takes milliseconds, and more only on a machine that is full.
+ */
+const COMMIT_MS = 50;
 
 /** The post-batch token of a stream opened now. Everything written before the call lies at or before it. */
 export async function here(
@@ -14,18 +21,13 @@ export async function here(
   signal: AbortSignal,
 ): Promise<Position> {
   const before = await deployment.now(signal);
-  const open = await ask(() => streams.open({}, signal));
-  await open.close();
-  const token = open.opened.postBatchResumeToken;
-  if (token === null) {
-    throw new ReplicationError('needs_attention', {
-      code: 'unsupported',
-      message: 'the source gives no post-batch resume token',
-      remedy: 'Use MongoDB 4.2 or later.',
-    });
+  let data = await newest(streams, signal);
+  let facts = typeof data === 'string' ? readToken(data) : null;
+  if (facts?.keys === '') {
+    await pause(signal, COMMIT_MS);
+    data = await newest(streams, signal);
+    facts = typeof data === 'string' ? readToken(data) : null;
   }
-  const data = tokenData(token);
-  const facts = typeof data === 'string' ? readToken(data) : null;
   // Where places are numbers the token's own time is that of the reply; the operation time is the safe one.
   if (facts === null || facts.keys === '') return position(scope, data, before, true);
   // Behind a router nothing proves that a time was drained: the mark itself is passed once every shard is beyond it.
@@ -35,4 +37,16 @@ export async function here(
   if (!routed && i > 1 && facts.time.greaterThan(before))
     return position(scope, data, new Timestamp({ t, i: i - 1 }), true);
   return position(scope, data, facts.time, false);
+}
+
+async function newest(streams: ChangeStreams, signal: AbortSignal): Promise<StreamToken['data']> {
+  const open = await ask(() => streams.open({}, signal));
+  await open.close();
+  const token = open.opened.postBatchResumeToken;
+  if (token !== null) return tokenData(token);
+  throw new ReplicationError('needs_attention', {
+    code: 'unsupported',
+    message: 'the source gives no post-batch resume token',
+    remedy: 'Use MongoDB 4.2 or later.',
+  });
 }
