@@ -240,6 +240,7 @@ class Leg implements Pump {
 
   /** What is reported from here on lies at the barrier, not before it. */
   async #levelRecorded(): Promise<void> {
+    // Whoever records it is to see that somebody waits.
     this.#moved.open();
     await this.#moved.until(() => this.#recorder?.upToDate === true || this.#ending.isBegun);
   }

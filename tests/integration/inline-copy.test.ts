@@ -2,19 +2,16 @@ import fc from 'fast-check';
 import { Double } from 'mongodb';
 import type { InlineMode } from '../../src/replication/destination';
 import { isReplicationError } from '../../src/replication/errors';
-import { keyOfRow } from '../../src/bson/key';
-import { document, header } from '../../src/bson/build';
 import { CoreStream } from '../support/core';
 import { contents } from '../support/same';
 import { KEYS, operation, perform, type Operation } from '../support/operations';
 import { Witness } from '../support/witness';
+import { forever, rows, standing } from './standing';
 
 /** Property runs on two shared cores: a handful each time, more with PROPERTY_RUNS. */
 const numRuns = Number(process.env['PROPERTY_RUNS'] ?? 10);
-const forever = new AbortController().signal;
 const NAMES = ['orders', 'cust.omers', 'items-2'];
 
-const rows = (count: number, from = 0) => Array.from({ length: count }, (_, i) => ({ _id: (from + i) as never, n: 0 }));
 const performAll = async (t: CoreStream, operations: readonly Operation[]): Promise<void> => {
   for (const each of operations) await perform(t.sourceDb, each);
 };
@@ -24,14 +21,6 @@ async function owe(t: CoreStream, names: readonly string[] = NAMES, mode: Inline
   const claim = await t.claim('existing');
   const owed = names.map((name) => [`${t.sourceDb.databaseName}.${name}`, { estimatedRows: 0 }] as const);
   await claim.planInline(new Map(owed), mode, forever);
-}
-
-/** A stream that has copied everything and stands still. */
-async function standing(options: Parameters<typeof CoreStream.open>[0] = {}): Promise<CoreStream> {
-  const t = await CoreStream.open(options);
-  await t.copy();
-  await t.catchUp();
-  return t;
 }
 
 /** The stream gives nothing at first, while rows can be read. */
@@ -334,101 +323,6 @@ describe('a target that somebody has put in place of another', () => {
     });
     await t.destinationDb.collection('orders').drop();
     await t.catchUp();
-    await t.expectSame();
-  });
-});
-
-describe('rows of which somebody wants a fresh copy', () => {
-  const key = (id: number) => {
-    const value = Buffer.alloc(4);
-    value.writeInt32LE(id);
-    return keyOfRow(document([header(0x10, '_id'), value]));
-  };
-
-  it('are replaced, made or deleted by the stream, also on a silent source', async () => {
-    await using t = await standing();
-    await t.sourceDb.collection('orders').insertMany(rows(10));
-    await t.catchUp();
-    await t.expectSame();
-    const target = t.destinationDb.collection('orders');
-    const namespace = `${t.sourceDb.databaseName}.orders`;
-    const stop = new AbortController();
-    const leg = t.leg({ signal: stop.signal });
-    await target.deleteOne({ _id: 1 as never });
-    await target.updateOne({ _id: 2 as never }, { $set: { n: 9 } });
-    await target.insertOne({ _id: 77 as never });
-    const asks = [1, 2, 77].map((id) => ({ namespace, key: key(id), reason: 'verify' as const }));
-    await t.destination.askRepairs(t.id, asks, forever);
-    while ((await t.destination.repairsLeft(t.id, forever)) > 0)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    await t.expectSame();
-    stop.abort();
-    await leg;
-  });
-
-  it('are owed by a leg that was told where to end', async () => {
-    await using t = await standing();
-    await t.sourceDb.collection('orders').insertMany(rows(1_200));
-    await t.catchUp();
-    const namespace = `${t.sourceDb.databaseName}.orders`;
-    await t.destinationDb.collection('orders').deleteMany({});
-    const asks = rows(1_200).map((_, id) => ({ namespace, key: key(id), reason: 'verify' as const }));
-    await t.destination.askRepairs(t.id, asks, forever);
-    const { reason } = await t.leg({ until: await t.source.here(forever) });
-    expect(reason).toBe('reached');
-    expect(await t.destination.repairsLeft(t.id, forever)).toBe(0);
-    await t.expectSame();
-  });
-
-  it('are struck out, and make no target, where nothing is there by now', async () => {
-    await using t = await standing();
-    await t.catchUp();
-    const namespace = `${t.sourceDb.databaseName}.gone`;
-    const stop = new AbortController();
-    const leg = t.leg({ signal: stop.signal });
-    await t.destination.askRepairs(t.id, [{ namespace, key: key(1), reason: 'verify' }], forever);
-    while ((await t.destination.repairsLeft(t.id, forever)) > 0)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await t.destinationDb.listCollections({ name: 'gone' }).toArray()).toEqual([]);
-    stop.abort();
-    await leg;
-  });
-});
-
-describe('a parked namespace', () => {
-  it('is left out while the others go on, and is mended when it is resumed', async () => {
-    await using t = await standing();
-    const database = t.sourceDb.databaseName;
-    const orders = `${database}.orders`;
-    for (const name of ['orders', 'items-2']) await t.sourceDb.collection(name).insertMany(rows(20));
-    await t.catchUp();
-    const claim = await t.claim('existing');
-    await claim.park([{ namespace: orders, code: 'c', message: 'm', remedy: 'r', at: 'now' }], forever);
-    await t.sourceDb.collection('orders').updateMany({}, { $set: { n: 1 } });
-    await t.sourceDb.collection('orders').deleteOne({ _id: 3 as never });
-    await t.sourceDb.collection('items-2').updateMany({}, { $set: { n: 1 } });
-    await t.catchUp();
-    const target = t.destinationDb.collection('orders');
-    expect(await target.countDocuments({ n: 0 })).toBe(20);
-    expect(await t.destinationDb.collection('items-2').countDocuments({ n: 1 })).toBe(20);
-    const { parked } = await t.leg({ sliceMs: 1 });
-    expect(parked).toMatchObject([{ namespace: orders, code: 'c' }]);
-    await t.leg({ resume: [orders], until: await t.source.here(forever) });
-    await t.expectSame();
-    expect((await t.claim('existing')).ledger.parked).toEqual([]);
-  });
-
-  it('goes when it is resumed and the source no longer has it', async () => {
-    await using t = await standing();
-    const orders = `${t.sourceDb.databaseName}.orders`;
-    await t.sourceDb.collection('orders').insertMany(rows(20));
-    await t.catchUp();
-    const claim = await t.claim('existing');
-    await claim.park([{ namespace: orders, code: 'c', message: 'm', remedy: 'r', at: 'now' }], forever);
-    await t.sourceDb.collection('orders').drop();
-    await t.catchUp();
-    expect(await t.destinationDb.collection('orders').countDocuments()).toBe(20);
-    await t.leg({ resume: [orders], until: await t.source.here(forever) });
     await t.expectSame();
   });
 });

@@ -21,12 +21,10 @@ export async function here(
   signal: AbortSignal,
 ): Promise<Position> {
   const before = await deployment.now(signal);
-  let data = await newest(streams, signal);
-  let facts = typeof data === 'string' ? readToken(data) : null;
+  let { data, facts } = await newest(streams, signal);
   if (facts?.keys === '') {
     await pause(signal, COMMIT_MS);
-    data = await newest(streams, signal);
-    facts = typeof data === 'string' ? readToken(data) : null;
+    ({ data, facts } = await newest(streams, signal));
   }
   // Where places are numbers the token's own time is that of the reply; the operation time is the safe one.
   if (facts === null || facts.keys === '') return position(scope, data, before, true);
@@ -39,14 +37,21 @@ export async function here(
   return position(scope, data, facts.time, false);
 }
 
-async function newest(streams: ChangeStreams, signal: AbortSignal): Promise<StreamToken['data']> {
+/** The token of a stream that is opened now, and what it tells of its place. */
+async function newest(
+  streams: ChangeStreams,
+  signal: AbortSignal,
+): Promise<{ readonly data: StreamToken['data']; readonly facts: ReturnType<typeof readToken> }> {
   const open = await ask(() => streams.open({}, signal));
   await open.close();
   const token = open.opened.postBatchResumeToken;
-  if (token !== null) return tokenData(token);
-  throw new ReplicationError('needs_attention', {
-    code: 'unsupported',
-    message: 'the source gives no post-batch resume token',
-    remedy: 'Use MongoDB 4.2 or later.',
-  });
+  if (token === null) {
+    throw new ReplicationError('needs_attention', {
+      code: 'unsupported',
+      message: 'the source gives no post-batch resume token',
+      remedy: 'Use MongoDB 4.2 or later.',
+    });
+  }
+  const data = tokenData(token);
+  return { data, facts: typeof data === 'string' ? readToken(data) : null };
 }
