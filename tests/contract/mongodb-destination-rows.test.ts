@@ -1,8 +1,8 @@
 import { BSON, Binary, Code, Decimal128, Double, Int32, Long, MaxKey, MinKey, ObjectId, type Document } from 'mongodb';
 import { document, element, header } from '../../src/bson/build';
-import { findOne, slice, walk } from '../../src/bson/walk';
+import { findOne, slice, text, walk } from '../../src/bson/walk';
 import { encodedDocuments } from '../../src/mongodb/internals';
-import { getMore, runCursor } from '../../src/mongodb/raw';
+import { getMore, runCursor, type CursorReply } from '../../src/mongodb/raw';
 import type { Change } from '../../src/replication/change';
 import type { Claim, Destination, LanePart } from '../../src/replication/destination';
 import { isReplicationError } from '../../src/replication/errors';
@@ -220,15 +220,14 @@ async function changeOf(source: string, act: () => Promise<unknown>): Promise<Ch
     const command = { aggregate: source, pipeline: [{ $changeStream: {} }], cursor: { batchSize: 10 } };
     const first = await runCursor(db, command, { session }, never);
     await act();
-    let reply = first;
-    while (reply.documents.length === 0)
-      reply = await getMore(
-        db,
-        { id: first.id, collection: source },
-        { session, batchSize: 10, maxTimeMs: 500 },
-        never,
-      );
-    const event = slice(reply.buffer, reply.documents[0]!);
+    // The embedded server begins before the row's insert where somebody else's write was being committed.
+    const isInsert = (event: Buffer): boolean => text(event, findOne(event, 0, 'operationType')!) === 'insert';
+    const changeIn = ({ buffer, documents }: CursorReply): Buffer | undefined =>
+      documents.map((each) => slice(buffer, each)).find((each) => !isInsert(each));
+    const options = { session, batchSize: 10, maxTimeMs: 500 };
+    let event = changeIn(first);
+    while (event === undefined)
+      event = changeIn(await getMore(db, { id: first.id, collection: source }, options, never));
     const description = findOne(event, 0, 'updateDescription');
     if (description) return { ...update(t.namespace, 1, {}), delta: slice(event, description) };
     return encoded('replace', t.namespace, slice(event, findOne(event, 0, 'fullDocument')!));
