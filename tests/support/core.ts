@@ -238,11 +238,11 @@ export class CoreStream implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.sourceDb.dropDatabase().catch(() => undefined);
-    await this.destinationDb.dropDatabase().catch(() => undefined);
     await this.source[Symbol.asyncDispose]();
     await this.destination[Symbol.asyncDispose]();
     await forgetRecords(this.#clients.destination, this.id).catch(() => undefined);
+    await this.sourceDb.dropDatabase().catch(() => undefined);
+    await this.destinationDb.dropDatabase().catch(() => undefined);
     await this.#clients.source.close();
     await this.#clients.destination.close();
   }

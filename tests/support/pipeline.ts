@@ -254,8 +254,8 @@ export class Pipeline implements AsyncDisposable {
     await Promise.all(this.workers.map((worker) => worker[Symbol.asyncDispose]()));
     await this.handle.terminate('the test has ended').catch(() => undefined);
     await this.#connection.close();
-    await Promise.all([this.source, this.destination].map((db) => db.dropDatabase().catch(() => undefined)));
     await forgetRecords(this.#clients.destination, this.id).catch(() => undefined);
+    await Promise.all([this.source, this.destination].map((db) => db.dropDatabase().catch(() => undefined)));
     await Promise.all(Object.values(this.#clients).map((client) => client.close()));
   }
 }
