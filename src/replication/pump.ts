@@ -21,6 +21,7 @@ import { Recorder } from './recorder';
 import type { Refusals } from './refusals';
 import { shareOut, type SharingContext } from './sharing';
 import type { SourceEvent } from './source';
+import { watchForStall } from './stall';
 import { startOf } from './start';
 import { Tally } from './tally';
 import { Gate } from './gate';
@@ -28,7 +29,6 @@ import { WindowWatch } from './window';
 
 /** How long a stopping leg lets its queues run empty; what is left then is read again by the next leg. */
 const DRAIN_MS = 2000;
-const WATCH_EVERY_MS = 1000;
 
 export const createPump = (options: PumpOptions): Pump => new Leg(options);
 
@@ -92,7 +92,7 @@ class Leg implements Pump {
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     const slice = setTimeout(() => this.#ending.begin('slice'), this.#options.sliceMs);
-    const watch = setInterval(() => this.#watch(), WATCH_EVERY_MS);
+    const watch = watchForStall(this.#tally, this.#options.stallMs, (error) => this.#ending.fail(error));
     const recorder = (this.#recorder = this.#recorderOf(mark));
     const recording = recorder.run().catch((error: unknown) => this.#ending.fail(error));
     const building = claim.build(() => this.#whollyInStep, this.#ending.reading);
@@ -103,7 +103,7 @@ class Leg implements Pump {
       this.#ending.fail(error);
     } finally {
       clearTimeout(slice);
-      clearInterval(watch);
+      watch[Symbol.dispose]();
       this.#window.close();
       signal.removeEventListener('abort', stop);
       this.#ending.begin('stopped');
@@ -406,18 +406,6 @@ class Leg implements Pump {
   #lookFor(until: Position, recorded: Position): void {
     if (this.#beside?.owes(recorded) === false && reached(this.#options.source.order(recorded, until)))
       this.#ending.begin('reached');
-  }
-
-  #watch(): void {
-    const { stallMs } = this.#options;
-    if (this.#tally.stillMs < stallMs) return;
-    this.#ending.fail(
-      new ReplicationError('retry', {
-        code: 'stalled',
-        message: `nothing has moved for ${Math.round(stallMs / 1000)} s, not even an idle position`,
-        remedy: 'The leg is started again by itself. If this repeats, check that source and destination answer.',
-      }),
-    );
   }
 
   #outcome(reason: EndReason): PumpOutcome {

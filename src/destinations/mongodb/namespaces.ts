@@ -1,20 +1,18 @@
 import { BSON, Binary, type MongoClient } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
 import type { Parked } from '../../replication/destination';
-import { ReplicationError } from '../../replication/errors';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
 import type { SourceNamespace } from '../../replication/source';
 import { MISMATCH, type Identities } from './ddl';
 import type { Fence } from './fence';
 import { namespaceId, type NamespaceDocument } from './records';
+import { cappedTarget, gone, keptInTheWay, notACollection, otherCollation, targetConflict } from './target-findings';
 import {
-  cappedTarget,
   collationOf,
   creatable,
   createCollection,
   dropCollection,
-  notACollection,
   present,
   targetOptions,
   type Present,
@@ -400,34 +398,3 @@ const REMOVED = {
 
 /** Whether the source has told how the namespace is made; it cannot of one that is gone. */
 const isTold = ({ options }: SourceNamespace): boolean => options.length > 0;
-
-const targetConflict = (a: Namespace, b: Namespace, target: Namespace): ReplicationError =>
-  new ReplicationError('needs_attention', {
-    code: 'target_conflict',
-    message: `${a} and ${b} would both be written to ${target}`,
-    remedy: 'Give each its own name with `namespaces` in the destination, or exclude one of them.',
-    namespace: a,
-  });
-
-const keptInTheWay = (source: Namespace, target: Namespace): ReplicationError =>
-  new ReplicationError('needs_attention', {
-    code: 'kept_in_the_way',
-    message: `${source} was created again at the source, and ${target} still holds what was kept of the collection that was renamed (rename_out: keep)`,
-    remedy: `Rename or drop ${target} at the destination; then resume.`,
-    namespace: source,
-  });
-
-const otherCollation = (source: Namespace): ReplicationError =>
-  new ReplicationError('needs_attention', {
-    code: 'collation_differs',
-    message: `the target of ${source} exists with another collation, which would hold other keys for equal`,
-    remedy: 'Drop the target so that it is created like the source, or give the namespace another name.',
-    namespace: source,
-  });
-
-const gone = (source: Namespace): ReplicationError =>
-  new ReplicationError('retry', {
-    code: 'target_gone',
-    message: `the target of ${source} vanished while it was being made`,
-    namespace: source,
-  });

@@ -1,6 +1,5 @@
 import { BSON, Binary, type Document, type MongoClient, type UUID } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
-import { ReplicationError } from '../../replication/errors';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import { runDdl } from './ddl';
 
@@ -131,20 +130,3 @@ export function collationOf(options: Document): string | null {
   if (collation === undefined || collation['locale'] === 'simple') return null;
   return `${String(collation['locale'])}/${String(collation['strength'] ?? 3)}`;
 }
-
-export const notACollection = (source: Namespace, target: Namespace, type: string): ReplicationError =>
-  new ReplicationError('needs_attention', {
-    code: 'not_a_collection',
-    message: `the target ${target} is a ${type}`,
-    remedy: 'Rename it at the destination, or give the namespace another name with `namespaces`; then resume.',
-    namespace: source,
-  });
-
-export const cappedTarget = (source: Namespace, target: Namespace): ReplicationError =>
-  new ReplicationError('needs_attention', {
-    code: 'target_capped',
-    message: `the target ${target} is capped, and MongoDB refuses to write to capped collections in a transaction`,
-    remedy:
-      'Drop it, so that it is made as a plain collection, or give the namespace another name with `namespaces`; then resume.',
-    namespace: source,
-  });
