@@ -1,4 +1,4 @@
-import { abortable } from '../../src/destinations/mongodb/abortable';
+import { abortable } from '../../src/mongodb/abortable';
 
 describe('abortable', () => {
   const unhandled: unknown[] = [];

@@ -3,7 +3,7 @@ import { classify } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
 import { Gate, pause } from '../../replication/gate';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
-import { abortable } from './abortable';
+import { abortable } from '../../mongodb/abortable';
 import { runDdl } from './ddl';
 import type { Fence } from './fence';
 import { indexesOf, isUnique, servesAs, specification, type Index } from './index-specs';

@@ -7,7 +7,7 @@ import type { Refusal } from '../../replication/destination';
 import type { Letter, LetterFilter, LetterKey, LetterState, LetterSummary } from '../../replication/letter';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Position } from '../../replication/position';
-import { abortable } from './abortable';
+import { abortable } from '../../mongodb/abortable';
 import { readPosition, storePosition, type StoredPosition } from './records';
 import type { Store } from './store';
 

@@ -2,7 +2,7 @@ import { Binary } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
 import type { RepairAsk, RepairRequest } from '../../replication/destination';
 import { ReplicationError } from '../../replication/errors';
-import { abortable } from './abortable';
+import { abortable } from '../../mongodb/abortable';
 import { belongsTo, keyDigest, type RepairDocument } from './records';
 import type { Store } from './store';
 

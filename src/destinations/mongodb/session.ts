@@ -3,7 +3,7 @@ import { MongoError, ReadConcern, WriteConcern, type Binary, type ClientSession,
 import { codeOf, hasLabel } from '../../mongodb/errors';
 import { fixSession } from '../../mongodb/internals';
 import { ReplicationError } from '../../replication/errors';
-import { abortable } from './abortable';
+import { abortable } from '../../mongodb/abortable';
 
 /** Transactions that one claim can number on a session; with them epochs stay exact up to 134 million. */
 const NUMBERS = 2 ** 26;

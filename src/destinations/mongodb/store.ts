@@ -12,7 +12,7 @@ import {
   type RepairDocument,
   type StreamDocument,
 } from './records';
-import { abortable } from './abortable';
+import { abortable } from '../../mongodb/abortable';
 
 /** How far a writer is, as its record has it. */
 export interface Progress {

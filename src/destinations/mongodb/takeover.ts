@@ -3,7 +3,7 @@ import type { ClaimRequest } from '../../replication/destination';
 import { fenced, ReplicationError } from '../../replication/errors';
 import { codeOf } from '../../mongodb/errors';
 import { belongsTo, loaderId, newSessionId, type StreamDocument } from './records';
-import { abortable } from './abortable';
+import { abortable } from '../../mongodb/abortable';
 import { FixedSession } from './session';
 import { newLane, type LedgerDocument, type Store } from './store';
 

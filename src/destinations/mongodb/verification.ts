@@ -16,7 +16,7 @@ import type {
   Standing,
   Verification,
 } from '../../replication/verification';
-import { abortable } from './abortable';
+import { abortable } from '../../mongodb/abortable';
 import { guarded } from './outward';
 import { belongsTo, binaryOf, readPosition } from './records';
 import type { Store } from './store';

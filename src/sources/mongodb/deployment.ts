@@ -2,6 +2,7 @@ import type { Document, MongoClient, ReadPreference, Timestamp } from 'mongodb';
 import { classify } from '../../mongodb/errors';
 import { isReplicationError, ReplicationError } from '../../replication/errors';
 import type { HistoryWindow } from '../../replication/source';
+import { Lately } from './lately';
 
 /** Runs a driver call; whatever it throws leaves as a `ReplicationError`. */
 export async function ask<T>(call: () => Promise<T>): Promise<T> {
@@ -31,13 +32,12 @@ interface Hello extends Document {
   readonly topologyVersion?: { readonly processId?: { toString(): string } };
 }
 
-/** Below the time after which a leg asks again. */
-const LATELY_MS = 8_000;
+/** Of all deployments that streams of this worker read. */
+const OLDEST = new Lately<Timestamp>();
 
 /** The deployment behind a client: who it is, and how far back it remembers. */
 export class Deployment {
   readonly #client: MongoClient;
-  #oldest: { readonly whenMs: number; readonly time: Timestamp | null } | null = null;
 
   constructor(client: MongoClient) {
     this.#client = client;
@@ -108,13 +108,13 @@ export class Deployment {
     return entries === null ? null : entries.length > 0;
   }
 
-  /** The oldest entry's time as of some seconds ago at most: near enough for people. */
-  async oldestLately(signal: AbortSignal): Promise<Timestamp | null> {
-    const lately = this.#oldest;
-    if (lately !== null && Date.now() - lately.whenMs < LATELY_MS) return lately.time;
-    const time = await this.oplogTime('oldest', signal);
-    this.#oldest = { whenMs: Date.now(), time };
-    return time;
+  /** The oldest entry's time as of some seconds ago at most, or of some more where it takes long to find out. */
+  oldestLately(signal: AbortSignal): Promise<Timestamp | null> {
+    const { credentials, hosts, srvHost } = this.#client.options;
+    const key = [credentials?.username ?? '', srvHost ?? '', ...hosts.map(String)].join(' ');
+    // Others may wait for the answer when this one no longer does.
+    const answered = new AbortController().signal;
+    return OLDEST.get(key, () => this.oplogTime('oldest', answered), signal);
   }
 
   async window(signal: AbortSignal): Promise<HistoryWindow> {

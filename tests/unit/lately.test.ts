@@ -1,0 +1,80 @@
+import { Lately } from '../../src/sources/mongodb/lately';
+
+const never = new AbortController().signal;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A question whose answer the test gives. */
+class Question {
+  asked = 0;
+  #settle: { readonly answer: (value: number | null) => void; readonly fail: (error: Error) => void }[] = [];
+  readonly ask = (): Promise<number | null> => {
+    this.asked += 1;
+    return new Promise((answer, fail) => this.#settle.push({ answer, fail }));
+  };
+  answer(value: number | null): void {
+    this.#settle.shift()?.answer(value);
+  }
+  fail(): void {
+    this.#settle.shift()?.fail(new Error('away'));
+  }
+}
+
+beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate'] }));
+afterEach(() => jest.useRealTimers());
+
+it('asks once for all who want to know the same at a time, and for some seconds', async () => {
+  const lately = new Lately<number>();
+  const question = new Question();
+  const answers = Promise.all([1, 2, 3].map(() => lately.get('a', question.ask, never)));
+  const other = lately.get('b', question.ask, never);
+  expect(question.asked).toBe(2);
+  question.answer(7);
+  question.answer(8);
+  expect(await answers).toEqual([7, 7, 7]);
+  expect(await other).toBe(8);
+
+  jest.advanceTimersByTime(7_000);
+  expect(await lately.get('a', question.ask, never)).toBe(7);
+  expect(question.asked).toBe(2);
+  jest.advanceTimersByTime(2_000);
+  const anew = lately.get('a', question.ask, never);
+  question.answer(9);
+  expect(await anew).toBe(9);
+});
+
+it('keeps an answer the longer, the longer it took', async () => {
+  const lately = new Lately<number>();
+  const question = new Question();
+  const first = lately.get('a', question.ask, never);
+  jest.advanceTimersByTime(2_000);
+  question.answer(7);
+  await first;
+  jest.advanceTimersByTime(99_000);
+  expect(await lately.get('a', question.ask, never)).toBe(7);
+  expect(question.asked).toBe(1);
+});
+
+it.each(['cannot tell', 'fails'])('asks for each itself where the one who asked %s', async (what) => {
+  const lately = new Lately<number>();
+  const [first, second] = [new Question(), new Question()];
+  const one = lately.get('a', first.ask, never).catch(() => 'failed');
+  const two = lately.get('a', second.ask, never);
+  if (what === 'fails') first.fail();
+  else first.answer(null);
+  expect(await one).toBe(what === 'fails' ? 'failed' : null);
+  await turn();
+  second.answer(7);
+  expect(await two).toBe(7);
+});
+
+it('goes on for the others when the one who asked stops waiting', async () => {
+  const lately = new Lately<number>();
+  const question = new Question();
+  const leaving = new AbortController();
+  const one = lately.get('a', question.ask, leaving.signal).catch(() => 'left');
+  const two = lately.get('a', question.ask, never);
+  leaving.abort();
+  expect(await one).toBe('left');
+  question.answer(7);
+  expect(await two).toBe(7);
+});
