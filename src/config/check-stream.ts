@@ -169,7 +169,7 @@ function checkTimes({ retry_policy: retry, advanced, source, snapshot }: StreamC
     report(['retry_policy', 'initial_delay'], 'is longer than max_delay', 'shorten it, or raise max_delay');
   }
   if (durationMs(source.options.max_await) >= durationMs(advanced.stall_timeout)) {
-    report(['source', 'options', 'max_await'], 'is not shorter than advanced.stall_timeout', 'shorten it: 1s is usual');
+    report(['source', 'options', 'max_await'], 'is not shorter than advanced.stall_timeout', 'shorten it: 2s is usual');
   }
   if (snapshot.mode === 'never' && snapshot.on_existing !== 'refuse') {
     report(['snapshot', 'on_existing'], 'has no effect with snapshot.mode: never', 'remove it, or let the stream copy');

@@ -120,8 +120,10 @@ export const mongodbSourceSchema = z.strictObject({
         .enum(['delta', 'row'])
         .default('delta')
         .meta(restartLeg('`delta`: updates carry what changed; `row`: every updated row is read again in full')),
-      max_await: duration('1s').meta(
-        restartLeg('how long the server may wait for changes before it reports an idle position'),
+      max_await: duration('2s').meta(
+        restartLeg(
+          'how long the server may wait for changes, once there were none for a while, before it reports an idle position',
+        ),
       ),
       read_preference: z
         .enum(['primary', 'primaryPreferred', 'secondary', 'secondaryPreferred', 'nearest'])

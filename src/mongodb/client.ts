@@ -19,7 +19,7 @@ const DEFAULTS: MongoClientOptions = {
   connectTimeoutMS: 8_000,
   waitQueueTimeoutMS: 10_000,
   // Who waits for a primary asks more often; this is for clients that nobody waits for, and every stream has two.
-  heartbeatFrequencyMS: 2_000,
+  heartbeatFrequencyMS: 5_000,
   // Half the messages and connections of the driver's way to be told at once.
   serverMonitoringMode: 'poll',
   maxPoolSize: 50,

@@ -224,4 +224,23 @@ describe('trouble with a MongoDB source', () => {
       await server[Symbol.asyncDispose]();
     }
   });
+
+  it('is seen when the oplog has rolled over a stream that nobody read for a while, though nothing else came to it', async () => {
+    const server = await privateMongo({ onlyEmbedded: true, oplogMaxEntries: 200 });
+    const fixture = await MongodbFixture.open(server.uri);
+    try {
+      await fixture.create('a');
+      const from = await fixture.source.here(soon());
+      const stream = fixture.source.stream(from, DELTAS, soon())[Symbol.asyncIterator]();
+      expect((await stream.next()).value).toMatchObject({ type: 'idle' });
+      await fixture.write({ in: 'a', key: 0, value: 0 });
+      await fixture.other.collection('b').insertMany(Array.from({ length: 2_000 }, (_, value) => ({ value })));
+      jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 60_000);
+      await expect(stream.next()).rejects.toMatchObject({ kind: 'needs_attention', code: 'history_lost' });
+    } finally {
+      jest.restoreAllMocks();
+      await fixture[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    }
+  });
 });

@@ -20,11 +20,11 @@ describe('pace of reads', () => {
   }
 
   it('asks at once at rates at which every event may be written by itself', () => {
-    expect(follow(new Pace(1_000), 500, 2)).toBe(0);
+    expect(follow(new Pace(1_000, 2_000), 500, 2)).toBe(0);
   });
 
   it('leaves events to gather, the longer the more come, and never for long', () => {
-    const [some, many, most] = [2_000, 8_000, 40_000].map((rate) => follow(new Pace(1_000), rate, 2)) as [
+    const [some, many, most] = [2_000, 8_000, 40_000].map((rate) => follow(new Pace(1_000, 2_000), rate, 2)) as [
       number,
       number,
       number,
@@ -35,7 +35,7 @@ describe('pace of reads', () => {
   });
 
   it('asks at once when it is behind, and again when the source has become quiet', () => {
-    const pace = new Pace(1_000);
+    const pace = new Pace(1_000, 2_000);
     follow(pace, 10_000, 5);
     expect(pace.waitMs).toBeGreaterThan(10);
     pace.brought(1_000, 1_000 * BYTES);
@@ -47,13 +47,13 @@ describe('pace of reads', () => {
   });
 
   it('knows by small batches too that it is behind', () => {
-    const pace = new Pace(100);
+    const pace = new Pace(100, 2_000);
     expect(follow(pace, 50_000, 2)).toBe(0);
     expect(follow(pace, 10_000, 2)).toBeGreaterThan(10);
   });
 
   it('asks for a few events first, and then for as many as fit into a reply if they are like the last ones', () => {
-    const pace = new Pace(1_000);
+    const pace = new Pace(1_000, 2_000);
     const asked = [pace.asked];
     const bring = (events: number, bytesEach: number): void => {
       pace.brought(events, events * bytesEach);
@@ -72,7 +72,7 @@ describe('pace of reads', () => {
   });
 
   it('asks at once for more where all that was asked for has come', () => {
-    const pace = new Pace(1_000);
+    const pace = new Pace(1_000, 2_000);
     follow(pace, 10_000, 4);
     pace.brought(40, 40 * 100 * 1024);
     expect(pace.asked).toBe(40);
@@ -84,8 +84,19 @@ describe('pace of reads', () => {
     expect(pace.waitMs).toBeLessThanOrEqual(0);
   });
 
+  it('waits for the next event the longer, the longer there was none', () => {
+    const pace = new Pace(1_000, 2_000);
+    const waits = [pace.awaitMs];
+    for (const events of [0, 0, 0, 0, 1, 0]) {
+      pace.brought(events, events * BYTES);
+      waits.push(pace.awaitMs);
+    }
+    expect(waits).toEqual([250, 500, 1_000, 2_000, 2_000, 250, 500]);
+    expect(new Pace(1_000, 100).awaitMs).toBe(100);
+  });
+
   it('counts what the reader did meanwhile', () => {
-    const pace = new Pace(1_000);
+    const pace = new Pace(1_000, 2_000);
     follow(pace, 8_000, 5);
     const before = pace.waitMs;
     jest.advanceTimersByTime(6);

@@ -45,20 +45,23 @@ export class GapGuard {
       SERVED.set(this.#stream, { process: this.#process, at, whenMs: Date.now() });
   }
 
-  /** Changes were read from a stream that stood at `before`. */
-  async passed(before: Position, signal: AbortSignal): Promise<void> {
+  /**
+   * A stream that stood at `before` was read, by a read that would wait for so long for changes, and maybe has brought
+   * some. One that is read again and again in silence is not held up.
+   */
+  async passed(before: Position, read: { readonly awaitMs: number; readonly brought: boolean }, signal: AbortSignal) {
     const failure = this.#failure;
     this.#failure = null;
     if (failure !== null) throw failure;
     const now = Date.now();
-    const heldUp = now - this.#lastReadMs > BEHIND_MS;
+    const heldUp = now - this.#lastReadMs > BEHIND_MS + read.awaitMs;
     const behind = now - parseTime(tokenOf(before).time).t * 1000 > BEHIND_MS;
     this.#lastReadMs = now;
     if (heldUp) {
       await this.check(before, signal);
       return;
     }
-    if (!behind || now < this.#nextCheckMs || this.#running !== null) return;
+    if (!read.brought || !behind || now < this.#nextCheckMs || this.#running !== null) return;
     this.#running = this.check(before, signal)
       .catch((error: unknown) => {
         this.#failure = error instanceof Error ? error : new Error('the check failed');

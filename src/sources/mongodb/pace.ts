@@ -12,29 +12,41 @@ const REPLY_BYTES = 4 * 1024 * 1024;
 /** How large events are is known once some have come; the next ones may be larger. */
 const FIRST = 4;
 const MORE = 4;
+/** How long a read waits for events at first; twice as long after each one that brought none. */
+const FIRST_AWAIT_MS = 250;
 
 /**
- * How far apart reads begin, and how much they ask for. A read, and the step that writes what it brought, cost as many
+ * How far apart reads begin, how much they ask for, and for how long they wait. A read, and the step that writes what it brought, cost as many
  * messages for five events as for five hundred: the more events come in a second, the longer a few of them are left to
- * gather at the source.
+ * gather at the source. The longer a source is silent, the less often it is asked; whoever begins to read, which is mostly
+ * because somebody waits for where the source stands, is told so soon.
  */
 export class Pace {
   readonly #batchSize: number;
+  readonly #maxAwaitMs: number;
   #asked: number;
+  #awaitMs: number;
   #beganAt = -Infinity;
   #readAt = performance.now();
   /** Events per second. */
   #rate = 0;
   #gapMs = 0;
 
-  constructor(batchSize: number) {
+  constructor(batchSize: number, maxAwaitMs: number) {
     this.#batchSize = batchSize;
+    this.#maxAwaitMs = maxAwaitMs;
+    this.#awaitMs = Math.min(maxAwaitMs, FIRST_AWAIT_MS);
     this.#asked = Math.min(batchSize, FIRST);
   }
 
   /** How many events the next read asks for. */
   get asked(): number {
     return this.#asked;
+  }
+
+  /** How long the next read waits for an event at most, ms. */
+  get awaitMs(): number {
+    return this.#awaitMs;
   }
 
   /** A read begins. */
@@ -52,6 +64,7 @@ export class Pace {
     const behind = events >= Math.min(BEHIND, this.#batchSize / 2, this.#asked);
     this.#gapMs = behind || this.#rate < BUSY_PER_SECOND ? 0 : Math.min(MAX_GAP_MS, this.#rate * GAP_MS);
     if (events > 0) this.#asked = this.#next(events, bytes / events);
+    this.#awaitMs = Math.min(this.#maxAwaitMs, events > 0 ? FIRST_AWAIT_MS : 2 * this.#awaitMs);
   }
 
   #next(events: number, bytesEach: number): number {

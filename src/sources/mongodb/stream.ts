@@ -93,7 +93,7 @@ class StreamReader {
   constructor(context: StreamContext, from: Position, options: StreamOptions, signal: AbortSignal) {
     this.#context = context;
     this.#options = options;
-    this.#pace = new Pace(options.batchSize);
+    this.#pace = new Pace(options.batchSize, context.maxAwaitMs);
     this.#signal = signal;
     this.#decoder = new Decoder(context.scope, context.selection);
     this.#at = from;
@@ -147,15 +147,16 @@ class StreamReader {
   }
 
   async read(open: OpenStream): Promise<CursorReply> {
-    const { guard, maxAwaitMs } = this.#context;
+    const { guard } = this.#context;
     const before = this.#at;
     await pause(this.#signal, this.#pace.waitMs);
     this.#pace.begin();
-    const reply = await open.next(this.#pace.asked, maxAwaitMs, this.#signal);
+    const { asked, awaitMs } = this.#pace;
+    const reply = await open.next(asked, awaitMs, this.#signal);
     this.#pace.brought(reply.documents.length, reply.buffer.length);
     this.#failingSinceMs = null;
     this.#failures = 0;
-    if (reply.documents.length > 0) await guard.passed(before, this.#signal);
+    await guard.passed(before, { awaitMs, brought: reply.documents.length > 0 }, this.#signal);
     return reply;
   }
 
