@@ -1,7 +1,7 @@
 import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import * as os from 'node:os';
 import { join } from 'node:path';
-import { BSON } from 'mongodb';
+import { BSON, MongoClient } from 'mongodb';
 import { header, document, element } from '../../src/bson/build';
 import { BsonType } from '../../src/bson/types';
 import { ownServer } from '../support/own-servers';
@@ -192,6 +192,30 @@ describe('trouble with a MongoDB source', () => {
       expect(asked).toHaveBeenCalledTimes(1);
       jest.restoreAllMocks();
     }));
+
+  it('is looked for with one question to the oplog at a time', async () => {
+    const client = await MongoClient.connect(server(), { runtimeAdapters: { os }, monitorCommands: true });
+    try {
+      let [open, most, asked] = [0, 0, 0];
+      client.on('commandStarted', ({ commandName }) => {
+        if (commandName !== 'find') return;
+        asked += 1;
+        most = Math.max(most, (open += 1));
+      });
+      client.on('commandSucceeded', ({ commandName }) => {
+        if (commandName === 'find') open -= 1;
+      });
+      const deployment = new Deployment(client);
+      const newest = await deployment.oplogTime('newest', soon());
+      // Connections that two questions could go over at once.
+      await Promise.all([1, 2, 3].map(() => client.db('admin').command({ ping: 1 })));
+      const answers = await Promise.all([deployment.oplogTime('oldest', soon()), deployment.oplogHas(newest!, soon())]);
+      expect(answers).toEqual([expect.anything(), true]);
+      expect([asked, most]).toEqual([3, 1]);
+    } finally {
+      await client.close();
+    }
+  });
 
   it('is seen when a position lies ahead of all that the source has', () =>
     withSource({}, async ({ source }) => {

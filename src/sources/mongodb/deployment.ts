@@ -1,4 +1,5 @@
 import type { Document, MongoClient, ReadPreference, Timestamp } from 'mongodb';
+import { abortable } from '../../mongodb/abortable';
 import { classify } from '../../mongodb/errors';
 import { isReplicationError, ReplicationError } from '../../replication/errors';
 import type { HistoryWindow } from '../../replication/source';
@@ -38,6 +39,9 @@ const OLDEST = new Lately<Timestamp>();
 /** The deployment behind a client: who it is, and how far back it remembers. */
 export class Deployment {
   readonly #client: MongoClient;
+
+  /** The last question to the oplog, answered or not. */
+  #asked: Promise<unknown> = Promise.resolve();
 
   constructor(client: MongoClient) {
     this.#client = client;
@@ -92,7 +96,7 @@ export class Deployment {
       .sort({ $natural: which === 'oldest' ? 1 : -1 })
       .limit(1)
       .maxTimeMS(20_000);
-    const entries = await answered(() => find.toArray());
+    const entries = await this.#inTurn(() => find.toArray(), signal);
     return entries?.[0]?.ts ?? null;
   }
 
@@ -104,8 +108,19 @@ export class Deployment {
       .find({ ts: time }, { projection: { _id: 0, ts: 1 }, signal })
       .limit(1)
       .maxTimeMS(2_000);
-    const entries = await answered(() => find.toArray());
+    const entries = await this.#inTurn(() => find.toArray(), signal);
     return entries === null ? null : entries.length > 0;
+  }
+
+  /** One question at a time: some servers read their whole oplog into memory for each. */
+  async #inTurn<T>(question: () => Promise<T>, signal: AbortSignal): Promise<T | null> {
+    const before = this.#asked;
+    const answer = answered(async () => {
+      await abortable(before, signal);
+      return question();
+    });
+    this.#asked = Promise.allSettled([before, answer]);
+    return answer;
   }
 
   /** The oldest entry's time as of some seconds ago at most, or of some more where it takes long to find out. */
