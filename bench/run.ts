@@ -105,11 +105,11 @@ function aborted(signal: AbortSignal): Promise<undefined> {
 }
 
 /** What repeats one suite as it was run: the options that a figure depends on. */
-const commandOf = ({ name }: Suite, { scale, repetitions, variant, shared }: Options): string =>
+const commandOf = ({ name, once }: Suite, { scale, repetitions, variant, shared }: Options): string =>
   [
     `npm run bench -- ${name}`,
     ...(scale === 1 ? [] : [`--scale ${scale}`]),
-    ...(repetitions === REPETITIONS ? [] : [`--repetitions ${repetitions}`]),
+    ...(once || repetitions === REPETITIONS ? [] : [`--repetitions ${repetitions}`]),
     ...(variant === VARIANT ? [] : [`--variant ${variant}`]),
     ...(shared ? ['--shared'] : []),
   ].join(' ');

@@ -11,5 +11,7 @@ export interface Suite {
   readonly method: string;
   /** Changes that the servers' history has to hold, where that is more or less than usual. */
   readonly history?: number;
+  /** It takes long, and its figures are already those of many streams or of a long time: not repeated. */
+  readonly once?: true;
   run(scope: Scope, sizes: Sizes): Promise<Outcome>;
 }

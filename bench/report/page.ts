@@ -59,25 +59,25 @@ function sectionOf(suite: Suite, result: Result): string {
   return [
     `## ${suite.name}`,
     '',
-    suite.method,
+    [suite.method, ...(suite.once ? ['Runs once.'] : [])].join(' '),
     '',
     line(head),
     line(head.map(() => '---')),
     ...rows.map(line),
     '',
     ...(result.charts ?? []).flatMap(({ name, title }) => [`![${title}](charts/${name}.svg)`, '']),
-    [`\`${result.command}\``, ...(result.notes ?? []), conditionsText(result.conditions)].join('; '),
+    [`\`${result.command}\``, ...(result.notes ?? []), conditionsText(result.conditions, suite)].join('; '),
     '',
   ].join('\n');
 }
 
-const conditionsText = (conditions: Conditions): string =>
+const conditionsText = (conditions: Conditions, { once }: Suite): string =>
   [
     `Tributary ${conditions.version}`,
     `${conditions.cores} cores`,
     `${conditions.memoryGiB} GiB`,
     `Node ${conditions.node}`,
     `servers: ${conditions.server}`,
-    `${conditions.repetitions} repetitions`,
+    ...(once ? [] : [`${conditions.repetitions} repetitions`]),
     ...(conditions.scale === 1 ? [] : [`scale ${conditions.scale}`]),
   ].join(', ');

@@ -18,7 +18,9 @@ export const fleet: Suite = {
   name: 'fleet',
   about: '200 streams over 4 workers, one of them drained, one killed: time until every stream flows again',
   method:
-    '200 streams over four workers, one write a second to each of them. One worker gets SIGTERM and is replaced, later one gets SIGKILL and is not. For each stream: the time from the signal to the arrival of its first row that was written after it. Runs once.',
+    '200 streams over four workers, one write a second to each of them. One worker gets SIGTERM and is replaced, later one gets SIGKILL and is not. For each stream: the time from the signal to the arrival of its first row that was written after it.',
+  once: true,
+  history: 60_000,
   run: async (scope, sizes) => {
     const figures = new Figures();
     const streams = sizes.count(200, 3);

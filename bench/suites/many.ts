@@ -20,7 +20,8 @@ export const many: Suite = {
   name: 'many',
   about: '100 streams in one worker, 20 busy and 80 idle: progress, lag, memory, CPU',
   method:
-    'Streams are started in steps up to 100 in one worker, and the worker is watched for 40 s while all of them are idle, once their legs last some minutes. Then 20 of them get 20 writes/s each for 30 s, and at the end every stream gets one write. Runs once.',
+    'Streams are started in steps up to 100 in one worker, and the worker is watched for 40 s while all of them are idle, once their legs last some minutes. Then 20 of them get 20 writes/s each for 30 s, and at the end every stream gets one write.',
+  once: true,
   run: async (scope, sizes) => {
     const figures = new Figures();
     const count = sizes.count(100, 5);

@@ -16,7 +16,8 @@ export const temporalCost: Suite = {
   name: 'temporal-cost',
   about: 'history events and actions per day of an idle and of a busy stream, at default settings',
   method:
-    'An idle stream and one that gets 500 writes/s, each with a worker of its own, for ten minutes. Legs are short at first and grow up to `advanced.slice`: the cost of a day is what one leg cost in the history, for as many full legs as a day has. Actions are what Temporal Cloud bills; heartbeats are counted by the worker and extrapolated over time. Runs once.',
+    'An idle stream and one that gets 500 writes/s, each with a worker of its own, for ten minutes. Legs are short at first and grow up to `advanced.slice`: the cost of a day is what one leg cost in the history, for as many full legs as a day has. Actions are what Temporal Cloud bills; heartbeats are counted by the worker and extrapolated over time.',
+  once: true,
   run: async (scope, sizes) => {
     const figures = new Figures();
     const seconds = sizes.seconds(600, 6);
