@@ -20,7 +20,7 @@ export const fleet: Suite = {
   method:
     '200 streams over four workers, one write a second to each of them. One worker gets SIGTERM and is replaced, later one gets SIGKILL and is not. For each stream: the time from the signal to the arrival of its first row that was written after it.',
   once: true,
-  history: 60_000,
+  history: 15_000,
   run: async (scope, sizes) => {
     const figures = new Figures();
     const streams = sizes.count(200, 3);
