@@ -11,6 +11,8 @@ import { firstAfter, Flock } from './flock';
 const WORKERS = 4;
 const FEWEST_WORKERS = 2;
 const PATIENCE_MS = 180_000;
+/** Of the writes to one stream: what flows is seen so much later at most. */
+const SECONDS_BETWEEN = 4;
 /** Three workers can carry what four did, with room. */
 const ROOM = 1.5;
 
@@ -18,9 +20,9 @@ export const fleet: Suite = {
   name: 'fleet',
   about: '200 streams over 4 workers, one of them drained, one killed: time until every stream flows again',
   method:
-    '200 streams over four workers, one write a second to each of them. One worker gets SIGTERM and is replaced, later one gets SIGKILL and is not. For each stream: the time from the signal to the arrival of its first row that was written after it.',
+    '200 streams over four workers, one write every four seconds to each of them. One worker gets SIGTERM and is replaced, later one gets SIGKILL and is not. For each stream: the time from the signal to the arrival of its first row that was written after it.',
   once: true,
-  history: 15_000,
+  history: 20_000,
   run: async (scope, sizes) => {
     const figures = new Figures();
     const streams = sizes.count(200, 3);
@@ -36,7 +38,7 @@ export const fleet: Suite = {
     const write = await writer(scope);
     await using arrivals = await Arrivals.watch(scope.servers.target);
     const settle = sizes.seconds(20, 2) * 1000;
-    const writing = write.pace({ databases: flock.databases, perSecond: streams, prefix: 'paced' });
+    const writing = write.pace({ databases: flock.databases, perSecond: streams / SECONDS_BETWEEN, prefix: 'paced' });
     const calm = await flowing(scope, arrivals, streams, settle);
 
     const drainedAt = now();
