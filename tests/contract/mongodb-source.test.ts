@@ -111,6 +111,20 @@ describe('namespaces of MongoDB', () => {
     }));
 });
 
+/** A source that holds 200 entries of its log, with one collection. */
+async function withShortLog(test: (fixture: MongodbFixture) => Promise<void>): Promise<void> {
+  const server = await privateMongo({ onlyEmbedded: true, oplogMaxEntries: 200 });
+  const fixture = await MongodbFixture.open(server.uri);
+  try {
+    await fixture.create('a');
+    await test(fixture);
+  } finally {
+    jest.restoreAllMocks();
+    await fixture[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  }
+}
+
 describe('trouble with a MongoDB source', () => {
   it('is survived while it passes', async () => {
     await withSource({}, async ({ source, db, client, events }) => {
@@ -224,11 +238,8 @@ describe('trouble with a MongoDB source', () => {
       expect(await codeOf(collect(source, ahead, () => true))).toBe('needs_attention source_behind');
     }));
 
-  it('is seen when the oplog has rolled over a position', async () => {
-    const server = await privateMongo({ onlyEmbedded: true, oplogMaxEntries: 200 });
-    const fixture = await MongodbFixture.open(server.uri);
-    try {
-      await fixture.create('a');
+  it('is seen when the oplog has rolled over a position', () =>
+    withShortLog(async (fixture) => {
       const from = await fixture.source.here(soon());
       await fixture.write({ in: 'a', key: 0, value: 0 });
       const [change] = changesOf(await untilHere(fixture.source, from));
@@ -243,17 +254,10 @@ describe('trouble with a MongoDB source', () => {
         code: 'history_lost',
         message: expect.stringMatching(/after \d{4}-.*: its log begins at \d{4}-/u) as string,
       });
-    } finally {
-      await fixture[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    }
-  });
+    }));
 
-  it('is seen when the oplog has rolled over a stream that nobody read for a while, though nothing else came to it', async () => {
-    const server = await privateMongo({ onlyEmbedded: true, oplogMaxEntries: 200 });
-    const fixture = await MongodbFixture.open(server.uri);
-    try {
-      await fixture.create('a');
+  it('is seen when the oplog has rolled over a stream that nobody read for a while, though nothing else came to it', () =>
+    withShortLog(async (fixture) => {
       const from = await fixture.source.here(soon());
       const stream = fixture.source.stream(from, DELTAS, soon())[Symbol.asyncIterator]();
       expect((await stream.next()).value).toMatchObject({ type: 'idle' });
@@ -261,10 +265,5 @@ describe('trouble with a MongoDB source', () => {
       await fixture.other.collection('b').insertMany(Array.from({ length: 2_000 }, (_, value) => ({ value })));
       jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 60_000);
       await expect(stream.next()).rejects.toMatchObject({ kind: 'needs_attention', code: 'history_lost' });
-    } finally {
-      jest.restoreAllMocks();
-      await fixture[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    }
-  });
+    }));
 });

@@ -1,9 +1,9 @@
 import type { Binary, MongoClient } from 'mongodb';
+import { abortable } from '../../mongodb/abortable';
 import { classify } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
 import { Gate, pause } from '../../replication/gate';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
-import { abortable } from '../../mongodb/abortable';
 import { runDdl } from './ddl';
 import type { Fence } from './fence';
 import { indexesOf, isUnique, servesAs, specification, type Index } from './index-specs';

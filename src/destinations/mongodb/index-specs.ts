@@ -1,7 +1,7 @@
 import { BSON, type Document, type MongoClient } from 'mongodb';
+import { abortable } from '../../mongodb/abortable';
 import { codeOf } from '../../mongodb/errors';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
-import { abortable } from '../../mongodb/abortable';
 
 /** An index as a server lists it, or is asked to build it. */
 export type Index = Document & { readonly name: string };

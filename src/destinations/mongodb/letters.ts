@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Binary, type ClientSession, type Collection, type Document } from 'mongodb';
 import { keyOf } from '../../bson/key';
+import { abortable } from '../../mongodb/abortable';
 import { codeOf } from '../../mongodb/errors';
 import type { Change } from '../../replication/change';
 import type { Refusal } from '../../replication/destination';
 import type { Letter, LetterFilter, LetterKey, LetterState, LetterSummary } from '../../replication/letter';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Position } from '../../replication/position';
-import { abortable } from '../../mongodb/abortable';
 import { readPosition, storePosition, type StoredPosition } from './records';
 import type { Store } from './store';
 

@@ -1,8 +1,8 @@
 import { Binary } from 'mongodb';
+import { abortable } from '../../mongodb/abortable';
 import { codeOf } from '../../mongodb/errors';
 import type { RepairAsk, RepairRequest } from '../../replication/destination';
 import { ReplicationError } from '../../replication/errors';
-import { abortable } from '../../mongodb/abortable';
 import { belongsTo, keyDigest, type RepairDocument } from './records';
 import type { Store } from './store';
 

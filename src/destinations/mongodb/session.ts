@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MongoError, ReadConcern, WriteConcern, type Binary, type ClientSession, type MongoClient } from 'mongodb';
+import { abortable } from '../../mongodb/abortable';
 import { codeOf, hasLabel } from '../../mongodb/errors';
 import { fixSession } from '../../mongodb/internals';
 import { ReplicationError } from '../../replication/errors';
-import { abortable } from '../../mongodb/abortable';
 
 /** Transactions that one claim can number on a session; with them epochs stay exact up to 134 million. */
 const NUMBERS = 2 ** 26;

@@ -1,5 +1,6 @@
 import type { Binary, ClientSession, Collection, Db, Document, MongoClient, Filter } from 'mongodb';
 import type { Namespace } from '../../replication/namespace';
+import { abortable } from '../../mongodb/abortable';
 import { codeOf } from '../../mongodb/errors';
 import {
   belongsTo,
@@ -12,7 +13,6 @@ import {
   type RepairDocument,
   type StreamDocument,
 } from './records';
-import { abortable } from '../../mongodb/abortable';
 
 /** How far a writer is, as its record has it. */
 export interface Progress {

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClaimRequest } from '../../replication/destination';
 import { fenced, ReplicationError } from '../../replication/errors';
+import { abortable } from '../../mongodb/abortable';
 import { codeOf } from '../../mongodb/errors';
 import { belongsTo, loaderId, newSessionId, type StreamDocument } from './records';
-import { abortable } from '../../mongodb/abortable';
 import { FixedSession } from './session';
 import { newLane, type LedgerDocument, type Store } from './store';
 

@@ -1,5 +1,6 @@
 import type { AnyBulkWriteOperation, Collection, Document, MongoClient } from 'mongodb';
 import { Binary } from 'mongodb';
+import { abortable } from '../../mongodb/abortable';
 import { fenced } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
@@ -16,7 +17,6 @@ import type {
   Standing,
   Verification,
 } from '../../replication/verification';
-import { abortable } from '../../mongodb/abortable';
 import { guarded } from './outward';
 import { belongsTo, binaryOf, readPosition } from './records';
 import type { Store } from './store';

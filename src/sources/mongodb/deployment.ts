@@ -39,7 +39,6 @@ const OLDEST = new Lately<Timestamp>();
 /** The deployment behind a client: who it is, and how far back it remembers. */
 export class Deployment {
   readonly #client: MongoClient;
-
   /** The last question to the oplog, answered or not. */
   #asked: Promise<unknown> = Promise.resolve();
 
@@ -128,8 +127,8 @@ export class Deployment {
     const { credentials, hosts, srvHost } = this.#client.options;
     const key = [credentials?.username ?? '', srvHost ?? '', ...hosts.map(String)].join(' ');
     // Others may wait for the answer when this one no longer does.
-    const answered = new AbortController().signal;
-    return OLDEST.get(key, () => this.oplogTime('oldest', answered), signal);
+    const toTheEnd = new AbortController().signal;
+    return OLDEST.get(key, () => this.oplogTime('oldest', toTheEnd), signal);
   }
 
   async window(signal: AbortSignal): Promise<HistoryWindow> {

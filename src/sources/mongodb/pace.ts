@@ -16,9 +16,9 @@ const MORE = 4;
 const FIRST_AWAIT_MS = 250;
 
 /**
- * How far apart reads begin, how much they ask for, and for how long they wait. A read, and the step that writes what it brought, cost as many
- * messages for five events as for five hundred: the more events come in a second, the longer a few of them are left to
- * gather at the source. The longer a source is silent, the less often it is asked; whoever begins to read, which is mostly
+ * How far apart reads begin, how much they ask for, and for how long they wait. A read, and the step that writes what it
+ * brought, cost as many messages for five events as for five hundred: the more events come in a second, the longer a few
+ * of them are left to gather at the source. The longer a source is silent, the less often it is asked; whoever begins to read, which is mostly
  * because somebody waits for where the source stands, is told so soon.
  */
 export class Pace {
