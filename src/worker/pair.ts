@@ -17,11 +17,17 @@ const MAX_CONTROL_ACTIVITIES = 50;
 const STICKY_MS = 1_000;
 
 /**
- * Tasks that Temporal hands to the open polls of a worker that is frozen or cut off are lost until they time out, one after
- * the other: so few polls are open. Each one answers at once when there is work.
+ * Tasks that Temporal hands to the open polls of a worker that is frozen or cut off are lost until they time out, so few
+ * polls are open: in proportion to the legs that such a worker would hold up anyway. More are opened while tasks wait.
+ * Fewer, with many legs, would leave tasks in one partition of a queue while the polls wait in the others, for a minute.
  */
-const FEW_ACTIVITY_POLLS = { type: 'simple-maximum', maximum: 1 } as const;
-const FEW_WORKFLOW_POLLS = { type: 'simple-maximum', maximum: 2 } as const;
+const SLOTS_PER_POLL = 25;
+const MOST_POLLS = 16;
+
+const polls = (slots: number): NonNullable<WorkerOptions['activityTaskPollerBehavior']> => {
+  const few = Math.max(1, Math.min(MOST_POLLS, Math.floor(slots / SLOTS_PER_POLL)));
+  return { type: 'autoscaling', minimum: few, initial: few, maximum: MOST_POLLS };
+};
 
 /** The two workers of a process: one for workflows and control work, one for legs. */
 export interface WorkerPair {
@@ -82,6 +88,7 @@ export async function createPair(
           },
         }),
   };
+  const slots = service.max_concurrent_streams;
   const workers = await Promise.all([
     Worker.create({
       ...common,
@@ -89,15 +96,15 @@ export async function createPair(
       taskQueue,
       activities: pick(activities, true),
       maxConcurrentActivityTaskExecutions: MAX_CONTROL_ACTIVITIES,
-      activityTaskPollerBehavior: FEW_ACTIVITY_POLLS,
-      workflowTaskPollerBehavior: FEW_WORKFLOW_POLLS,
+      activityTaskPollerBehavior: polls(slots),
+      workflowTaskPollerBehavior: polls(slots),
     }),
     Worker.create({
       ...common,
       taskQueue: pumpQueue(taskQueue),
       activities: pick(activities, false),
-      maxConcurrentActivityTaskExecutions: service.max_concurrent_streams + HEADROOM,
-      activityTaskPollerBehavior: FEW_ACTIVITY_POLLS,
+      maxConcurrentActivityTaskExecutions: slots + HEADROOM,
+      activityTaskPollerBehavior: polls(slots),
     }),
   ]);
   return {
