@@ -1,6 +1,7 @@
 import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import * as os from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BSON, MongoClient } from 'mongodb';
 import { header, document, element } from '../../src/bson/build';
 import { BsonType } from '../../src/bson/types';
@@ -265,5 +266,22 @@ describe('trouble with a MongoDB source', () => {
       await fixture.other.collection('b').insertMany(Array.from({ length: 2_000 }, (_, value) => ({ value })));
       jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 60_000);
       await expect(stream.next()).rejects.toMatchObject({ kind: 'needs_attention', code: 'history_lost' });
+    }));
+
+  it('is seen where the oplog takes too long to be asked for its oldest entry again', () =>
+    withShortLog(async (fixture) => {
+      const { oplogTime } = Deployment.prototype;
+      const asked = jest.spyOn(Deployment.prototype, 'oplogTime').mockImplementation(async function (
+        this: Deployment,
+        ...which
+      ) {
+        await sleep(150);
+        return oplogTime.apply(this, which);
+      });
+      const from = await fixture.source.here(soon());
+      for (let times = 0; times < 3; times++) await fixture.source.check(from, soon());
+      expect(asked).toHaveBeenCalledTimes(1);
+      await fixture.other.collection('b').insertMany(Array.from({ length: 2_000 }, (_, value) => ({ value })));
+      expect(await codeOf(fixture.source.check(from, soon()))).toBe('needs_attention history_lost');
     }));
 });

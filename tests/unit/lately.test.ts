@@ -78,3 +78,30 @@ it('goes on for the others when the one who asked stops waiting', async () => {
   question.answer(7);
   expect(await two).toBe(7);
 });
+
+describe('an answer as of now', () => {
+  it('is asked for each time where that is quick', async () => {
+    const lately = new Lately<number>();
+    const question = new Question();
+    for (const value of [7, 8]) {
+      const answer = lately.fresh('a', question.ask, never);
+      await turn();
+      question.answer(value);
+      expect(await answer).toBe(value);
+    }
+    expect(question.asked).toBe(2);
+  });
+
+  it('is one of lately where the last one took long', async () => {
+    const lately = new Lately<number>();
+    const question = new Question();
+    const slow = lately.get('a', question.ask, never);
+    const waiting = lately.fresh('a', question.ask, never);
+    jest.advanceTimersByTime(500);
+    question.answer(7);
+    expect(await Promise.all([slow, waiting])).toEqual([7, 7]);
+    jest.advanceTimersByTime(20_000);
+    expect(await lately.fresh('a', question.ask, never)).toBe(7);
+    expect(question.asked).toBe(1);
+  });
+});

@@ -1,11 +1,13 @@
 import { MongoServerError, type ClientSession, type Db, type Document, type MongoClient } from 'mongodb';
 import { getMore, killCursor, runCursor, type CursorReply } from '../../mongodb/raw';
 import type { Selection } from '../../replication/pattern';
-import { codeOf } from '../../mongodb/errors';
+import { classify, codeOf } from '../../mongodb/errors';
 import { streamPipeline, type StreamFeatures } from './filter';
 
 /** Codes with which a server refuses a stage or an option that it does not know. */
 const NOT_KNOWN = new Set([2, 9, 72, 115, 303, 40324, 40415, 50849, 51024, 6188501, 7182802]);
+
+const UNKNOWN_OPTION = 40415;
 
 const WISHES: readonly StreamFeatures[] = [
   { expanded: true, split: true },
@@ -42,6 +44,32 @@ export class ChangeStreams {
       }
     }
     return await this.open(start, signal, firstBatch);
+  }
+
+  /** After what a token names. */
+  async openAfter(token: Document, signal: AbortSignal, firstBatch = 0): Promise<OpenStream> {
+    try {
+      return await this.open({ startAfter: token }, signal, firstBatch);
+    } catch (error) {
+      if (codeOf(error) !== UNKNOWN_OPTION) throw error;
+      return await this.open({ resumeAfter: token }, signal, firstBatch);
+    }
+  }
+
+  /**
+   * Whether the server would still go on after a token. It costs nothing to ask; but MongoDB itself looks into its log
+   * only when a stream is read, so it says no more than that the token has the right form.
+   */
+  async goesOnAfter(token: Document, signal: AbortSignal): Promise<boolean> {
+    try {
+      const open = await this.openAfter(token, signal);
+      await open.close(true);
+      return true;
+    } catch (error) {
+      const { code, kind } = classify(error, { role: 'source' });
+      if (kind === 'retry') throw error;
+      return code !== 'history_lost';
+    }
   }
 
   /** What the server can do; known once a stream was opened. */

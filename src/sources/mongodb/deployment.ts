@@ -124,11 +124,21 @@ export class Deployment {
 
   /** The oldest entry's time as of some seconds ago at most, or of some more where it takes long to find out. */
   oldestLately(signal: AbortSignal): Promise<Timestamp | null> {
+    return OLDEST.get(this.#name, this.#askOldest, signal);
+  }
+
+  /** The same as of now, except where it takes long to find out. */
+  oldest(signal: AbortSignal): Promise<Timestamp | null> {
+    return OLDEST.fresh(this.#name, this.#askOldest, signal);
+  }
+
+  /** Others may wait for the answer when the one who asks no longer does. */
+  readonly #askOldest = (): Promise<Timestamp | null> => this.oplogTime('oldest', new AbortController().signal);
+
+  /** The same for all streams that name the same servers, and see the same of them. */
+  get #name(): string {
     const { credentials, hosts, srvHost } = this.#client.options;
-    const key = [credentials?.username ?? '', srvHost ?? '', ...hosts.map(String)].join(' ');
-    // Others may wait for the answer when this one no longer does.
-    const toTheEnd = new AbortController().signal;
-    return OLDEST.get(key, () => this.oplogTime('oldest', toTheEnd), signal);
+    return [credentials?.username ?? '', srvHost ?? '', ...hosts.map(String)].join(' ');
   }
 
   async window(signal: AbortSignal): Promise<HistoryWindow> {

@@ -1,8 +1,9 @@
 import type { Timestamp } from 'mongodb';
 import { ReplicationError } from '../../replication/errors';
 import { reached as isReached, type Position } from '../../replication/position';
+import type { ChangeStreams } from './cursor';
 import type { Deployment } from './deployment';
-import { describe, describeTime, eventTime, order, parseTime, tokenOf } from './position';
+import { describe, describeTime, eventTime, order, parseTime, resumeToken, tokenOf } from './position';
 
 /** A stream this far behind, or held up for this long, may have lost what it had not read yet. */
 const BEHIND_MS = 5_000;
@@ -21,10 +22,12 @@ const SERVED = new Map<string, Served>();
 
 /**
  * MongoDB itself says when history is lost. Some compatible servers let an open cursor jump over the gap and start a
- * stream late, without a word: so the oldest oplog entry is compared with the position, when the stream lags.
+ * stream late, without a word: so when a stream lags, the server is asked whether it would still go on from the
+ * position, and the oldest oplog entry is compared with it.
  */
 export class GapGuard {
   readonly #deployment: Deployment;
+  readonly #streams: ChangeStreams;
   /** Of whom it is remembered what was read; nothing is where nobody goes on from it. */
   readonly #stream: string | null;
   /** The server process that the stream is open on. */
@@ -34,8 +37,9 @@ export class GapGuard {
   #running: Promise<void> | null = null;
   #failure: Error | null = null;
 
-  constructor(deployment: Deployment, stream: string | null = null) {
+  constructor(deployment: Deployment, streams: ChangeStreams, stream: string | null = null) {
     this.#deployment = deployment;
+    this.#streams = streams;
     this.#stream = stream;
   }
 
@@ -72,9 +76,11 @@ export class GapGuard {
       });
   }
 
-  /** Rejects with `history_lost` when the oplog begins after the position. */
+  /** Rejects with `history_lost` when the source's log begins after the position. */
   async check(at: Position, signal: AbortSignal): Promise<void> {
-    const oldest = await this.#deployment.oplogTime('oldest', signal);
+    // Servers that look at the token at once read their whole oplog for the other question, which then is not asked anew.
+    if (!(await this.#streams.goesOnAfter(resumeToken(tokenOf(at)), signal))) throw await this.lost(at, signal);
+    const oldest = await this.#deployment.oldest(signal);
     if (oldest !== null && oldest.toBigInt() > timeOf(at)) throw historyLost(at, oldest);
   }
 

@@ -159,7 +159,7 @@ class MongodbSource implements Source {
       streams: this.#streams,
       scope: this.#scope,
       selection: this.#selection,
-      guard: new GapGuard(this.#deployment, this.#context.stream),
+      guard: new GapGuard(this.#deployment, this.#streams, this.#context.stream),
       maxAwaitMs: durationMs(this.#config.options.max_await),
       log: this.#context.log,
     };
@@ -171,7 +171,7 @@ class MongodbSource implements Source {
   }
 
   check(position: Position, signal: AbortSignal): Promise<void> {
-    return new GapGuard(this.#deployment).check(position, signal);
+    return new GapGuard(this.#deployment, this.#streams).check(position, signal);
   }
 
   window(signal: AbortSignal): Promise<HistoryWindow> {

@@ -5,8 +5,12 @@ const LATELY_MS = 8_000;
 /** A slow answer is good for so many times as long as it took. */
 const SHARE = 50;
 
+/** An answer that takes less may be asked for as often as it is of use. */
+const QUICK_MS = 100;
+
 interface Answer<T> {
   readonly value: T;
+  readonly tookMs: number;
   readonly untilMs: number;
 }
 
@@ -31,13 +35,26 @@ export class Lately<T> {
     return shared ?? abortable(ask(), signal);
   }
 
+  /** As of now, from whoever is quick to answer; as of lately from others. */
+  async fresh(key: string, ask: () => Promise<T | null>, signal: AbortSignal): Promise<T | null> {
+    const asking = this.#asking.get(key);
+    if (asking !== undefined)
+      await abortable(
+        asking.catch(() => null),
+        signal,
+      );
+    const isQuick = (this.#answers.get(key)?.tookMs ?? 0) < QUICK_MS;
+    return isQuick ? abortable(this.#ask(key, ask), signal) : this.get(key, ask, signal);
+  }
+
   #ask(key: string, ask: () => Promise<T | null>): Promise<T | null> {
     const began = performance.now();
     const asking = ask()
       .then((value) => {
         const now = performance.now();
+        const tookMs = now - began;
         if (value !== null)
-          this.#answers.set(key, { value, untilMs: now + Math.max(LATELY_MS, SHARE * (now - began)) });
+          this.#answers.set(key, { value, tookMs, untilMs: now + Math.max(LATELY_MS, SHARE * tookMs) });
         return value;
       })
       .finally(() => this.#asking.delete(key));

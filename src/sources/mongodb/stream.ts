@@ -43,7 +43,6 @@ export interface StreamContext {
 const PATIENCE_MS = 20_000;
 /** The token is not, or no longer, understood: its time may still do. */
 const TOKEN_REFUSED = new Set([280, 260, 9, 40647, 40649, 50811]);
-const UNKNOWN_OPTION = 40415;
 
 /** Follows the change stream from a position; ends quietly when the signal aborts. */
 export async function* follow(
@@ -116,7 +115,8 @@ class StreamReader {
     await guard.confirm(this.#at, this.#signal);
     // Under another filter the server may never see the event that the token names, and would fail late.
     const foreignEvent = facts !== null && !facts.highWater && token.filter !== scope.filter;
-    if (!foreignEvent && !this.#tokenRefused) return this.#opened(await this.#openAfter(resumeToken(token)));
+    if (!foreignEvent && !this.#tokenRefused)
+      return this.#opened(await streams.openAfter(resumeToken(token), this.#signal, this.#firstBatch));
     const start = { startAtOperationTime: parseTime(token.time) };
     const open = this.#opened(await streams.open(start, this.#signal, this.#firstBatch));
     this.#dropUntil = this.#at;
@@ -134,16 +134,6 @@ class StreamReader {
     if (documents.length > 0) this.#pace.brought(documents.length, buffer.length);
     this.#firstBatch = open.alive ? 0 : this.#pace.asked;
     return open;
-  }
-
-  async #openAfter(token: Document): Promise<OpenStream> {
-    const { streams } = this.#context;
-    try {
-      return await streams.open({ startAfter: token }, this.#signal, this.#firstBatch);
-    } catch (error) {
-      if (codeOf(error) !== UNKNOWN_OPTION) throw error;
-      return await streams.open({ resumeAfter: token }, this.#signal, this.#firstBatch);
-    }
   }
 
   async read(open: OpenStream): Promise<CursorReply> {
