@@ -13,32 +13,73 @@ import {
  * The one file that touches what the driver keeps to itself; the driver's version is pinned, and
  * `tests/contract/mongodb-internals.test.ts` says at once when a new one moves these.
  */
-interface SequenceClass {
-  new (field: string): { push(document: Document, bytes: Buffer): number };
+interface DocumentSequence {
+  readonly chunks: readonly Buffer[];
+  push(document: Document, bytes: Buffer): number;
 }
 
-function loadSequence(): SequenceClass | null {
+interface Request {
+  /** Adds the sections of a message to its parts; answers how many bytes they have. */
+  makeSections(parts: Buffer[], command: Document): number;
+}
+
+interface Commands {
+  readonly DocumentSequence: new (field: string) => DocumentSequence;
+  readonly OpMsgRequest: { readonly prototype: Request };
+}
+
+function loadCommands(): Partial<Commands> {
   try {
     // Not an `import`: the file is no part of the driver's interface, has no types, and may be gone one day.
-    const commands = createRequire(__filename)('mongodb/lib/cmap/commands') as { DocumentSequence?: unknown };
-    return typeof commands.DocumentSequence === 'function' ? (commands.DocumentSequence as SequenceClass) : null;
+    return createRequire(__filename)('mongodb/lib/cmap/commands') as Partial<Commands>;
   } catch {
-    return null;
+    return {};
   }
 }
 
-const Sequence = loadSequence();
+const { DocumentSequence: Sequence, OpMsgRequest: Message } = loadCommands();
+
+/** Those of ours, which nobody else touches. */
+const OURS = new WeakSet<object>();
+
+/**
+ * The driver puts the documents of a message together three times, each time into memory of its own: with large ones most of
+ * a worker's time went into that, and into collecting what was left of it. Ours are handed on as they are, and put together once.
+ */
+function handOnDocuments(prototype: Partial<Request>): void {
+  const { makeSections } = prototype;
+  if (makeSections === undefined) return;
+  prototype.makeSections = function (this: Request, parts, command) {
+    let bytes = 0;
+    const documents: Buffer[] = [];
+    for (const [field, value] of Object.entries(command)) {
+      if (typeof value !== 'object' || value === null || !OURS.has(value as object)) continue;
+      for (const chunk of (value as DocumentSequence).chunks) {
+        documents.push(chunk);
+        bytes += chunk.length;
+      }
+      // As the driver does: it is no BSON.
+      Reflect.deleteProperty(command, field);
+    }
+    bytes += makeSections.call(this, parts, command);
+    for (const chunk of documents) parts.push(chunk);
+    return bytes;
+  };
+}
+
+if (Message !== undefined) handOnDocuments(Message.prototype);
 
 /** Whether ready-made BSON is sent as it is; otherwise it is decoded, which some oddities do not survive. */
-export const sendsEncoded = Sequence !== null;
+export const sendsEncoded = Sequence !== undefined;
 
 /** What the driver logs and monitors in place of each document. */
 const HIDDEN: Document = Object.freeze({});
 
 /** The value of a command's `documents`, `updates` or `deletes`: ready-made BSON documents that nothing decodes. */
 export function encodedDocuments(field: string, documents: readonly Buffer[]): unknown {
-  if (Sequence === null) return decodedDocuments(documents);
+  if (Sequence === undefined) return decodedDocuments(documents);
   const sequence = new Sequence(field);
+  OURS.add(sequence);
   for (const bytes of documents) sequence.push(HIDDEN, bytes);
   return sequence;
 }

@@ -42,6 +42,17 @@ describe('what the driver keeps to itself', () => {
     expect(Buffer.compare(stored!, row)).toBe(0);
   });
 
+  it('puts a message together once', async () => {
+    const row = Buffer.from(BSON.serialize({ text: 'x'.repeat(1_000_000) }));
+    const together = jest.spyOn(Buffer, 'concat');
+    const documents = encodedDocuments('documents', [row, row]);
+    const reply = await client.db(database).command({ insert: 'large', documents, ordered: true });
+    expect(reply['n']).toBe(2);
+    const large = together.mock.results.filter(({ value }) => (value as Buffer).length > row.length);
+    together.mockRestore();
+    expect(large).toHaveLength(1);
+  });
+
   it('reads rows as they are, message by message', async () => {
     const rows = client.db(database).collection('many');
     await rows.insertMany(Array.from({ length: 250 }, (_, i) => ({ _id: i as never, sub: { list: [i] } })));

@@ -6,13 +6,15 @@ const SET = header(BsonType.document, '$set');
 const ZEROS = Buffer.alloc(8);
 /** End of a field's name and a value of eight zero bytes: what every empty timestamp looks like. */
 const TRACE = Buffer.alloc(9);
+/** In a small row it is quicker to look for the trace than at each field; a large one has mostly large fields, bytes. */
+const SMALL = 4 * 1024;
 
 /**
  * The server fills in `Timestamp(0, 0)` at the top of a row that is inserted or replaced, but not in an update.
  * Answers with the update that puts it back; null when the row has none; `impossible` where no update can name the field.
  */
 export function emptyTimestamps(row: Buffer): Buffer | null | 'impossible' {
-  if (!row.includes(TRACE)) return null;
+  if (row.length < SMALL && !row.includes(TRACE)) return null;
   const fields: Buffer[] = [];
   const impossible: string[] = [];
   walk(row, 0, (type, nameStart, nameEnd, start, end) => {

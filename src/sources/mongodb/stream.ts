@@ -1,4 +1,3 @@
-import type { Document } from 'mongodb';
 import { CorruptBson, slice } from '../../bson/walk';
 import { classify, codeOf } from '../../mongodb/errors';
 import type { CursorReply } from '../../mongodb/raw';
