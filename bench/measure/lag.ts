@@ -20,6 +20,7 @@ export async function measureLag(
   if (!(await arrivals.reached(written, PATIENCE_MS))) {
     throw new Error(`${contender.name}: ${written - arrivals.all.length} of ${written} writes did not arrive`);
   }
-  const from = Math.min(...arrivals.all.map(({ sent }) => sent)) + WARM_UP_SECONDS * 1000;
+  const first = arrivals.all.reduce((earliest, { sent }) => Math.min(earliest, sent), Infinity);
+  const from = first + WARM_UP_SECONDS * 1000;
   return arrivals.all.filter(({ sent }) => sent >= from).map(({ sent, at }) => at - sent);
 }
