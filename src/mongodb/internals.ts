@@ -79,7 +79,7 @@ const HIDDEN: Document = Object.freeze({});
 export function encodedDocuments(field: string, documents: readonly Buffer[]): unknown {
   if (Sequence === undefined) return decodedDocuments(documents);
   const sequence = new Sequence(field);
-  OURS.add(sequence);
+  if (Array.isArray(sequence.chunks)) OURS.add(sequence);
   for (const bytes of documents) sequence.push(HIDDEN, bytes);
   return sequence;
 }

@@ -18,15 +18,16 @@ const STICKY_MS = 1_000;
 
 /**
  * Tasks that Temporal hands to the open polls of a worker that is frozen or cut off are lost until they time out, so few
- * polls are open: in proportion to the legs that such a worker would hold up anyway. More are opened while tasks wait.
+ * polls are open: in proportion to the legs that such a worker would hold up anyway, and some more while tasks wait.
  * Fewer, with many legs, would leave tasks in one partition of a queue while the polls wait in the others, for a minute.
  */
 const SLOTS_PER_POLL = 25;
-const MOST_POLLS = 16;
+const MOST_POLLS = 8;
+const WHILE_TASKS_WAIT = 4;
 
 const polls = (slots: number): NonNullable<WorkerOptions['activityTaskPollerBehavior']> => {
   const few = Math.max(1, Math.min(MOST_POLLS, Math.floor(slots / SLOTS_PER_POLL)));
-  return { type: 'autoscaling', minimum: few, initial: few, maximum: MOST_POLLS };
+  return { type: 'autoscaling', minimum: few, initial: few, maximum: WHILE_TASKS_WAIT * few };
 };
 
 /** The two workers of a process: one for workflows and control work, one for legs. */

@@ -2,10 +2,11 @@ import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import * as os from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BSON, MongoClient, Timestamp } from 'mongodb';
+import { BSON, MongoClient, MongoServerError, Timestamp } from 'mongodb';
 import { header, document, element } from '../../src/bson/build';
 import { BsonType } from '../../src/bson/types';
 import { ownServer } from '../support/own-servers';
+import { ChangeStreams } from '../../src/sources/mongodb/cursor';
 import { Deployment } from '../../src/sources/mongodb/deployment';
 import { privateMongo } from '../support/servers';
 import { MongodbFixture, withSource } from './source-mongodb';
@@ -279,5 +280,47 @@ describe('trouble with a MongoDB source', () => {
       expect(asked).toHaveBeenCalledTimes(1);
       await fixture.other.collection('b').insertMany(Array.from({ length: 2_000 }, (_, value) => ({ value })));
       expect(await codeOf(fixture.source.check(from, soon()))).toBe('needs_attention history_lost');
+    }));
+
+  describe.each([
+    ['by a change stream', 9],
+    ['in another way', 40647],
+  ])('with a token that is refused %s', (_, code) => {
+    const refuse = () =>
+      jest.spyOn(ChangeStreams.prototype, 'openAfter').mockRejectedValue(new MongoServerError({ code, message: 'no' }));
+
+    it('is no loss where the time of the token is still there', () =>
+      withShortLog(async (fixture) => {
+        const from = await fixture.source.here(soon());
+        await fixture.write({ in: 'a', key: 0, value: 0 });
+        refuse();
+        await expect(fixture.source.check(from, soon())).resolves.toBeUndefined();
+        expect(changesOf(await untilHere(fixture.source, from))).toHaveLength(1);
+      }));
+
+    it('is seen by the oldest entry as of now', () =>
+      withShortLog(async (fixture) => {
+        const from = await fixture.source.here(soon());
+        await fixture.source.window(soon());
+        await fixture.other.collection('b').insertMany(Array.from({ length: 2_000 }, (_each, value) => ({ value })));
+        refuse();
+        expect(await codeOf(fixture.source.check(from, soon()))).toBe('needs_attention history_lost');
+      }));
+  });
+
+  it('is not claimed by what was so some time ago', () =>
+    withShortLog(async (fixture) => {
+      const from = await fixture.source.here(soon());
+      jest.spyOn(Deployment.prototype, 'oldest').mockResolvedValue(new Timestamp({ t: 4_000_000_000, i: 1 }));
+      await expect(fixture.source.check(from, soon())).resolves.toBeUndefined();
+    }));
+
+  it('leaves a server that is away to be asked again', () =>
+    withShortLog(async (fixture) => {
+      const from = await fixture.source.here(soon());
+      jest
+        .spyOn(ChangeStreams.prototype, 'openAfter')
+        .mockRejectedValue(new MongoServerError({ code: 189, message: 'no primary' }));
+      expect(await codeOf(fixture.source.check(from, soon()))).toMatch(/^retry /u);
     }));
 });

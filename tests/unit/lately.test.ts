@@ -104,4 +104,19 @@ describe('an answer as of now', () => {
     expect(await lately.fresh('a', question.ask, never)).toBe(7);
     expect(question.asked).toBe(1);
   });
+
+  it('is asked for once by all who want it where nobody could tell in time', async () => {
+    const lately = new Lately<number>();
+    const question = new Question();
+    const slow = lately.get('a', question.ask, never);
+    jest.advanceTimersByTime(20_000);
+    question.answer(null);
+    expect(await slow).toBeNull();
+    const waiting = [1, 2, 3].map(() => lately.fresh('a', question.ask, never));
+    await turn();
+    jest.advanceTimersByTime(500);
+    expect(question.asked).toBe(2);
+    question.answer(7);
+    expect(await Promise.all(waiting)).toEqual([7, 7, 7]);
+  });
 });

@@ -6,8 +6,8 @@ const SET = header(BsonType.document, '$set');
 const ZEROS = Buffer.alloc(8);
 /** End of a field's name and a value of eight zero bytes: what every empty timestamp looks like. */
 const TRACE = Buffer.alloc(9);
-/** In a small row it is quicker to look for the trace than at each field; a large one has mostly large fields, bytes. */
-const SMALL = 4 * 1024;
+/** Up to this size it is quicker to look for the trace than at each field, bytes. */
+const SMALL = 32 * 1024;
 
 /**
  * The server fills in `Timestamp(0, 0)` at the top of a row that is inserted or replaced, but not in an update.

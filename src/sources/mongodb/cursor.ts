@@ -8,6 +8,10 @@ import { streamPipeline, type StreamFeatures } from './filter';
 const NOT_KNOWN = new Set([2, 9, 72, 115, 303, 40324, 40415, 50849, 51024, 6188501, 7182802]);
 
 const UNKNOWN_OPTION = 40415;
+const TOKEN_REFUSED: ReadonlySet<number> = new Set([280, 260, 9, 40647, 40649, 50811]);
+
+/** The token is not, or no longer, understood: its time may still do. */
+export const isTokenRefused = (error: unknown): boolean => TOKEN_REFUSED.has(codeOf(error) ?? 0);
 
 const WISHES: readonly StreamFeatures[] = [
   { expanded: true, split: true },
@@ -57,18 +61,19 @@ export class ChangeStreams {
   }
 
   /**
-   * Whether the server would still go on after a token. It costs nothing to ask; but MongoDB itself looks into its log
-   * only when a stream is read, so it says no more than that the token has the right form.
+   * Whether the server would still go on after a token. Some look into their log only once they are read from, MongoDB among
+   * them: of those, `goes` says no more than that the token has the right form.
    */
-  async goesOnAfter(token: Document, signal: AbortSignal): Promise<boolean> {
+  async goesOnAfter(token: Document, signal: AbortSignal): Promise<'goes' | 'lost' | 'unknown'> {
     try {
       const open = await this.openAfter(token, signal);
       await open.close(true);
-      return true;
+      return 'goes';
     } catch (error) {
-      const { code, kind } = classify(error, { role: 'source' });
-      if (kind === 'retry') throw error;
-      return code !== 'history_lost';
+      if (isTokenRefused(error)) return 'unknown';
+      const failure = classify(error, { role: 'source' });
+      if (failure.kind === 'retry') throw failure;
+      return failure.code === 'history_lost' ? 'lost' : 'unknown';
     }
   }
 

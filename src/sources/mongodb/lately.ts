@@ -10,7 +10,6 @@ const QUICK_MS = 100;
 
 interface Answer<T> {
   readonly value: T;
-  readonly tookMs: number;
   readonly untilMs: number;
 }
 
@@ -20,6 +19,8 @@ interface Answer<T> {
  */
 export class Lately<T> {
   readonly #answers = new Map<string, Answer<T>>();
+  /** How long the last answer took, whatever it was. */
+  readonly #tookMs = new Map<string, number>();
   readonly #asking = new Map<string, Promise<T | null>>();
 
   /** `ask` answers null where nobody can tell; that is true of who has asked, and of nobody else. */
@@ -43,7 +44,7 @@ export class Lately<T> {
         asking.catch(() => null),
         signal,
       );
-    const isQuick = (this.#answers.get(key)?.tookMs ?? 0) < QUICK_MS;
+    const isQuick = (this.#tookMs.get(key) ?? 0) < QUICK_MS;
     return isQuick ? abortable(this.#ask(key, ask), signal) : this.get(key, ask, signal);
   }
 
@@ -53,11 +54,13 @@ export class Lately<T> {
       .then((value) => {
         const now = performance.now();
         const tookMs = now - began;
-        if (value !== null)
-          this.#answers.set(key, { value, tookMs, untilMs: now + Math.max(LATELY_MS, SHARE * tookMs) });
+        this.#tookMs.set(key, tookMs);
+        if (value !== null) this.#answers.set(key, { value, untilMs: now + Math.max(LATELY_MS, SHARE * tookMs) });
         return value;
       })
-      .finally(() => this.#asking.delete(key));
+      .finally(() => {
+        if (this.#asking.get(key) === asking) this.#asking.delete(key);
+      });
     this.#asking.set(key, asking);
     return asking;
   }

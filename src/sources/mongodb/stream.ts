@@ -10,7 +10,7 @@ import type { Selection } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
 import type { SourceEvent, StreamOptions } from '../../replication/source';
 import type { Place } from './change';
-import type { ChangeStreams, OpenStream } from './cursor';
+import { isTokenRefused, type ChangeStreams, type OpenStream } from './cursor';
 import { Decoder } from './decode';
 import type { GapGuard } from './gap';
 import {
@@ -40,8 +40,6 @@ export interface StreamContext {
 
 /** How long transient failures are survived in here before the leg is told. */
 const PATIENCE_MS = 20_000;
-/** The token is not, or no longer, understood: its time may still do. */
-const TOKEN_REFUSED = new Set([280, 260, 9, 40647, 40649, 50811]);
 
 /** Follows the change stream from a position; ends quietly when the signal aborts. */
 export async function* follow(
@@ -151,11 +149,10 @@ class StreamReader {
 
   /** Waits where trying again may help; throws what the leg has to know. */
   async survive(error: unknown): Promise<void> {
-    const code = codeOf(error);
-    if (code !== undefined && TOKEN_REFUSED.has(code)) {
+    if (isTokenRefused(error)) {
       if (this.#tokenRefused) throw await this.#context.guard.lost(this.#at, this.#signal);
       this.#tokenRefused = true;
-      this.#context.log('warn', 'resume_token_refused', { code });
+      this.#context.log('warn', 'resume_token_refused', { code: codeOf(error) });
       return;
     }
     if (error instanceof CorruptBson)
