@@ -272,6 +272,7 @@ describe('trouble with a MongoDB source', () => {
   it('is seen where the oplog takes too long to be asked for its oldest entry again', () =>
     withShortLog(async (fixture) => {
       const asked = jest.spyOn(Deployment.prototype, 'oplogTime').mockImplementation(async () => {
+        // A server that is slow to tell; nothing waits for it to be over.
         await sleep(150);
         return new Timestamp({ t: 1, i: 1 });
       });
