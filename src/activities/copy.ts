@@ -32,7 +32,7 @@ function startOf({ ledger }: Claim, source: Source) {
 async function buildIndexes(spec: StreamSpec, source: Source, claim: Claim, { signal, log }: Call): Promise<void> {
   if (!spec.stream.destination.options.indexes) return;
   const parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));
-  const namespaces = await source.namespaces(signal, { sizes: false });
+  const namespaces = await source.namespaces(signal);
   await claim.index(
     namespaces.filter(({ name, follows }) => follows !== 'nothing' && !parked.has(name)),
     (done, total) => log('info', 'copy.indexes', { done, total }),

@@ -1,7 +1,9 @@
 import type { RangeRecord } from '../replication/destination';
 import { isReplicationError } from '../replication/errors';
 import type { Finding } from '../replication/finding';
-import type { Source, SourceNamespace } from '../replication/source';
+import type { Namespace } from '../replication/namespace';
+import { sizesOf } from '../replication/sizes';
+import type { Size, Source } from '../replication/source';
 import type { Prepared } from './contract';
 
 /** Cautious: what a small destination takes. */
@@ -27,12 +29,13 @@ async function windowSeconds(source: Source, signal: AbortSignal): Promise<numbe
 export async function estimateOf(
   source: Source,
   ranges: readonly RangeRecord[],
-  namespaces: readonly SourceNamespace[],
+  /** Those that are known by now. */
+  known: ReadonlyMap<Namespace, Size>,
   signal: AbortSignal,
 ): Promise<Estimate> {
-  const sizes = new Map(
-    namespaces.map(({ name, estimatedRows, estimatedBytes }) => [name, { estimatedRows, estimatedBytes }]),
-  );
+  const owed = [...new Set(ranges.flatMap(({ done, namespace }) => (done ? [] : [namespace])))];
+  const unknown = owed.filter((name) => !known.has(name));
+  const sizes = new Map([...known, ...(await sizesOf(source, unknown, signal))]);
   let rows = 0;
   let bytes = 0;
   for (const range of ranges) {

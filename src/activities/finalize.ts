@@ -11,7 +11,7 @@ export const finalize =
     runCall(deps.log(leg.spec.stream.id), async ({ signal }) => {
       await using pipeline = await openPipeline(deps, leg.spec);
       const { source, destination } = pipeline;
-      const namespaces = await source.namespaces(signal, { sizes: false });
+      const namespaces = await source.namespaces(signal);
       const claim = await claimFor(leg, destination, signal);
       const findings = await claim.finalize(
         namespaces.filter(({ follows }) => follows !== 'nothing'),

@@ -1,6 +1,7 @@
 import type { Ledger } from '../replication/destination';
+import { inParallel } from '../replication/in-parallel';
 import type { Namespace } from '../replication/namespace';
-import type { Range, Source, SourceNamespace } from '../replication/source';
+import type { Cut, CutOptions, Source, SourceNamespace } from '../replication/source';
 
 /** The rest of a range is read by its own question, and some servers go through all keys for one: few are better than many. */
 const ROWS_PER_RANGE = 250_000;
@@ -8,7 +9,11 @@ const BIG_ROWS = 50_000;
 const RANGES_MAX = 1_000;
 
 /** A namespace that is gone by now: a range without rows marks it as copied, so that nobody asks for it again. */
-const NOTHING: readonly Range[] = [{ from: null, to: null, estimatedRows: 0 }];
+const NOTHING: Cut = {
+  ranges: [{ from: null, to: null, estimatedRows: 0 }],
+  estimatedRows: 0,
+  estimatedBytes: 0,
+};
 
 /** Twice as many as loaders, so that none waits long for the slowest one. */
 export function rangeCount(estimatedRows: number, parallelism: number): number {
@@ -16,24 +21,28 @@ export function rangeCount(estimatedRows: number, parallelism: number): number {
   return Math.min(RANGES_MAX, estimatedRows >= BIG_ROWS ? Math.max(bySize, 2 * parallelism) : bySize);
 }
 
-/** The ranges of everything that is to be copied. */
-export async function cut(
-  source: Source,
-  names: readonly Namespace[],
-  namespaces: ReadonlyMap<Namespace, SourceNamespace>,
-  parallelism: number,
-  signal: AbortSignal,
-): Promise<Map<Namespace, readonly Range[]>> {
-  const ranges = new Map<Namespace, readonly Range[]>();
-  for (const name of names) {
-    const found = namespaces.get(name);
-    ranges.set(
-      name,
-      found === undefined ? NOTHING : await source.ranges(found, rangeCount(found.estimatedRows, parallelism), signal),
-    );
-  }
-  return ranges;
+export interface CutPlan extends Pick<CutOptions, 'since'> {
+  readonly names: readonly Namespace[];
+  readonly namespaces: ReadonlyMap<Namespace, SourceNamespace>;
+  readonly parallelism: number;
 }
+
+/** The ranges of everything that is to be copied, or compared. */
+export async function cut(
+  source: Pick<Source, 'ranges'>,
+  { names, namespaces, parallelism, since }: CutPlan,
+  signal: AbortSignal,
+): Promise<Map<Namespace, Cut>> {
+  const count = (rows: number): number => rangeCount(rows, parallelism);
+  const cuts = await inParallel(names, async (name) => {
+    const found = namespaces.get(name);
+    return [name, found === undefined ? NOTHING : await source.ranges(found, { count, since }, signal)] as const;
+  });
+  return new Map(cuts);
+}
+
+export const rangesOf = (cuts: ReadonlyMap<Namespace, Cut>): Map<Namespace, Cut['ranges']> =>
+  new Map([...cuts].map(([name, { ranges }]) => [name, ranges]));
 
 /** Ranges of an earlier plan that nobody is going to copy: of namespaces that are no longer selected, or no more. */
 export function abandoned(

@@ -1,14 +1,16 @@
 import type { Claim, Parked, RangeRecord } from '../replication/destination';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
-import type { Source, SourceNamespace } from '../replication/source';
+import type { Position } from '../replication/position';
+import { sizesOf } from '../replication/sizes';
+import type { Size, Source, SourceNamespace } from '../replication/source';
 import { runCall, type Call } from './call';
 import { inspected, refuseOccupied, refuseSelfCopy, selectionFindings } from './checks';
 import { NAMED_NAMESPACES, type Prepared, type PrepareLeg } from './contract';
 import type { ActivityDeps } from './deps';
 import { estimateOf, windowFindings } from './estimate';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';
-import { abandoned, cut } from './plan';
+import { abandoned, cut, rangesOf } from './plan';
 
 type Selection = ReadonlyMap<Namespace, SourceNamespace>;
 
@@ -56,6 +58,12 @@ async function refuseForeign(
   if (names.length > 0) await refuseOccupied(pipeline, names, signal);
 }
 
+interface LaidOut {
+  readonly planned: readonly RangeRecord[];
+  /** Of what was planned now. */
+  readonly sizes: ReadonlyMap<Namespace, Size>;
+}
+
 /**
  * Plans, empties and makes the targets. The plan is written first: when this is cut short, the copy is known to be
  * owed, and neither emptied targets nor a start position are taken for a finished one.
@@ -64,14 +72,17 @@ async function layOut(
   leg: PrepareLeg,
   { first, inline, gone }: Wanted,
   selection: Selection,
+  since: Position,
   { source }: Pipeline,
   claim: Claim,
   { signal, report }: Call,
-): Promise<readonly RangeRecord[]> {
+): Promise<LaidOut> {
   const { ledger } = claim;
   report(() => ({ step: 'plan', namespaces: first.length + inline.length }));
-  const ranges = await cut(source, first, selection, leg.spec.stream.snapshot.copy_parallelism, signal);
-  const owed = new Map(inline.map((name) => [name, selection.get(name) ?? { estimatedRows: 0 }]));
+  const parallelism = leg.spec.stream.snapshot.copy_parallelism;
+  const cuts = await cut(source, { names: first, namespaces: selection, parallelism, since }, signal);
+  const owed = await sizesOf(source, inline, signal);
+  const ranges = rangesOf(cuts);
   for (const name of abandoned(ledger, source, new Set([...selection.keys(), ...ranges.keys()]))) ranges.set(name, []);
   let planned = ledger.ranges;
   if (owed.size > 0) planned = await claim.planInline(owed, inlineMode(leg.spec), signal);
@@ -90,7 +101,7 @@ async function layOut(
   );
   report(() => ({ step: 'create', namespaces: selection.size }));
   await claim.prepare([...selection.values()], signal);
-  return planned;
+  return { planned, sizes: new Map<Namespace, Size>([...cuts, ...owed]) };
 }
 
 /** Captured before anything is listed: what is created from here on comes by the stream. */
@@ -126,13 +137,13 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   await refuseForeign(leg, names, pipeline, claim, signal);
 
   const position = restart || lowWater === null ? captured : lowWater;
-  const ranges = await layOut(leg, names, selection, pipeline, claim, call);
+  const { planned, sizes } = await layOut(leg, names, selection, position, pipeline, claim, call);
   // The last step: a start position says that all is laid out.
   if (fresh) await claim.begin(position, signal);
   const examined = await destination.examine([...selection.keys()], signal);
-  const owed = ranges.filter(({ done, namespace }) => !done && !parked.has(namespace));
+  const owed = planned.filter(({ done, namespace }) => !done && !parked.has(namespace));
   const pending = owed.filter(({ inline }) => inline === null);
-  const estimate = await estimateOf(source, owed, all, signal);
+  const estimate = await estimateOf(source, owed, sizes, signal);
   const findings: readonly Finding[] = [
     ...found,
     ...selectionFindings(all, found),

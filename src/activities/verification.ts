@@ -8,7 +8,7 @@ import type { NotVerified, Standing, Verification } from '../replication/verific
 import { runCall, type Call } from './call';
 import type { ActivityDeps } from './deps';
 import { openPipeline, type Pipeline } from './open';
-import { cut } from './plan';
+import { cut, rangesOf } from './plan';
 import {
   NAMED,
   type VerificationActivities,
@@ -78,13 +78,15 @@ const plan = (deps: ActivityDeps): VerificationActivities['planVerification'] =>
         else notVerified.push({ namespace: each.name, why });
       }
       const byName = new Map(compared.map((each) => [each.name, each]));
-      const ranges = await cut(source, [...byName.keys()], byName, snapshot.copy_parallelism, signal);
-      await verification.plan(ranges, notVerified, signal);
+      const what = { names: [...byName.keys()], namespaces: byName, parallelism: snapshot.copy_parallelism };
+      // Rows that the source does not have are looked for too, below and above its own.
+      const cuts = await cut(source, { ...what, since: null }, signal);
+      await verification.plan(rangesOf(cuts), notVerified, signal);
       const { ranges: planned } = await verification.findings(signal);
       return {
         namespaces: all.length,
         ranges: planned,
-        estimatedRows: compared.reduce((sum, { estimatedRows }) => sum + estimatedRows, 0),
+        estimatedRows: [...cuts.values()].reduce((sum, { estimatedRows }) => sum + estimatedRows, 0),
         notVerified: notVerified.slice(0, NAMED),
         notVerifiedCount: notVerified.length,
       };

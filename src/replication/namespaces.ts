@@ -97,8 +97,6 @@ const gone = (name: Namespace): SourceNamespace => ({
   name,
   identity: '',
   follows: 'stream',
-  estimatedRows: 0,
-  estimatedBytes: 0,
   options: UNKNOWN,
   indexes: [],
   wholeOrder: false,

@@ -1,9 +1,10 @@
 import type { Claim, InlineMode, RangeRecord } from './destination';
 import type { Namespace } from './namespace';
+import { sizesOf } from './sizes';
 import type { Source, SourceNamespace } from './source';
 
 export interface OwedContext {
-  readonly source: Pick<Source, 'selects'>;
+  readonly source: Pick<Source, 'selects' | 'size'>;
   readonly claim: Pick<Claim, 'ledger' | 'leave' | 'planInline' | 'remove' | 'unpark'>;
   /** Parked namespaces that a person has resumed. */
   readonly resume: readonly Namespace[];
@@ -24,16 +25,10 @@ export async function planOwed(
   const { displaced, parked, ranges } = claim.ledger;
   const resumed = parked.map(({ namespace }) => namespace).filter((name) => resume.includes(name));
   const followed = (name: Namespace): boolean => source.selects(name);
-  const now = new Map(listed.map((namespace) => [namespace.name, namespace]));
+  const now = new Set(listed.map(({ name }) => name));
   const wanted = new Set([...resumed.filter((name) => now.has(name)), ...displaced].filter(followed));
   const planned =
-    wanted.size === 0
-      ? ranges
-      : await claim.planInline(
-          new Map([...wanted].map((name) => [name, now.get(name) ?? { estimatedRows: 0 }])),
-          mode,
-          signal,
-        );
+    wanted.size === 0 ? ranges : await claim.planInline(await sizesOf(source, [...wanted], signal), mode, signal);
   const gone = resumed.filter((name) => followed(name) && !now.has(name));
   // A copy in the mode `merge` leaves alone what the source does not have.
   if (mode === 'merge' || renameOut === 'keep') await claim.leave(gone, signal);

@@ -141,10 +141,8 @@ class Leg implements Pump {
 
   /** All that has to be in place before the first change is read. */
   async #begin(start: Position, mark: LowWater, signal: AbortSignal): Promise<void> {
-    const { claim, copyMode: mode, resume, source, until } = this.#options;
-    // Sizes are for the progress of copies that this leg finds to be owed.
-    const sizes = claim.ledger.displaced.length + resume.length > 0;
-    const listed = await source.namespaces(signal, { sizes });
+    const { claim, copyMode: mode, source, until } = this.#options;
+    const listed = await source.namespaces(signal);
     this.#tally.moved();
     const ranges = await planOwed({ ...this.#options, mode }, listed, signal);
     this.#parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));

@@ -21,14 +21,18 @@ export interface SourceNamespace {
   readonly identity: string;
   /** `copy_only`: has no change stream, as views and time series. */
   readonly follows: 'stream' | 'copy_only' | 'nothing';
-  readonly estimatedRows: number;
-  readonly estimatedBytes: number;
   /** Options in the source's encoding, for a destination that can use them; no bytes where the source no longer knows them. */
   readonly options: Buffer;
   /** Index specifications in the source's encoding. */
   readonly indexes: readonly Buffer[];
   /** Keep the order of the whole namespace, not only per key (capped, non-simple collation). */
   readonly wholeOrder: boolean;
+}
+
+/** About how much a namespace holds. */
+export interface Size {
+  readonly estimatedRows: number;
+  readonly estimatedBytes: number;
 }
 
 /** A part of a namespace by key: `from` inclusive, `to` exclusive, null for open. Bounds are keys, hence data. */
@@ -84,8 +88,16 @@ export interface HistoryWindow {
   readonly newestMs: number;
 }
 
-export interface ListOptions {
-  readonly sizes: boolean;
+export interface CutOptions {
+  /** About how many ranges so many rows are worth. */
+  readonly count: (estimatedRows: number) => number;
+  /** Rows that come later than this reach the stream: they need no range. `null` where every key needs one. */
+  readonly since: Position | null;
+}
+
+/** The ranges of a namespace, in the order of its keys. */
+export interface Cut extends Size {
+  readonly ranges: readonly Range[];
 }
 
 /** A database that is read. Every method rejects with a `ReplicationError` only. */
@@ -93,8 +105,8 @@ export interface Source extends AsyncDisposable {
   readonly traits: SourceTraits;
   /** Permissions, settings, retention: what stands in the way, with remedies. */
   inspect(signal: AbortSignal): Promise<readonly Finding[]>;
-  /** What the configured selection matches now. Some servers count every row for its size; without `sizes` that is 0. */
-  namespaces(signal: AbortSignal, options?: ListOptions): Promise<readonly SourceNamespace[]>;
+  /** What the configured selection matches now. */
+  namespaces(signal: AbortSignal): Promise<readonly SourceNamespace[]>;
   /** One of them; null where there is none of this name. */
   namespace(name: Namespace, signal: AbortSignal): Promise<SourceNamespace | null>;
   /** Whether the configured selection matches this name, be there such a namespace or not. */
@@ -110,8 +122,10 @@ export interface Source extends AsyncDisposable {
   timeOf(position: Position): number | null;
   /** The key of a row in this source's encoding. */
   keyOf(row: EncodedRow): Key;
-  /** Cuts a namespace into about `count` ranges that cover every key of every type. */
-  ranges(namespace: SourceNamespace, count: number, signal: AbortSignal): Promise<readonly Range[]>;
+  /** Zeros where it is gone, or cannot be told. Some servers go through all rows for this. */
+  size(name: Namespace, signal: AbortSignal): Promise<Size>;
+  /** Cuts a namespace into ranges that cover every key of every type; with `since`, every key that was there then. */
+  ranges(namespace: SourceNamespace, options: CutOptions, signal: AbortSignal): Promise<Cut>;
   /** Rows in key order after `after`, read no earlier than `since`. */
   rows(
     namespace: Namespace,

@@ -65,8 +65,6 @@ export const sourceNamespace = (
   name,
   identity: 'made-up',
   follows: 'stream',
-  estimatedRows: 0,
-  estimatedBytes: 0,
   options: Buffer.from(BSON.serialize(rest.with ?? {})),
   indexes: [],
   wholeOrder: false,

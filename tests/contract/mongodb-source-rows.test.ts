@@ -15,6 +15,7 @@ import {
   type Document,
 } from 'mongodb';
 import type { Change } from '../../src/replication/change';
+import type { Position } from '../../src/replication/position';
 import type { Source } from '../../src/replication/source';
 import { withSource } from './source-mongodb';
 import { changesOf, keysIn, soon, untilHere } from './source-suite';
@@ -112,17 +113,27 @@ describe('bytes of MongoDB', () => {
 
   it('are cut into ranges at numbers of the smallest type that holds them, as keys are mostly stored', () =>
     withSource({}, async ({ source, db }) => {
-      const lowest = 2 ** 31 - 50_000;
-      const ends = [lowest, Long.fromNumber(lowest + 100_000)].map((_id) => ({ _id: _id as never }));
-      await db.collection('numbered').insertMany(ends);
+      const lowest = 2 ** 31 - 5_000;
+      const keys = Array.from({ length: 8_001 }, (_, index) => lowest + index);
+      const stored = (key: number) => (key < 2 ** 31 ? key : Long.fromNumber(key));
+      const bound = (key: number) => Buffer.from(BSON.serialize({ _id: stored(key) }));
+      const rows = db.collection('numbered');
+      await rows.insertMany(keys.map((key) => ({ _id: stored(key) as never })));
       const [found] = await source.namespaces(soon());
-      const ranges = await source.ranges({ ...found!, estimatedRows: 100_000 }, 4, soon());
-      const bounds = ranges.flatMap(({ from }) => (from === null ? [] : [from]));
-      expect(bounds).toEqual(
-        [lowest + 25_000, lowest + 50_000, lowest + 75_000].map((_id, cut) =>
-          Buffer.from(BSON.serialize({ _id: cut === 0 ? _id : Long.fromNumber(_id) })),
-        ),
-      );
+      const since = await source.here(soon());
+      const boundsOf = async (from: Position | null) => {
+        const { ranges } = await source.ranges(found!, { count: () => 4, since: from }, soon());
+        ranges.slice(1).forEach((range, index) => expect(range.from).toEqual(ranges[index]?.to));
+        return [ranges[0]!.from, ...ranges.map(({ to }) => to)];
+      };
+      const inner = [2_000, 4_000, 6_000].map((offset) => bound(lowest + offset));
+      expect(await boundsOf(null)).toEqual([null, ...inner, null]);
+      // What comes later reaches the stream.
+      expect(await boundsOf(since)).toEqual([bound(lowest), ...inner, bound(lowest + 8_001)]);
+      // A key of another type may have others of its type around it.
+      await rows.insertOne({ _id: 'text' as never });
+      const open = await boundsOf(await source.here(soon()));
+      expect([open[0], open.at(-1)]).toEqual([null, null]);
     }));
 
   it('come in replies that are no larger than they have to be', () =>

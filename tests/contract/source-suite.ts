@@ -279,16 +279,27 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
       expect(await source.lookup([], Infinity, soon())).toEqual([]);
     });
 
-    it('cuts ranges that cover every row once, and resumes them exactly', async () => {
+    it.each([
+      ['for every key', false],
+      ['for the keys of a moment', true],
+    ])('cuts ranges %s that cover every row once, and resumes them exactly', async (_, closed) => {
       await fixture.create('big');
       const keys = Array.from({ length: 5_000 }, (_, index) => index);
       await fixture.fill('big', keys);
       const since = await source.here(soon());
       const namespace = (await source.namespaces(soon())).find(({ name }) => name === fixture.namespace('big'))!;
-      expect(namespace).toMatchObject({ follows: 'stream', estimatedRows: keys.length });
-      const ranges = await source.ranges(namespace, 4, soon());
+      expect(namespace).toMatchObject({ follows: 'stream' });
+      const wanted: number[] = [];
+      const count = (rows: number): number => {
+        wanted.push(rows);
+        return 4;
+      };
+      const { ranges, ...size } = await source.ranges(namespace, { count, since: closed ? since : null }, soon());
+      expect(wanted).toEqual([keys.length]);
+      expect(size).toEqual(await source.size(namespace.name, soon()));
+      expect(size.estimatedRows).toBe(keys.length);
       expect(ranges.length).toBeGreaterThan(1);
-      expect([ranges[0]?.from, ranges.at(-1)?.to]).toEqual([null, null]);
+      if (!closed) expect([ranges[0]?.from, ranges.at(-1)?.to]).toEqual([null, null]);
       const all: number[] = [];
       for (const range of ranges)
         all.push(...(await keysIn(fixture, namespace.name, range, { after: null, since, batchSize: 1000 })));
@@ -314,7 +325,7 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
       await fixture.fill('big', keys);
       const since = await source.here(soon());
       const namespace = (await source.namespaces(soon())).find(({ name }) => name === fixture.namespace('big'))!;
-      const ranges = await source.ranges(namespace, 2, soon());
+      const { ranges } = await source.ranges(namespace, { count: () => 2, since }, soon());
       const each = await Promise.all(
         ranges.map((range) => keysIn(fixture, namespace.name, range, { after: null, since, batchSize: 1000 })),
       );
@@ -322,12 +333,12 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
       expect(Math.max(...each.map(({ length }) => length))).toBeLessThan(4_500);
     });
 
-    it('lists the same without sizes, which some servers count row by row', async () => {
+    it('tells how large a namespace is, and nothing of one that is not there', async () => {
       await fixture.create('a');
       await fixture.fill('a', [1, 2, 3]);
-      const [sized, unsized] = [await source.namespaces(soon()), await source.namespaces(soon(), { sizes: false })];
-      expect(sized).toMatchObject([{ estimatedRows: 3 }]);
-      expect(unsized).toEqual(sized.map((each) => ({ ...each, estimatedRows: 0, estimatedBytes: 0 })));
+      expect(await source.size(fixture.namespace('a'), soon())).toMatchObject({ estimatedRows: 3 });
+      const none = { estimatedRows: 0, estimatedBytes: 0 };
+      expect(await source.size(fixture.namespace('absent'), soon())).toEqual(none);
     });
 
     it('lists nothing that does not exist, and gives a new identity to what is created again', async () => {

@@ -141,7 +141,10 @@ export class CoreStream implements AsyncDisposable {
     const ranges = new Map<Namespace, readonly Range[]>();
     // What is gone by now is copied as nothing, so that it is not asked for again.
     for (const name of only ?? []) ranges.set(name, [{ from: null, to: null, estimatedRows: 0 }]);
-    for (const each of namespaces) ranges.set(each.name, await this.source.ranges(each, 3, forever));
+    for (const each of namespaces) {
+      const cut = await this.source.ranges(each, { count: () => 3, since: planning.ledger.lowWater }, forever);
+      ranges.set(each.name, cut.ranges);
+    }
     await planning.plan(ranges, forever);
     return this.resumeCopy(signal);
   }

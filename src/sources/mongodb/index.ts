@@ -11,10 +11,12 @@ import type { Namespace } from '../../replication/namespace';
 import { compileSelection, type Selection } from '../../replication/pattern';
 import type { Order, Position } from '../../replication/position';
 import type {
+  Cut,
+  CutOptions,
   HistoryWindow,
-  ListOptions,
   Range,
   RowBatch,
+  Size,
   Source,
   SourceEvent,
   SourceNamespace,
@@ -28,7 +30,7 @@ import { GapGuard } from './gap';
 import { here } from './here';
 import { inspect } from './inspect';
 import { lookup } from './lookup';
-import { listNamespaces, shapeOf } from './namespaces';
+import { listNamespaces, shapeOf, sizeOf } from './namespaces';
 import { describe, KIND, order, parseTime, tokenOf, type PositionScope } from './position';
 import { cutRanges } from './ranges';
 import { fetchKeys, readRows, type Members, type RowsOptions } from './rows';
@@ -95,14 +97,18 @@ class MongodbSource implements Source {
         selection: this.#selection,
         deployment: this.#deployment,
         streams: this.#streams,
-        namespaces: (until) => this.namespaces(until, { sizes: false }),
+        namespaces: (until) => this.namespaces(until),
       },
       signal,
     );
   }
 
-  namespaces(signal: AbortSignal, options: ListOptions = { sizes: true }): Promise<readonly SourceNamespace[]> {
-    return listNamespaces(this.#client, this.#selection, options, signal);
+  namespaces(signal: AbortSignal): Promise<readonly SourceNamespace[]> {
+    return listNamespaces(this.#client, this.#selection, signal);
+  }
+
+  size(name: Namespace, signal: AbortSignal): Promise<Size> {
+    return sizeOf(this.#client, name, signal);
   }
 
   shape(change: SchemaChange, signal: AbortSignal): Promise<SourceNamespace | null> {
@@ -137,8 +143,8 @@ class MongodbSource implements Source {
     return keyOfRow(row);
   }
 
-  ranges(namespace: SourceNamespace, count: number, signal: AbortSignal): Promise<readonly Range[]> {
-    return cutRanges(this.#client, this.#readPreference, namespace, count, signal);
+  ranges(namespace: SourceNamespace, options: CutOptions, signal: AbortSignal): Promise<Cut> {
+    return cutRanges(this.#members, namespace, options, signal);
   }
 
   rows(namespace: Namespace, range: Range, options: RowsOptions, signal: AbortSignal): AsyncIterable<RowBatch> {

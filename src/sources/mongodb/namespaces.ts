@@ -4,9 +4,10 @@ import { BsonType } from '../../bson/types';
 import { elements, findOne, find, names, slice, text } from '../../bson/walk';
 import { getMore, runCursor } from '../../mongodb/raw';
 import type { SchemaChange } from '../../replication/change';
-import { namespace, splitNamespace } from '../../replication/namespace';
+import { inParallel } from '../../replication/in-parallel';
+import { namespace, splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
-import type { ListOptions, SourceNamespace } from '../../replication/source';
+import type { Size, SourceNamespace } from '../../replication/source';
 import { ask } from './deployment';
 
 /** A collection, view or time series as the server lists it. */
@@ -20,16 +21,12 @@ interface Listed {
 
 const FIELDS = names('name', 'type', 'options', 'info');
 const PAGE = 1_000;
-/** Questions about collections that are under way at a time. */
-const PARALLEL = 8;
 const NO_OPTIONS = document([]);
-const UNSIZED = { estimatedRows: 0, estimatedBytes: 0 };
 
 /** What the selection matches now. */
 export async function listNamespaces(
   client: MongoClient,
   selection: Selection,
-  { sizes }: ListOptions,
   signal: AbortSignal,
 ): Promise<SourceNamespace[]> {
   const session = client.startSession({ causalConsistency: false });
@@ -43,7 +40,7 @@ export async function listNamespaces(
         if (selection.matches(namespace(name, entry.collection))) listed.push(entry);
       }
     }
-    return await mapInParallel(listed, (entry) => describeNamespace(client, entry, sizes, signal));
+    return await inParallel(listed, (entry) => describeNamespace(client, entry, signal));
   } finally {
     await session.endSession();
   }
@@ -66,7 +63,7 @@ export async function shapeOf(
   try {
     let found = (await list({ name: collection })).find(isMeant);
     if (found === undefined && identity !== '') found = (await list({})).find(isMeant);
-    return found === undefined ? null : await describeNamespace(client, found, true, signal);
+    return found === undefined ? null : await describeNamespace(client, found, signal);
   } finally {
     await session.endSession();
   }
@@ -94,17 +91,12 @@ function listedOf(db: Db, row: Buffer): Listed {
   };
 }
 
-async function describeNamespace(
-  client: MongoClient,
-  listed: Listed,
-  sized: boolean,
-  signal: AbortSignal,
-): Promise<SourceNamespace> {
+async function describeNamespace(client: MongoClient, listed: Listed, signal: AbortSignal): Promise<SourceNamespace> {
   const { db, collection, type, options, identity } = listed;
   const base = { name: namespace(db.databaseName, collection), identity, options };
   if (type !== 'collection') {
     // A view is computed from what is copied; a time series has no change stream.
-    return { ...base, ...UNSIZED, follows: 'nothing', indexes: [], wholeOrder: false };
+    return { ...base, follows: 'nothing', indexes: [], wholeOrder: false };
   }
   const session = client.startSession({ causalConsistency: false });
   try {
@@ -112,7 +104,6 @@ async function describeNamespace(
     const indexes = await readAll(db, session, command, signal).catch(noneIfGone);
     return {
       ...base,
-      ...(sized ? await sizeOf(db, collection, signal) : UNSIZED),
       follows: 'stream',
       indexes: indexes.filter((index) => nameOf(index) !== '_id_').map(withoutNamespace),
       wholeOrder: keepsWholeOrder(options),
@@ -148,12 +139,14 @@ function keepsWholeOrder(options: Buffer): boolean {
   return isCapped(options) || (locale !== undefined && text(options, locale) !== 'simple');
 }
 
-async function sizeOf(db: Db, collection: string, signal: AbortSignal) {
+export async function sizeOf(client: MongoClient, name: Namespace, signal: AbortSignal): Promise<Size> {
+  const { database, collection } = splitNamespace(name);
   const pipeline = [
     { $collStats: { storageStats: {} } },
     { $project: { 'storageStats.count': 1, 'storageStats.size': 1 } },
   ];
-  const parts = await db
+  const parts = await client
+    .db(database)
     .collection(collection)
     .aggregate<{ storageStats?: { count?: number; size?: number } }>(pipeline, { signal })
     .toArray()
@@ -181,14 +174,4 @@ async function readAll(db: Db, session: ClientSession, command: Document, signal
       reply = await getMore(db, { id: reply.id, collection }, { session, batchSize: PAGE }, signal);
     }
   });
-}
-
-async function mapInParallel<T, R>(list: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(list.length);
-  const entries = list.entries();
-  const work = async (): Promise<void> => {
-    for (const [index, item] of entries) results[index] = await map(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, list.length) }, work));
-  return results;
 }
