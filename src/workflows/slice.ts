@@ -1,6 +1,6 @@
 /** Short at first, so that progress and failures are seen early; then longer, so that history stays short. */
 export const PUMP_SLICE_MS = 15_000;
-export const COPY_SLICE_MS = 10_000;
+export const COPY_SLICE_MS = 30_000;
 export const COPY_SLICE_MAX_MS = 60_000;
 /** After a failure: the sooner the leg returns, the sooner the stream is seen to be well again. */
 export const PROBE_SLICE_MS = 5_000;

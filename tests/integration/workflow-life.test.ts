@@ -22,8 +22,8 @@ describe('the life of a stream', () => {
     const [prepareLeg] = script.inputs('prepare');
     expect(prepareLeg).toMatchObject({ park: [], copyMode: 'refuse', restart: false, plan: true, ledger: 'any' });
     expect(script.inputs('copy').map(({ sliceMs, ledger }) => [sliceMs, ledger])).toEqual([
-      [10_000, 'existing'],
-      [20_000, 'existing'],
+      [30_000, 'existing'],
+      [60_000, 'existing'],
     ]);
     const [first, second] = script.inputs('pump');
     expect(first).toMatchObject({ position: at(1), inStepAfter: at(5), until: null });
