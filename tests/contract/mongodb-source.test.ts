@@ -204,8 +204,21 @@ describe('trouble with a MongoDB source', () => {
       expect(asked).not.toHaveBeenCalled();
       // As after a pause.
       jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
+      const took = jest.spyOn(performance, 'now');
+      asked.mockImplementationOnce(() => {
+        took.mockReturnValue(performance.now() + 1_000);
+        return Promise.resolve(true);
+      });
       await untilHere(source, change!.position);
       expect(asked).toHaveBeenCalledTimes(1);
+      took.mockRestore();
+      // An answer that took a second is good for twenty.
+      jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
+      await untilHere(source, change!.position);
+      expect(asked).toHaveBeenCalledTimes(1);
+      jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 30_000);
+      await untilHere(source, change!.position);
+      expect(asked).toHaveBeenCalledTimes(2);
       jest.restoreAllMocks();
     }));
 

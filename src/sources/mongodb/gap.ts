@@ -19,6 +19,8 @@ interface Served {
 
 /** By stream: up to where which server process has given it changes in this worker. */
 const SERVED = new Map<string, Served>();
+/** By stream: how long it took to find its position in the log, ms. */
+const FOUND_AFTER_MS = new Map<string, number>();
 
 /**
  * MongoDB itself says when history is lost. Some compatible servers let an open cursor jump over the gap and start a
@@ -101,12 +103,22 @@ export class GapGuard {
     if (at.history.startsWith('cluster:')) return;
     const process = await this.#deployment.process(signal);
     const served = this.#stream === null ? undefined : SERVED.get(this.#stream);
-    // A server is not restored without being started anew: what this process of it has given to this worker just now,
-    // it has. Some servers read their whole log to tell.
-    const recent = served !== undefined && Date.now() - served.whenMs < BEHIND_MS;
-    const known = recent && served.process === process && isReached(order(served.at, at));
-    if (!known) await this.#inLog(at, signal);
+    // A server is not restored without being started anew: what this process of it has given to this worker lately, it
+    // has. Some servers read their whole log to tell.
+    const known = served?.process === process && this.#isRecent(served) && isReached(order(served.at, at));
+    if (!known) await this.#timed(this.#inLog(at, signal));
     this.#process = process;
+  }
+
+  #isRecent({ whenMs }: Served): boolean {
+    const tookMs = FOUND_AFTER_MS.get(this.#stream ?? '') ?? 0;
+    return Date.now() - whenMs < Math.max(BEHIND_MS, tookMs * CHECK_SHARE);
+  }
+
+  async #timed(search: Promise<void>): Promise<void> {
+    const began = performance.now();
+    await search;
+    if (this.#stream !== null) FOUND_AFTER_MS.set(this.#stream, performance.now() - began);
   }
 
   async #inLog(at: Position, signal: AbortSignal): Promise<void> {
