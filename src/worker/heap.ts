@@ -7,7 +7,7 @@ const USUAL_LIMIT = 512 * 1024 * 1024;
 /** Larger ones V8 lets grow further by itself, bytes. */
 const SMALL_HEAP = 512 * 1024 * 1024;
 /** Up to this part of its memory a worker spends memory to save time. */
-const ROOMY = 0.6;
+const ROOMY = 0.75;
 const GROWTH_PERCENT = 150;
 /** V8 decides by itself. */
 const OWN_DECISION = 0;
