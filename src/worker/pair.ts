@@ -6,6 +6,7 @@ import type { StreamMetrics } from '../telemetry/stream-metrics';
 import { pumpQueue } from '../workflows/names';
 import { workflowCode } from './bundle';
 import type { TemporalConnection } from './connection';
+import { polls } from './polls';
 import type { WorkerSettings } from './settings';
 
 /** Prepare, copy and finalize share the pump queue; they must find a slot while every stream has its leg. */
@@ -15,20 +16,6 @@ const HEARTBEAT_THROTTLE_MS = 400;
 const MAX_CONTROL_ACTIVITIES = 50;
 /** A task for a worker that is gone waits this long before another one gets it; replaying the short histories is cheap. */
 const STICKY_MS = 1_000;
-
-/**
- * Tasks that Temporal hands to the open polls of a worker that is frozen or cut off are lost until they time out, so few
- * polls are open: in proportion to the legs that such a worker would hold up anyway, and some more while tasks wait.
- * Fewer, with many legs, would leave tasks in one partition of a queue while the polls wait in the others, for a minute.
- */
-const SLOTS_PER_POLL = 25;
-const MOST_POLLS = 8;
-const WHILE_TASKS_WAIT = 4;
-
-const polls = (slots: number): NonNullable<WorkerOptions['activityTaskPollerBehavior']> => {
-  const few = Math.max(1, Math.min(MOST_POLLS, Math.floor(slots / SLOTS_PER_POLL)));
-  return { type: 'autoscaling', minimum: few, initial: few, maximum: WHILE_TASKS_WAIT * few };
-};
 
 /** The two workers of a process: one for workflows and control work, one for legs. */
 export interface WorkerPair {
