@@ -107,6 +107,31 @@ describe('no row falls between copy and stream', () => {
     await t.expectSame();
   });
 
+  it('when it comes below or above all that was there when the copy was planned', async () => {
+    await using t = await CoreStream.open();
+    const orders = t.sourceDb.collection('orders');
+    await orders.insertMany(rows(5_000));
+    expect(await t.copy(undefined, AbortSignal.abort())).toBe('stopped');
+    const { ranges } = (await t.claim('existing')).ledger;
+    expect(ranges.length).toBeGreaterThan(1);
+    expect(ranges.every(({ from, to }) => from !== null && to !== null)).toBe(true);
+    await orders.insertMany([...rows(3, -3), ...rows(3, 5_000), { _id: 'text' as never }, { _id: NaN as never }]);
+    await orders.deleteMany({ _id: { $in: [0, 4_999] as never[] } });
+    await t.resumeCopy();
+    expect(await t.destinationDb.collection('orders').countDocuments()).toBe(4_998);
+    await t.catchUp();
+    await t.expectSame();
+  });
+
+  it('and how much there is to copy is known again after a start that was cut short', async () => {
+    await using t = await CoreStream.open();
+    await t.sourceDb.collection('orders').insertMany(rows(10));
+    const first = await new Preparing(t).run();
+    const again = await new Preparing(t).run({ ledger: 'existing' });
+    expect([first.resumed, again.resumed]).toEqual([false, true]);
+    expect(again).toMatchObject({ copyPending: true, estimate: { rows: 10, bytes: first.estimate.bytes } });
+  });
+
   it('and a start that was cut short leaves nothing behind of what was dropped or made otherwise since', async () => {
     await using t = await CoreStream.open();
     for (const name of ['orders', 'early', 'ruled']) await t.sourceDb.collection(name).insertMany(rows(10));

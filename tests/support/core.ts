@@ -132,7 +132,8 @@ export class CoreStream implements AsyncDisposable {
   /** Start position first, then the copy of everything that matches (or of `only`). */
   async copy(only?: readonly Namespace[], signal: AbortSignal = forever): ReturnType<CoreStream['resumeCopy']> {
     const planning = await this.claim();
-    if (planning.ledger.lowWater === null) await planning.advance(await this.source.here(forever), forever);
+    const since = planning.ledger.lowWater ?? (await this.source.here(forever));
+    if (planning.ledger.lowWater === null) await planning.advance(since, forever);
     const namespaces = (await this.source.namespaces(forever)).filter(
       ({ name, follows }) => follows === 'stream' && (only?.includes(name) ?? true),
     );
@@ -142,7 +143,7 @@ export class CoreStream implements AsyncDisposable {
     // What is gone by now is copied as nothing, so that it is not asked for again.
     for (const name of only ?? []) ranges.set(name, [{ from: null, to: null, estimatedRows: 0 }]);
     for (const each of namespaces) {
-      const cut = await this.source.ranges(each, { count: () => 3, since: planning.ledger.lowWater }, forever);
+      const cut = await this.source.ranges(each, { count: () => 3, since }, forever);
       ranges.set(each.name, cut.ranges);
     }
     await planning.plan(ranges, forever);
