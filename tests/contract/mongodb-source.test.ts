@@ -212,11 +212,11 @@ describe('trouble with a MongoDB source', () => {
       await untilHere(source, change!.position);
       expect(asked).toHaveBeenCalledTimes(1);
       took.mockRestore();
-      // An answer that took a second is good for twenty.
+      // An answer that took a second is good for fifty.
       jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
       await untilHere(source, change!.position);
       expect(asked).toHaveBeenCalledTimes(1);
-      jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 30_000);
+      jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 60_000);
       await untilHere(source, change!.position);
       expect(asked).toHaveBeenCalledTimes(2);
       jest.restoreAllMocks();

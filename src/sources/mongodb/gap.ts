@@ -3,6 +3,7 @@ import { ReplicationError } from '../../replication/errors';
 import { reached as isReached, type Position } from '../../replication/position';
 import type { ChangeStreams } from './cursor';
 import type { Deployment } from './deployment';
+import { SHARE } from './lately';
 import { describe, describeTime, eventTime, order, parseTime, resumeToken, tokenOf } from './position';
 
 /** A stream this far behind, or held up for this long, may have lost what it had not read yet. */
@@ -112,7 +113,7 @@ export class GapGuard {
 
   #isRecent({ whenMs }: Served): boolean {
     const tookMs = FOUND_AFTER_MS.get(this.#stream ?? '') ?? 0;
-    return Date.now() - whenMs < Math.max(BEHIND_MS, tookMs * CHECK_SHARE);
+    return Date.now() - whenMs < Math.max(BEHIND_MS, tookMs * SHARE);
   }
 
   async #timed(search: Promise<void>): Promise<void> {

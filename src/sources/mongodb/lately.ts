@@ -3,7 +3,7 @@ import { abortable } from '../../mongodb/abortable';
 /** Near enough for people, and below the time after which a leg asks again. */
 const LATELY_MS = 8_000;
 /** A slow answer is good for so many times as long as it took. */
-const SHARE = 50;
+export const SHARE = 50;
 
 /** An answer that takes less may be asked for as often as it is of use. */
 const QUICK_MS = 100;

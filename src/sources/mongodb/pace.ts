@@ -2,7 +2,7 @@
 const BUSY_PER_SECOND = 1_000;
 /** Per event and second of the rate, ms. */
 const GAP_MS = 1 / 500;
-const MAX_GAP_MS = 20;
+const MAX_GAP_MS = 15;
 /** A reply with as much as this, half a batch, or all that was asked for shows a stream that is behind: the next one is asked for at once. */
 const BEHIND = 500;
 /** Over how long the rate is looked at. */
