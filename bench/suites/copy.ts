@@ -62,7 +62,7 @@ export const copy: Suite = {
     await source.db(database).dropDatabase();
     return {
       figures: figures.all,
-      aims: { [RATE]: '≥ 40,000 and ≥ 0.9 × the bare copy', 'peak memory': 'flat' },
+      aims: { [RATE]: '≥ 40,000', [ROWS_RATE]: '≥ 0.9 × the bare copy', 'peak memory': 'flat' },
       charts: [
         {
           name: 'copy-memory',

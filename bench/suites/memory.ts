@@ -10,7 +10,7 @@ export const memory: Suite = {
   name: 'memory',
   about: 'memory over time of a stream that is 3,000,000 changes behind',
   method:
-    'A paused stream falls 3,000,000 changes behind (as in `steady`; the source’s history holds them), then goes on; the resident memory of its worker is sampled until it has caught up.',
+    'A paused stream falls 3,000,000 changes behind (as in `steady`; the source’s history holds them), then goes on; the resident memory of its worker is sampled until it has caught up. An embedded source needs more than 22 GB for so many; with less memory take `--scale 0.7`.',
   once: true,
   history: 4_000_000,
   run: async (scope, sizes) => {
