@@ -16,6 +16,17 @@ export interface LogOptions {
   readonly base?: Readonly<Record<string, unknown>>;
 }
 
+/** What the logger itself writes into every line. */
+const OF_THE_LINE = ['level', 'time', 'event'];
+
+/** A field that is named like a part of the line is kept under another name: `level` as `field_level`. */
+const fieldsBeside =
+  (taken: ReadonlySet<string>) =>
+  (fields: object): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(tidy(fields)).map(([name, value]) => [taken.has(name) ? `field_${name}` : name, value]),
+    );
+
 function traceIds(): Record<string, string> {
   const context = trace.getActiveSpan()?.spanContext();
   return context !== undefined && isSpanContextValid(context)
@@ -45,7 +56,10 @@ export async function createLogger({ level, format, destination, base = {} }: Lo
       base,
       messageKey: 'event',
       timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }), log: (fields) => tidy(fields) },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: fieldsBeside(new Set([...OF_THE_LINE, ...Object.keys(base)])),
+      },
       mixin: () => ({ ...currentScope(), ...traceIds() }),
       // The last look at the finished line: nothing that reads as a login leaves the process.
       hooks: { streamWrite: scrub },
@@ -54,8 +68,11 @@ export async function createLogger({ level, format, destination, base = {} }: Lo
   );
 }
 
-/** The core's `Log` on top of pino. */
-export function logTo(logger: Logger, bindings: Readonly<Record<string, unknown>> = {}): Log {
-  const child = Object.keys(bindings).length === 0 ? logger : logger.child(tidy(bindings));
-  return (level, event, fields = {}) => child[level](fields, event);
-}
+/**
+ * The core's `Log` on top of pino. Bindings are fields like all others: those of a child logger stand in the line as text
+ * already, and a name that the scope or the event has too (`stream`) would stand there twice.
+ */
+export const logTo =
+  (logger: Logger, bindings: Readonly<Record<string, unknown>> = {}): Log =>
+  (level, event, fields = {}) =>
+    logger[level]({ ...bindings, ...fields }, event);

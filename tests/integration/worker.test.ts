@@ -7,6 +7,7 @@ import { waitFor } from '../../src/services/wait';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/names';
 import { Pipeline } from '../support/pipeline';
 import { privateTemporal, sharedTemporal, uniqueName } from '../support/servers';
+import { strictJson } from '../support/strict-json';
 import { WorkerProcess } from '../support/worker-process';
 
 beforeAll(() => {
@@ -18,7 +19,7 @@ interface Line extends Record<string, unknown> {
 }
 
 const parsed = (worker: WorkerProcess): Line[] =>
-  worker.lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Line);
+  worker.lines.filter((line) => line.startsWith('{')).map((line) => strictJson(line) as Line);
 
 const lineOf = (worker: WorkerProcess, event: string): Line => parsed(worker).find((line) => line.event === event)!;
 

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { strictJson } from './strict-json';
 
 export interface LogLine {
   readonly event?: string;
@@ -64,7 +65,7 @@ export class WorkerProcess implements AsyncDisposable {
   logged(event: string): LogLine[] {
     return this.lines.flatMap((line) => {
       if (!line.startsWith('{')) return [];
-      const parsed = JSON.parse(line) as LogLine;
+      const parsed = strictJson(line) as LogLine;
       return parsed.event === event ? [parsed] : [];
     });
   }
@@ -101,7 +102,9 @@ export class WorkerProcess implements AsyncDisposable {
     return this.#child.exitCode;
   }
 
+  /** Whatever a test was about, every line of its worker has to be in order. One that was being written may be cut off. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.signal('SIGKILL');
+    for (const line of this.lines) if (line.startsWith('{') && line.endsWith('}')) strictJson(line);
   }
 }

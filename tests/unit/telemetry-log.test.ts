@@ -5,6 +5,7 @@ import { createLogger, logTo, type LogOptions } from '../../src/telemetry/log';
 import { inScope } from '../../src/telemetry/scope';
 import { scrub } from '../../src/telemetry/scrub';
 import { temporalLogger } from '../../src/telemetry/temporal-logger';
+import { strictJson } from '../support/strict-json';
 
 async function lines(options: Partial<LogOptions> = {}) {
   const written: string[] = [];
@@ -18,7 +19,7 @@ async function lines(options: Partial<LogOptions> = {}) {
   return {
     logger,
     text: () => written.join(''),
-    objects: () => written.map((line) => JSON.parse(line) as Record<string, unknown>),
+    objects: () => written.map(strictJson),
   };
 }
 
@@ -44,6 +45,28 @@ test('a line has its event, its level, its time and the ids of where it was writ
       changes: 100,
     },
   ]);
+});
+
+test('a name stands once in a line, wherever its value comes from', async () => {
+  const out = await lines({ base: { worker: 'w1' } });
+  const log = logTo(out.logger, { stream: 'orders', lane: 1 });
+  inScope({ stream: 'orders', activity: 'pump' }, () => {
+    log('info', 'bound');
+    log('info', 'given', { stream: 'orders', activity: 'copy', lane: 2 });
+    log('info', 'reserved', { level: 'high', time: 1, event: 'other', worker: 'w2' });
+    temporalLogger(out.logger).info('x', { workflowId: 'tributary/orders', workflow: 'y', level: 'high' });
+  });
+  const [bound, given, reserved] = out.objects();
+  expect(bound).toMatchObject({ stream: 'orders', lane: 1, activity: 'pump' });
+  expect(given).toMatchObject({ stream: 'orders', lane: 2, activity: 'copy' });
+  expect(reserved).toMatchObject({
+    level: 'info',
+    event: 'reserved',
+    worker: 'w1',
+    field_level: 'high',
+    field_time: 1,
+  });
+  expect(() => strictJson('{"stream":"orders","lane":1,"stream":"orders"}')).toThrow(/unique/);
 });
 
 test('trace ids are on the line when a span is active', async () => {
