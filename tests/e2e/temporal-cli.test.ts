@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
@@ -38,7 +38,7 @@ describe('the plain Temporal CLI, as the README tells', () => {
     const told = await readme();
     const untold = new Set(told.commands.keys());
 
-    /** Runs it in a shell where `temporal` and `npx tributary` are what they are for a user. */
+    /** Runs it in a shell where `temporal` and `tributary` are what they are for a user. */
     const shell = (script: string): Promise<string> =>
       new Promise((resolve, reject) => {
         const path = `${directory}:${process.env['PATH'] ?? ''}`;
@@ -57,11 +57,13 @@ describe('the plain Temporal CLI, as the README tells', () => {
 
     try {
       await symlink(await temporalProgram(silent), join(directory, 'temporal'));
-      await writeFile(
-        join(directory, 'npx'),
-        `#!/bin/sh\nshift\nexec '${process.execPath}' '${join(ROOT, 'dist', 'starter.js')}' "$@"\n`,
-      );
-      await chmod(join(directory, 'npx'), 0o755);
+      for (const [name, words] of [
+        ['tributary', 0],
+        ['npx', 1],
+      ] as const) {
+        const script = `#!/bin/sh\nshift ${words}\nexec '${process.execPath}' '${join(ROOT, 'dist', 'starter.js')}' "$@"\n`;
+        await writeFile(join(directory, name), script, { mode: 0o755 });
+      }
       await writeFile(join(directory, 'streams.yaml'), told.config);
       await here.collection('orders').insertMany(Array.from({ length: 200 }, (_, i) => ({ _id: i as never, n: 0 })));
       await here.collection('not followed').insertOne({ _id: 1 as never });

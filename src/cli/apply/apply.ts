@@ -1,11 +1,10 @@
-import { defineSearchAttributeKey, SearchAttributeType, WorkflowNotFoundError } from '@temporalio/common';
+import { WorkflowNotFoundError } from '@temporalio/common';
 import { diffSpec } from '../../config/diff';
 import { ConfigError } from '../../config/problem';
 import type { StreamSpec } from '../../config/schema';
 import { parseSpec } from '../../config/spec';
 import { pauseUpdate, reconfigureUpdate, resumeUpdate, specQuery, type StreamView } from '../../workflows/messages';
-import { SEARCH_ATTRIBUTES, WORKFLOW_TYPE, workflowId } from '../../workflows/names';
-import type { StreamInput } from '../../workflows/state';
+import { WORKFLOW_TYPE, workflowId } from '../../workflows/names';
 import { explain } from '../explain';
 import { CliError } from '../failure';
 import type { Io } from '../io';
@@ -15,6 +14,7 @@ import type { Temporal } from '../temporal';
 import { registerSearchAttributes } from './attributes';
 import { type Current, type PlannedStream, planStream } from './plan';
 import { applySchedule } from './schedule';
+import { startOptions } from './start';
 
 export interface AppliedStream extends PlannedStream {
   readonly outcome: 'done' | 'planned' | 'failed';
@@ -36,8 +36,6 @@ export interface ApplyOptions {
 }
 
 const SPEC_TIMEOUT_MS = 10_000;
-/** What a worker that dies or freezes holds of a workflow is given to another one after this long; a task takes milliseconds. */
-const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
 
 /** Makes what runs like the file. One stream's failure does not keep the others from being applied. */
 export async function apply(temporal: Temporal, specs: readonly StreamSpec[], options: ApplyOptions): Promise<Applied> {
@@ -122,26 +120,8 @@ async function carryOut(
   });
 }
 
-const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
-
 async function start({ client, taskQueue }: Temporal, spec: StreamSpec): Promise<void> {
-  const { id, name, source, destination } = spec.stream;
-  const input: StreamInput = { spec };
-  await client.workflow.start(WORKFLOW_TYPE, {
-    workflowId: workflowId(id),
-    taskQueue,
-    args: [input],
-    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `${name ?? id}: ${source.type} to ${destination.type}`,
-    typedSearchAttributes: [
-      { key: keyword(SEARCH_ATTRIBUTES.stream), value: id },
-      { key: keyword(SEARCH_ATTRIBUTES.status), value: 'preparing' },
-      { key: keyword(SEARCH_ATTRIBUTES.source), value: source.type },
-      { key: keyword(SEARCH_ATTRIBUTES.destination), value: destination.type },
-    ],
-  });
+  await client.workflow.start(WORKFLOW_TYPE, startOptions(spec, taskQueue));
 }
 
 function refused({ stream, changes }: PlannedStream): { message: string; remedy: string } {

@@ -80,11 +80,11 @@ async function stay(io: Io, { servers, file }: Told, signal: AbortSignal): Promi
   io.out.write(`
 Everything runs on until Ctrl-C. In another terminal:
   export TEMPORAL_ADDRESS=${temporal.address}
-  npx tributary streams status ${STREAM}
-  npx tributary streams watch ${STREAM}
-  npx tributary streams pause ${STREAM}        # and resume
-  npx tributary apply -f ${file} --dry-run     # after changing, say, batch_size in it
-  npx tributary streams restart ${STREAM} --from snapshot
+  tributary streams status ${STREAM}
+  tributary streams watch ${STREAM}
+  tributary streams pause ${STREAM}        # and resume
+  tributary apply -f ${file} --dry-run     # after changing, say, batch_size in it
+  tributary streams restart ${STREAM} --from snapshot
   mongosh "${sourceUri}"   # the source; change something in ${DATABASE}
   mongosh "${targetUri}"   # and see it here
   ${webUi}

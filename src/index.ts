@@ -1,0 +1,36 @@
+/**
+ * What programs may import: read a configuration, start a stream through a Temporal client, ask it and command it.
+ * Names that are not here may change in any version.
+ */
+export { loadConfig, parseConfig } from './config/load';
+export { parseSpec, toSpec } from './config/spec';
+export { ConfigError, type Problem } from './config/problem';
+export type {
+  Config,
+  DestinationConfig,
+  SourceConfig,
+  StreamConfig,
+  StreamSpec,
+  StreamSpecInput,
+} from './config/schema';
+
+export { startOptions } from './cli/apply/start';
+export { SEARCH_ATTRIBUTES, TASK_QUEUE, WORKFLOW_TYPE, workflowId } from './workflows/names';
+export type { StreamInput, StreamStatus } from './workflows/state';
+
+export {
+  catchUpUpdate,
+  finalizeUpdate,
+  pauseUpdate,
+  reconfigureUpdate,
+  restartUpdate,
+  resumeNamespaceUpdate,
+  resumeUpdate,
+  specQuery,
+  statusQuery,
+  stopUpdate,
+  type CaughtUp,
+  type FinalizeReport,
+  type ResumeOptions,
+  type StreamView,
+} from './workflows/messages';
