@@ -172,6 +172,23 @@ export interface Peek {
   readonly copying: readonly Namespace[];
 }
 
+/** What a destination keeps of a stream beside the rows of its targets. */
+export interface Kept {
+  /** How many there are of each kind. */
+  readonly records: {
+    readonly ledger: number;
+    readonly ranges: number;
+    readonly namespaces: number;
+    readonly repairs: number;
+    readonly deadLetters: number;
+    readonly verification: number;
+  };
+  /** Targets that the stream has written. Their rows do not belong to it. */
+  readonly targets: readonly Namespace[];
+  /** Unique and TTL indexes that `finalize` would have put in force. */
+  readonly heldIndexes: number;
+}
+
 /** A database that is written. Every method rejects with a `ReplicationError` only. */
 export interface Destination extends AsyncDisposable {
   readonly traits: DestinationTraits;
@@ -208,6 +225,13 @@ export interface Destination extends AsyncDisposable {
   letterKeys(filter: LetterFilter, signal: AbortSignal): AsyncIterable<LetterKey>;
   /** Closes open letters; answers how many. */
   dropLetters(filter: LetterFilter, signal: AbortSignal): Promise<number>;
+  kept(stream: string, signal: AbortSignal): Promise<Kept>;
+  /**
+   * Fences every writer of the stream, then removes all that is `kept` of it, dead letters included; answers with what that was.
+   * Rows of targets stay. What remains is the number of the last epoch: no worker of the forgotten stream can ever write again,
+   * not even under a new stream of the same id.
+   */
+  forget(stream: string, signal: AbortSignal): Promise<Kept>;
 }
 
 /** The right to write for one stream at one epoch. Anything fails with `fenced` once a higher epoch was claimed. */

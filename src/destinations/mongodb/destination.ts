@@ -5,6 +5,7 @@ import { fetchRows, readRows } from '../../mongodb/rows';
 import type { EncodedRow, Key } from '../../replication/change';
 import type {
   Claim,
+  Kept,
   Peek,
   ClaimRequest,
   Destination,
@@ -18,6 +19,7 @@ import type { Letter, LetterFilter, LetterKey, LetterSummary } from '../../repli
 import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
 import { compileRenames, type Renames } from '../../replication/pattern';
 import { MongodbClaim } from './claim';
+import { forget, kept } from './forget';
 import { inForce } from './in-force';
 import { inspectDestination } from './inspect';
 import { readingOf } from './reading';
@@ -168,6 +170,14 @@ export class MongodbDestination implements Destination {
 
   dropLetters(filter: LetterFilter, signal: AbortSignal): Promise<number> {
     return guarded(() => this.#letters.drop(filter, signal));
+  }
+
+  kept(stream: string, signal: AbortSignal): Promise<Kept> {
+    return guarded(() => kept(this.#store, this.#letters, stream, signal));
+  }
+
+  forget(stream: string, signal: AbortSignal): Promise<Kept> {
+    return guarded(() => forget(this.#store, this.#letters, stream, signal));
   }
 
   verification(stream: string, run: string): Verification {

@@ -183,6 +183,15 @@ export class Letters {
     for await (const document of cursor) yield readKey(document);
   }
 
+  async count(stream: string, signal: AbortSignal): Promise<number> {
+    return this.#documents.countDocuments({ stream }, { signal });
+  }
+
+  /** All of them, whatever their state. */
+  async remove(stream: string, signal: AbortSignal): Promise<void> {
+    await abortable(this.#documents.deleteMany({ stream }), signal);
+  }
+
   /** Only open ones: what is superseded needs nobody any more. */
   async drop(filter: LetterFilter, signal: AbortSignal): Promise<number> {
     const query = { $and: [queryOf(filter), { state: 'open' }] };

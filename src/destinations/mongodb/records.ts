@@ -45,6 +45,15 @@ export interface StreamDocument extends Writing {
   readonly repairs?: number;
 }
 
+/** All that stays of a stream that was forgotten. A new stream of the same id begins above its epoch. */
+export interface ForgottenDocument extends Fenced {
+  readonly _id: string;
+  readonly kind: 'forgotten';
+  /** Some of its records may still be there. */
+  readonly removing: boolean;
+  readonly at: Date;
+}
+
 export interface LaneDocument extends Writing {
   readonly _id: string;
   readonly kind: 'lane';

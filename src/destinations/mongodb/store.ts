@@ -4,6 +4,7 @@ import { abortable } from '../../mongodb/abortable';
 import { codeOf } from '../../mongodb/errors';
 import {
   belongsTo,
+  type ForgottenDocument,
   laneId,
   newSessionId,
   type LaneDocument,
@@ -13,6 +14,7 @@ import {
   type RepairDocument,
   type StreamDocument,
 } from './records';
+import type { VerificationDocument } from './verification-records';
 
 /** How far a writer is, as its record has it. */
 export interface Progress {
@@ -33,6 +35,9 @@ export class Store {
   readonly ranges: Collection<RangeDocument>;
   readonly namespaces: Collection<NamespaceDocument>;
   readonly repairs: Collection<RepairDocument>;
+  readonly verification: Collection<VerificationDocument>;
+  /** The ledger again: a stream's own record, or what stays of one that was forgotten. */
+  readonly #ownRecords: Collection<StreamDocument | ForgottenDocument>;
   readonly #db: Db;
 
   constructor(
@@ -44,36 +49,64 @@ export class Store {
       readPreference: 'primary',
     });
     this.ledger = this.#db.collection('ledger');
+    this.#ownRecords = this.#db.collection('ledger');
     this.ranges = this.#db.collection('ranges');
     this.namespaces = this.#db.collection('namespaces');
     this.repairs = this.#db.collection('repairs');
+    this.verification = this.#db.collection('verification');
   }
 
   async stream(stream: string, signal: AbortSignal): Promise<StreamDocument | null> {
-    return (await this.ledger.findOne({ _id: stream }, { signal })) as StreamDocument | null;
+    return (await this.ledger.findOne({ _id: stream, kind: 'stream' }, { signal })) as StreamDocument | null;
   }
 
-  /** Records at epoch 0, below every claim. Whoever comes second changes nothing. */
-  async create(stream: string, lanes: number, signal: AbortSignal): Promise<void> {
+  async forgotten(stream: string, signal: AbortSignal): Promise<ForgottenDocument | null> {
+    const found = await this.#ownRecords.findOne({ _id: stream, kind: 'forgotten' }, { signal });
+    return found as ForgottenDocument | null;
+  }
+
+  /** Records at an epoch below every claim that may come. Whoever comes second changes nothing. */
+  async create(stream: string, lanes: number, epoch: number, signal: AbortSignal): Promise<void> {
     for (const name of ['ledger', 'ranges', 'namespaces'])
       await this.#db.command({ create: name }, { signal }).catch((error: unknown) => {
         if (codeOf(error) !== 48) throw error;
       });
-    await this.ensure(
-      {
-        _id: stream,
-        kind: 'stream',
-        stream,
-        epoch: 0,
-        session: newSessionId(),
-        lowWater: null,
-        sequence: 0,
-        lanes,
-        loaders: 0,
-        barrier: null,
-      },
-      signal,
-    );
+    const record: StreamDocument = {
+      _id: stream,
+      kind: 'stream',
+      stream,
+      epoch,
+      session: newSessionId(),
+      lowWater: null,
+      sequence: 0,
+      lanes,
+      loaders: 0,
+      barrier: null,
+    };
+    // Where a stream of this id was forgotten, the new record takes the place of what stayed of it.
+    const forgotten = { _id: stream, kind: 'forgotten', removing: false } as const;
+    const { matchedCount } = await abortable(this.#ownRecords.replaceOne(forgotten, record), signal);
+    if (matchedCount === 0) await this.ensure(record, signal);
+  }
+
+  /** Turns the record of a stream, held at this epoch, into what stays of it; answers whether it was held. */
+  async entomb(stream: string, epoch: number, signal: AbortSignal): Promise<boolean> {
+    const tombstone: ForgottenDocument = {
+      _id: stream,
+      kind: 'forgotten',
+      stream,
+      epoch,
+      removing: true,
+      at: new Date(),
+    };
+    const held = { _id: stream, kind: 'stream', epoch } as const;
+    return (await abortable(this.#ownRecords.replaceOne(held, tombstone), signal)).matchedCount === 1;
+  }
+
+  /** Nothing but the tombstone is left of the stream: its id may be used again. */
+  async buried(stream: string, signal: AbortSignal): Promise<void> {
+    const own = { _id: stream, kind: 'forgotten' as const };
+    await abortable(this.#ownRecords.updateOne(own, { $set: { removing: false } }), signal);
   }
 
   async ensure(record: LedgerDocument, signal: AbortSignal): Promise<void> {

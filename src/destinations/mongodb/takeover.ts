@@ -22,7 +22,7 @@ export async function takeOver(store: Store, request: ClaimRequest, signal: Abor
   const { stream, epoch } = request;
   const found = await store.stream(stream, signal);
   if (found === null && request.expect === 'existing') throw ledgerMissing(stream);
-  if (found === null) await store.create(stream, request.lanes, signal);
+  if (found === null) await store.create(stream, request.lanes, await lastEpoch(store, request, signal), signal);
   const record = found ?? (await store.stream(stream, signal));
   if (record === null) throw ledgerMissing(stream);
   if (record.epoch >= epoch) throw taken(stream, record.epoch);
@@ -42,6 +42,15 @@ export async function takeOver(store: Store, request: ClaimRequest, signal: Abor
   if (now === null) throw ledgerMissing(stream);
   for (const { epoch: held } of [now, ...records]) if (held !== epoch) throw taken(stream, Math.max(held, now.epoch));
   return { stream: now, records };
+}
+
+/** The epoch that a forgotten stream of this id has left: its workers are fenced by what comes after it. */
+async function lastEpoch(store: Store, { stream, epoch }: ClaimRequest, signal: AbortSignal): Promise<number> {
+  const forgotten = await store.forgotten(stream, signal);
+  if (forgotten === null) return 0;
+  if (forgotten.removing) throw beingForgotten(stream);
+  if (forgotten.epoch >= epoch) throw taken(stream, forgotten.epoch);
+  return forgotten.epoch;
 }
 
 /** The records of a stream's lanes and loaders; lanes that have none get one. */
@@ -127,4 +136,11 @@ const ledgerMissing = (stream: string): ReplicationError =>
     message: `the destination has no ledger of stream ${stream}, though the stream has written before`,
     remedy:
       'Was the destination replaced or restored? `streams restart ID --from snapshot` copies again and makes a new ledger.',
+  });
+
+const beingForgotten = (stream: string): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'being_forgotten',
+    message: `the records of an earlier stream ${stream} are being removed from the destination`,
+    remedy: `Stop this stream, run \`tributary streams forget ${stream}\` to its end, then apply the stream again.`,
   });
