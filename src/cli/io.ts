@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { isatty } from 'node:tty';
 import type { Colors } from 'picocolors/types';
 import { createColors } from 'picocolors';
@@ -45,6 +46,8 @@ export function processIo(script: string, force: () => never): Io {
 
 function onInterrupt(force: () => never): AbortSignal {
   const controller = new AbortController();
+  // Everything that a command waits for listens, and Node warns at eleven.
+  setMaxListeners(0, controller.signal);
   const interrupt = (): void => {
     if (controller.signal.aborted) force();
     controller.abort();

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createColors } from 'picocolors';
 import { main } from '../../src/cli/main';
 import type { Pipeline } from './pipeline';
@@ -12,6 +13,8 @@ export interface Ran {
 export async function runCli(t: Pipeline, ...args: string[]): Promise<Ran> {
   const written = { out: '', err: '' };
   // Connection strings are resolved from the environment of the process.
+  const { signal } = new AbortController();
+  setMaxListeners(0, signal);
   Object.assign(process.env, t.workerEnv);
   const status = await main(args, {
     out: { write: (text) => (written.out += text) },
@@ -21,7 +24,7 @@ export async function runCli(t: Pipeline, ...args: string[]): Promise<Ran> {
     paint: createColors(false),
     env: process.env,
     script: '',
-    interrupted: () => new AbortController().signal,
+    interrupted: () => signal,
   });
   return { status, ...written };
 }

@@ -31,6 +31,7 @@ const COMMANDS = [
   ['streams', 'restart'],
   ['streams', 'wait'],
   ['streams', 'spec'],
+  ['streams', 'forget'],
   ['config'],
   ['config', 'check'],
   ['config', 'schema'],

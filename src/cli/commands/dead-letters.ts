@@ -1,10 +1,9 @@
-import { createInterface } from 'node:readline/promises';
-import { isatty } from 'node:tty';
 import { type Command, Option } from 'commander';
 import type { StreamSpec } from '../../config/schema';
 import type { Destination } from '../../replication/destination';
 import type { LetterFilter, LetterSummary, LetterState } from '../../replication/letter';
-import { CliError, usageError } from '../failure';
+import { confirm } from '../confirm';
+import { CliError } from '../failure';
 import type { Io } from '../io';
 import { destinationOf } from '../letters/destination';
 import { replay, type Told } from '../letters/replay';
@@ -147,7 +146,7 @@ const drop = (io: Io): Command =>
         const signal = io.interrupted();
         const dropped = await atDestination(io, options, async (at) => {
           const found = (await at.letters(filter, COUNTED, signal)).length;
-          if (found > 0 && options.yes !== true) await confirm(stream, found, signal);
+          if (found > 0 && options.yes !== true) await confirmDrop(stream, found, signal);
           return found === 0 ? 0 : at.dropLetters(filter, signal);
         });
         emit(io, options.format, { stream, dropped }, (data) => `${count(data.dropped)} letters of ${stream} dropped`);
@@ -156,16 +155,12 @@ const drop = (io: Io): Command =>
     'tributary dead-letters drop --stream orders --reason too_large --yes',
   );
 
-async function confirm(stream: string, found: number, signal: AbortSignal): Promise<void> {
-  const many = found === COUNTED ? `${count(found)} or more` : count(found);
-  if (!isatty(0))
-    throw usageError(`${many} letters of ${stream} would be dropped, and nobody is there to be asked`, 'add --yes');
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const question = `Drop ${many} letters of ${stream}? Their rows stay behind the source until they change. [y/N] `;
-    const answer = await asking.question(question, { signal });
-    if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('nothing was dropped');
-  } finally {
-    asking.close();
-  }
+function confirmDrop(stream: string, found: number, signal: AbortSignal): Promise<void> {
+  const many = `${found === COUNTED ? `${count(found)} or more` : count(found)} letters of ${stream}`;
+  const question = {
+    question: `Drop ${many}? Their rows stay behind the source until they change.`,
+    would: `${many} would be dropped`,
+    declined: 'nothing was dropped',
+  };
+  return confirm(question, signal);
 }

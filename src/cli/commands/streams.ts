@@ -7,6 +7,7 @@ import { listStreams, observe } from '../streams/observe';
 import { watch } from '../streams/watch';
 import { command, temporalCommand, withTemporal } from './command';
 import { finalizeCommand, pauseCommand, restartCommand, resumeCommand, stopCommand } from './control';
+import { forgetCommand } from './forget';
 import { specCommand } from './spec';
 import { waitCommand } from './wait';
 
@@ -21,7 +22,8 @@ export const streamsCommand = (io: Io): Command =>
     .addCommand(finalizeCommand(io))
     .addCommand(restartCommand(io))
     .addCommand(waitCommand(io))
-    .addCommand(specCommand(io));
+    .addCommand(specCommand(io))
+    .addCommand(forgetCommand(io));
 
 const list = (io: Io): Command =>
   examples(

@@ -177,7 +177,11 @@ export class MongodbDestination implements Destination {
   }
 
   forget(stream: string, signal: AbortSignal): Promise<Kept> {
-    return guarded(() => forget(this.#store, this.#letters, stream, signal));
+    return guarded(async () => {
+      const before = await kept(this.#store, this.#letters, stream, signal);
+      await forget(this.#store, this.#letters, stream, signal);
+      return before;
+    });
   }
 
   verification(stream: string, run: string): Verification {

@@ -33,8 +33,7 @@ export async function kept(store: Store, letters: Letters, stream: string, signa
  * write again. Then the record of the stream becomes a tombstone, in one step: from there on no claim succeeds until the rest is gone.
  * A removal that was cut short goes on when it is asked for again.
  */
-export async function forget(store: Store, letters: Letters, stream: string, signal: AbortSignal): Promise<Kept> {
-  const before = await kept(store, letters, stream, signal);
+export async function forget(store: Store, letters: Letters, stream: string, signal: AbortSignal): Promise<void> {
   const record = await store.stream(stream, signal);
   if (record !== null) {
     const epoch = record.epoch + AHEAD;
@@ -49,5 +48,4 @@ export async function forget(store: Store, letters: Letters, stream: string, sig
   await letters.remove(stream, signal);
   await abortable(store.ledger.deleteMany(own), signal);
   await store.buried(stream, signal);
-  return before;
 }
