@@ -1,5 +1,6 @@
 import { CancellationScope, condition, setHandler } from '@temporalio/workflow';
 import type { UpdateDefinition } from '@temporalio/common';
+import type { StreamSpec } from '../config/schema';
 import { catchUp, validateCatchUp } from './catch-up';
 import { heldTooLong } from './continue';
 import {
@@ -13,6 +14,7 @@ import {
   statusQuery,
   stopUpdate,
   type FinalizeReport,
+  type ReconfigureOptions,
   type ResumeOptions,
   type StreamView,
 } from './messages';
@@ -189,8 +191,8 @@ export function handle(run: Run): void {
   );
   answer(
     reconfigureUpdate,
-    (spec) => reconfigure(run, spec),
-    (spec) => validateReconfigure(run, spec),
+    (spec: StreamSpec, options?: ReconfigureOptions) => reconfigure(run, spec, options),
+    (spec: StreamSpec, options?: ReconfigureOptions) => validateReconfigure(run, spec, options),
   );
   answer(
     restartUpdate,

@@ -46,6 +46,11 @@ export interface ResumeOptions {
   readonly namespace: Namespace;
 }
 
+export interface ReconfigureOptions {
+  /** `revision` of the status that the new spec was written for; refused when the stream has another one by now. */
+  readonly expectedRevision?: number;
+}
+
 export interface FinalizeReport {
   readonly view: StreamView;
   /** What could not be put in force, with remedies. */
@@ -68,7 +73,7 @@ export const resumeUpdate = defineUpdate<StreamView>('resume');
 /** The same, of one namespace that is parked: it is taken up by a copy inside the stream, and the others go on meanwhile. */
 export const resumeNamespaceUpdate = defineUpdate<StreamView, [ResumeOptions]>('resume');
 /** Answers when the new spec is in force. */
-export const reconfigureUpdate = defineUpdate<StreamView, [StreamSpec]>('reconfigure');
+export const reconfigureUpdate = defineUpdate<StreamView, [StreamSpec, ReconfigureOptions?]>('reconfigure');
 /** Takes a new start position and goes on from there; meanwhile all rows are compared and mended, deletes included. */
 export const restartUpdate = defineUpdate<StreamView, [{ from: 'snapshot' }]>('restart');
 /** Answers when nothing is being written any more; the workflow then ends. Its ledger stays: starting it again resumes. */

@@ -2,14 +2,19 @@ import { condition } from '@temporalio/workflow';
 import type { Revised } from '../activities/contract';
 import type { StreamSpec } from '../config/schema';
 import { controlCalls } from './calls';
-import type { StreamView } from './messages';
+import type { ReconfigureOptions, StreamView } from './messages';
 import { record } from './record';
 import { assertLives, refusal, refusalOf } from './refuse';
 import { beginAfresh, interrupt, type Run } from './run';
 import { streamId, viewOf } from './view';
 
-export function validateReconfigure(run: Run, next: unknown): void {
+type Options = ReconfigureOptions | null | undefined;
+
+export function validateReconfigure(run: Run, next: unknown, options: Options): void {
   assertLives(run);
+  const expected: unknown = options?.expectedRevision;
+  if (expected !== undefined && !Number.isInteger(expected))
+    throw refusal('invalid_argument', 'expectedRevision is not a whole number, as `revision` of the status is');
   const id = (next as { readonly stream?: { readonly id?: unknown } } | null | undefined)?.stream?.id;
   if (typeof id !== 'string') throw refusal('invalid_argument', 'the new spec has no stream.id');
   if (id !== streamId(run))
@@ -30,8 +35,18 @@ async function revised(run: Run, next: StreamSpec): Promise<Revised> {
   }
 }
 
+/** Who wrote the new spec has not seen what another one put in force meanwhile: without this the later of two wins in silence. */
+function refuseOverwriting({ state }: Run, options: Options): void {
+  const expected = options?.expectedRevision;
+  if (expected === undefined || expected === state.revision) return;
+  throw refusal(
+    'revision_conflict',
+    `the configuration of the stream has changed meanwhile: it is at revision ${state.revision}, and the new one was made for revision ${expected}; compare again, then apply again`,
+  );
+}
+
 /** Puts a spec in force; true when it is another one than before. */
-async function replaceSpec(run: Run, next: StreamSpec): Promise<boolean> {
+async function replaceSpec(run: Run, next: StreamSpec, options: Options): Promise<boolean> {
   await condition(() => !run.revising);
   run.revising = true;
   try {
@@ -40,6 +55,7 @@ async function replaceSpec(run: Run, next: StreamSpec): Promise<boolean> {
     const { state } = run;
     const unchanged = state.parsed && JSON.stringify(spec) === JSON.stringify(run.spec);
     if (unchanged && !state.needsAttention) return false;
+    refuseOverwriting(run, options);
     // What it adds is copied inside the stream. Only `prepare`, once no leg of the old one runs, can tell what that is.
     if (reselected) state.unprepared = true;
     run.spec = spec;
@@ -53,8 +69,8 @@ async function replaceSpec(run: Run, next: StreamSpec): Promise<boolean> {
 }
 
 /** Answers when the next leg has begun with the new spec, or when the stream rests and would begin with it. */
-export async function reconfigure(run: Run, next: StreamSpec): Promise<StreamView> {
-  if (!(await replaceSpec(run, next))) return viewOf(run);
+export async function reconfigure(run: Run, next: StreamSpec, options: Options): Promise<StreamView> {
+  if (!(await replaceSpec(run, next, options))) return viewOf(run);
   const { state } = run;
   const { revision } = state;
   record(run, 'stream.reconfigured');

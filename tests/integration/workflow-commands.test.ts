@@ -109,6 +109,22 @@ describe('reconfigure', () => {
     expect(again).toMatchObject({ revision: 1, legs: 2 });
   });
 
+  test('that expects another revision than the one in force is refused, and one of two at once is', async () => {
+    await using stage = await theatre.stage();
+    await stage.begun('pump');
+    const update = (batch_size: number, expectedRevision: number) =>
+      stage.handle.executeUpdate(reconfigureUpdate, { args: [given(stage.id, { batch_size }), { expectedRevision }] });
+    const both = await Promise.allSettled([update(70, 0), update(71, 0)]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const { batch_size: inForce } = (await stage.handle.query(specQuery)).stream;
+    expect(both.map(({ status }) => status === 'fulfilled')).toEqual([inForce === 70, inForce === 71]);
+    expect(await refused(update(72, 0))).toContain('it is at revision 1');
+    // Who wanted what is in force is told nothing.
+    expect(await update(inForce, 0)).toMatchObject({ revision: 1 });
+    expect(await update(72, 1)).toMatchObject({ revision: 2 });
+    expect(await refused(update(73, 'one' as never))).toContain('expectedRevision');
+  });
+
   test('of a paused stream is in force when it is resumed', async () => {
     await using stage = await theatre.stage();
     await stage.begun('pump');

@@ -1,9 +1,7 @@
-import { WorkflowNotFoundError } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { diffSpec } from '../../config/diff';
-import { ConfigError } from '../../config/problem';
 import type { StreamSpec } from '../../config/schema';
-import { parseSpec } from '../../config/spec';
-import { pauseUpdate, reconfigureUpdate, resumeUpdate, specQuery, type StreamView } from '../../workflows/messages';
+import { pauseUpdate, reconfigureUpdate, resumeUpdate, type StreamView } from '../../workflows/messages';
 import { WORKFLOW_TYPE, workflowId } from '../../workflows/names';
 import { explain } from '../explain';
 import { CliError } from '../failure';
@@ -12,7 +10,8 @@ import { patiently } from '../streams/control';
 import { listStreams } from '../streams/observe';
 import type { Temporal } from '../temporal';
 import { registerSearchAttributes } from './attributes';
-import { type Current, type PlannedStream, planStream } from './plan';
+import { running, type Running } from './current';
+import { type PlannedStream, planStream } from './plan';
 import { applySchedule } from './schedule';
 import { startOptions } from './start';
 
@@ -35,29 +34,29 @@ export interface ApplyOptions {
   readonly timeoutMs: number;
 }
 
-const SPEC_TIMEOUT_MS = 10_000;
-
 /** Makes what runs like the file. One stream's failure does not keep the others from being applied. */
 export async function apply(temporal: Temporal, specs: readonly StreamSpec[], options: ApplyOptions): Promise<Applied> {
   if (!options.dryRun) await registerSearchAttributes(temporal);
-  const running = await listStreams(temporal);
+  const listed = await listStreams(temporal);
   const inFile = new Set(specs.map(({ stream }) => stream.id));
   const streams = await Promise.all(specs.map((spec) => applyStream(temporal, spec, options)));
   return {
     dryRun: options.dryRun,
     streams,
-    notInFile: running.map(({ stream }) => stream).filter((stream) => !inFile.has(stream)),
+    notInFile: listed.map(({ stream }) => stream).filter((stream) => !inFile.has(stream)),
   };
 }
 
 async function applyStream(temporal: Temporal, wanted: StreamSpec, options: ApplyOptions): Promise<AppliedStream> {
   let planned: PlannedStream = { stream: wanted.stream.id, action: 'unchanged', changes: [], then: null };
   try {
-    const current = await currentSpec(temporal, wanted.stream.id);
-    planned = planStream(wanted, current, changesOf(current, wanted));
+    const current = await running(temporal, wanted.stream.id);
+    planned = planStream(wanted, current?.spec ?? null, changesOf(current, wanted));
     if (planned.action === 'refused') return { ...planned, outcome: 'failed', error: refused(planned) };
     if (options.dryRun) return { ...planned, outcome: 'planned', error: null };
-    await carryOut(temporal, wanted, planned, options);
+    if (planned.action === 'start') await start(temporal, wanted);
+    if (planned.action === 'reconfigure' && current !== null)
+      await reconfigure(temporal, wanted, planned, current, options);
     await applySchedule(temporal, wanted);
     return { ...planned, outcome: 'done', error: null };
   } catch (error) {
@@ -66,52 +65,21 @@ async function applyStream(temporal: Temporal, wanted: StreamSpec, options: Appl
   }
 }
 
-const changesOf = (current: Current, wanted: StreamSpec) =>
-  current === null || current === 'unreadable' ? [] : diffSpec(current, wanted);
+const changesOf = (current: Running | null, wanted: StreamSpec) =>
+  current === null || current.spec === 'unreadable' ? [] : diffSpec(current.spec, wanted);
 
-/** Input that a person gave by hand has neither defaults nor, where it is wrong, a meaning. */
-function readable(spec: unknown): Current {
-  try {
-    return parseSpec(spec);
-  } catch (error) {
-    if (error instanceof ConfigError) return 'unreadable';
-    throw error;
-  }
-}
-
-async function currentSpec({ client, taskQueue }: Temporal, stream: string): Promise<Current> {
-  const handle = client.workflow.getHandle(workflowId(stream));
-  try {
-    const { status } = await handle.describe();
-    if (status.name !== 'RUNNING' && status.name !== 'CONTINUED_AS_NEW') return null;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return null;
-    throw error;
-  }
-  const spec = await client
-    .withDeadline(Date.now() + SPEC_TIMEOUT_MS, () => handle.query(specQuery))
-    .catch((cause: unknown) => {
-      throw new CliError(
-        `stream ${stream} runs, but no worker answers on task queue ${JSON.stringify(taskQueue)}: it cannot be compared with the file`,
-        'start a worker with `tributary worker`',
-        { cause },
-      );
-    });
-  return readable(spec);
-}
-
-async function carryOut(
+/** Refused when another `apply` has changed the stream since it was compared. */
+async function reconfigure(
   temporal: Temporal,
   wanted: StreamSpec,
-  { action, then }: PlannedStream,
+  { then }: PlannedStream,
+  { revision, firstRunId }: Running,
   { io, timeoutMs }: ApplyOptions,
 ): Promise<void> {
-  if (action === 'start') return start(temporal, wanted);
-  if (action !== 'reconfigure') return;
   const { id } = wanted.stream;
-  const handle = temporal.client.workflow.getHandle(workflowId(id));
+  const handle = temporal.client.workflow.getHandle(workflowId(id), undefined, { firstExecutionRunId: firstRunId });
   await patiently(temporal, { io, doing: `reconfiguring ${id}`, timeoutMs }, async () => {
-    await handle.executeUpdate(reconfigureUpdate, { args: [wanted] });
+    await handle.executeUpdate(reconfigureUpdate, { args: [wanted, { expectedRevision: revision }] });
     if (then === 'pause')
       await handle.executeUpdate<StreamView, [{ reason: string }]>(pauseUpdate.name, {
         args: [{ reason: 'enabled: false' }],
@@ -120,8 +88,20 @@ async function carryOut(
   });
 }
 
-async function start({ client, taskQueue }: Temporal, spec: StreamSpec): Promise<void> {
-  await client.workflow.start(WORKFLOW_TYPE, startOptions(spec, taskQueue));
+async function start(temporal: Temporal, spec: StreamSpec): Promise<void> {
+  const options = startOptions(spec, temporal.taskQueue);
+  try {
+    await temporal.client.workflow.start(WORKFLOW_TYPE, { ...options, workflowIdConflictPolicy: 'FAIL' });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const started = await running(temporal, spec.stream.id);
+    // Workers that start together apply the same file.
+    if (started?.spec !== 'unreadable' && started !== null && changesOf(started, spec).length === 0) return;
+    throw new CliError(
+      `another apply has started stream ${spec.stream.id} meanwhile, with other settings`,
+      'compare again with `tributary apply --dry-run`, then apply again',
+    );
+  }
 }
 
 function refused({ stream, changes }: PlannedStream): { message: string; remedy: string } {
