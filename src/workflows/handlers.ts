@@ -7,6 +7,7 @@ import {
   catchUpUpdate,
   finalizeUpdate,
   pauseUpdate,
+  positionQuery,
   reconfigureUpdate,
   restartUpdate,
   resumeNamespaceUpdate,
@@ -179,6 +180,7 @@ type Given<T> = Partial<T> | undefined;
 export function handle(run: Run): void {
   setHandler(statusQuery, () => viewOf(run));
   setHandler(specQuery, () => run.spec);
+  setHandler(positionQuery, () => run.state.position);
   answer(
     pauseUpdate,
     (options: Given<{ readonly reason: string }>) => pause(run, options?.reason),

@@ -3,6 +3,7 @@ import type { StreamSpec } from '../config/schema';
 import type { Parked } from '../replication/destination';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
+import type { Position } from '../replication/position';
 import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
 import type { FailureInfo, NamespaceStatus, Phase, StreamStatus } from './state';
 
@@ -26,7 +27,8 @@ export interface StreamView {
   readonly revision: number;
   readonly legs: number;
   readonly totals: Totals;
-  readonly progress: LegProgress | null;
+  /** Without the position: its token may hold the key of the last change. */
+  readonly progress: Omit<LegProgress, 'position'> | null;
   readonly copy: CopyProgress | null;
   readonly namespaceCount: number;
   readonly namespaces: Readonly<Record<Namespace, NamespaceStatus>>;
@@ -66,6 +68,8 @@ export interface CaughtUp {
 export const statusQuery = defineQuery<StreamView>('status');
 /** The spec in force: what `apply` compares a file with. References to secrets stay references. */
 export const specQuery = defineQuery<StreamSpec>('spec');
+/** The low water as the source has it, for tools: a resume token holds the key of the last change. People read `at`. */
+export const positionQuery = defineQuery<Position | null>('position');
 
 /** Answers when the leg has returned and nothing is being written. */
 export const pauseUpdate = defineUpdate<StreamView, [{ readonly reason?: string }]>('pause');

@@ -25,7 +25,7 @@ export type StreamStatus =
   | 'finalized'
   | 'stopped';
 
-/** A failure as it travels from an activity to a person. Holds no row, key or secret. */
+/** A failure as it travels from an activity to a person. Holds no row, key or secret, apart from the token of `position`. */
 export interface FailureInfo {
   readonly kind: ErrorKind;
   readonly code: string;

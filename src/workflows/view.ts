@@ -1,5 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { durationMs } from './calls';
+import { shown } from './live';
 import type { StreamView } from './messages';
 import { workflowId } from './names';
 import type { Run } from './run';
@@ -59,7 +60,7 @@ export function viewOf(run: Run): StreamView {
     revision: state.revision,
     legs: state.legs,
     totals: state.totals,
-    progress: state.progress,
+    progress: state.progress && shown(state.progress),
     copy: state.copyProgress,
     namespaceCount: state.namespaceCount,
     namespaces: state.namespaces,

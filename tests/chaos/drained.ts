@@ -1,21 +1,21 @@
 import { order } from '../../src/sources/mongodb/position';
 import { readPosition, type LaneDocument, type StreamDocument } from '../../src/destinations/mongodb/records';
-import type { StreamView } from '../../src/workflows/messages';
+import { positionQuery } from '../../src/workflows/messages';
 import type { Round } from './round-context';
 
 /** After a leg that was told to end: the workflow stands exactly where the ledger does. Answers what is wrong. */
-export async function drained(round: Round, view: StreamView): Promise<string[]> {
+export async function drained(round: Round): Promise<string[]> {
   const records = (await round.insist('the ledger', () => round.ledger())) as unknown as (
     StreamDocument | LaneDocument
   )[];
   const stream = records.find((record): record is StreamDocument => record.kind === 'stream');
   const problems: string[] = [];
-  const position = view.progress?.position ?? null;
+  const position = await round.insist('the position', async () => ({ at: await round.t.handle.query(positionQuery) }));
   const lowWater = readPosition(stream?.lowWater ?? null);
   // Before the first leg of the pump there is nothing to compare.
-  if (position === null || lowWater === null) return problems;
-  if (order(position, lowWater) !== 'same')
-    problems.push(`the workflow stands at ${JSON.stringify(position)}, the ledger at ${JSON.stringify(lowWater)}`);
+  if (position.at === null || lowWater === null) return problems;
+  if (order(position.at, lowWater) !== 'same')
+    problems.push(`the workflow stands at ${JSON.stringify(position.at)}, the ledger at ${JSON.stringify(lowWater)}`);
   return problems;
 }
 

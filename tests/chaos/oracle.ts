@@ -24,8 +24,8 @@ export async function judge(round: Round, versions: Versions): Promise<string[]>
     return [...problems, error instanceof Error ? error.message : String(error)];
   }
   problems.push(...(await compare(round)), ...(await laidOut(round)), ...(await letters(round)));
-  const view = await round.insist('the last pause', () => t.pause(), CATCH_UP_MS);
-  problems.push(...(await drained(round, view)), ...(await level(round)));
+  await round.insist('the last pause', () => t.pause(), CATCH_UP_MS);
+  problems.push(...(await drained(round)), ...(await level(round)));
   // Nothing came after the leg was said to have ended.
   if (problems.length === 0) problems.push(...(await compare(round)));
   await versions.reached('end');

@@ -31,7 +31,7 @@ const found = (text: string): string[] => {
   );
 };
 
-/** Resume tokens are the one exception: a token may hold a key, and only tokens may. */
+/** The one exception: a resume token holds the key of its change, and only tokens may, and only in history. */
 const TOKEN = /"data":\s*"[0-9A-Fa-f]+"/g;
 
 /** Every event of every run of the stream, payloads decoded. */
@@ -54,7 +54,7 @@ async function histories(t: Pipeline): Promise<string> {
   return texts.join('\n');
 }
 
-it('no password, no row and no key is in history, logs, metrics, status or the command line, whatever fails', async () => {
+it('no password and no row is anywhere, and a key in nothing but the resume tokens of history, whatever fails', async () => {
   await using source = await privateMongo({ auth: { username: 'reader', password: PASSWORD } });
   await using destination = await privateMongo();
   const { host, search } = new URL(source.uri.replace('mongodb:', 'http:'));
@@ -88,7 +88,7 @@ it('no password, no row and no key is in history, logs, metrics, status or the c
   });
   const seen: string[] = [];
   const look = async (): Promise<void> => {
-    seen.push(JSON.stringify(await t.status()).replace(TOKEN, '""'));
+    seen.push(JSON.stringify(await t.status()));
   };
   await t.start();
   await t.needsAttention('authentication_failed');
@@ -140,7 +140,7 @@ it('no password, no row and no key is in history, logs, metrics, status or the c
       [join(__dirname, '..', '..', 'dist', 'starter.js'), ...args],
       { env },
     );
-    seen.push(stdout.replace(TOKEN, '""'), stderr);
+    seen.push(stdout, stderr);
   }
   const metrics = await t.metrics();
   expect(metrics).toContain(`stream="${t.id}"`);

@@ -7,7 +7,7 @@ import { appliedTable } from '../../src/cli/render/plan';
 import { Screen } from '../../src/cli/render/screen';
 import { streamDetails, streamsTable } from '../../src/cli/render/streams';
 import { bar, bytes, count, span } from '../../src/cli/render/text';
-import { withLive } from '../../src/cli/streams/live';
+import { withLive } from '../../src/workflows/live';
 import type { StreamReport } from '../../src/cli/streams/report';
 import { parseSpec } from '../../src/config/spec';
 import { diffSpec } from '../../src/config/diff';

@@ -90,6 +90,7 @@ test('no secret gets into a line, wherever it stands', async () => {
     log('warn', 'a', { uri, nested: { list: [uri, { password: canary }] }, connection_string: canary });
     log('error', 'b', { err: new Error(`cannot reach ${uri}`, { cause: new Error(uri) }), value: new Secret(canary) });
     log('info', 'c', { apiKey: canary, authorization: `Bearer ${canary}` });
+    log('info', 'd', { position: { source: 'mongodb', token: { data: canary } }, resumeToken: canary });
     temporalLogger(out.logger).warn(`failed: ${uri}`, { error: new Error(uri) });
     expect(out.text()).not.toContain('c4n4ry');
     expect(out.text()).not.toContain('w0rd');

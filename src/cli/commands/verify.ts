@@ -121,7 +121,7 @@ async function tell(
   );
 }
 
-/** Keys never enter the workflow's history; without access to the destination nobody is shown them. */
+/** Keys of rows that differ never enter the workflow's history; without access to the destination nobody is shown them. */
 async function keysOf(
   io: Io,
   temporal: Temporal,

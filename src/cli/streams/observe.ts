@@ -1,11 +1,11 @@
 import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { CopyProgress, LegProgress } from '../../replication/progress';
+import { withLive } from '../../workflows/live';
 import { statusQuery, type StreamView } from '../../workflows/messages';
 import { SEARCH_ATTRIBUTES, WORKFLOW_TYPE, workflowId } from '../../workflows/names';
 import type { StreamStatus } from '../../workflows/state';
 import type { Temporal } from '../temporal';
-import { withLive } from './live';
 import type { Execution, StreamReport } from './report';
 
 const STATUS = defineSearchAttributeKey(SEARCH_ATTRIBUTES.status, SearchAttributeType.KEYWORD);

@@ -1,5 +1,11 @@
-import type { CopyProgress, LegProgress, Totals } from '../../replication/progress';
-import type { StreamView } from '../../workflows/messages';
+import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
+import type { StreamView } from './messages';
+
+/** What people and programs see of a leg. */
+export function shown(progress: LegProgress): NonNullable<StreamView['progress']> {
+  const { position: _token, ...rest } = progress;
+  return rest;
+}
 
 /** A view with what a running leg or copy last reported. */
 export function withLive(view: StreamView, progress: LegProgress | CopyProgress): StreamView {
@@ -10,7 +16,7 @@ export function withLive(view: StreamView, progress: LegProgress | CopyProgress)
     lagMs: progress.lagMs,
     changesPerSecond: progress.changesPerSecond,
     windowSeconds: progress.windowSeconds ?? view.windowSeconds,
-    progress,
+    progress: shown(progress),
     totals: sum(view.totals, progress.totals),
   };
 }
