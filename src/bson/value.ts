@@ -6,7 +6,7 @@ import { elements, type Element } from './walk';
 /**
  * A value as the driver sends it back byte for byte: wrappers for scalars, and a Map for a document, because a
  * JavaScript object would reorder names that look like integers. Null where the driver has no exact form of it
- * (a date out of JavaScript's range, a name given twice).
+ * (a date out of JavaScript's range, a name given twice, text that is not UTF-8).
  */
 export function toDriver(buf: Buffer, element: Element): { readonly value: unknown } | null {
   const value = convert(buf, element);
@@ -23,7 +23,8 @@ function convert(buf: Buffer, element: Element): unknown {
       return elements(buf, element.start).map((each) => convert(buf, each));
     default: {
       const bytes = document([header(element.type, 'v'), buf.subarray(element.start, element.end)]);
-      return BSON.deserialize(bytes, { promoteValues: false, bsonRegExp: true })['v'];
+      // Text that is not UTF-8 is decoded to something else instead of an error: then the bytes are not the same again.
+      return BSON.deserialize(bytes, { promoteValues: false, bsonRegExp: true, validation: { utf8: false } })['v'];
     }
   }
 }

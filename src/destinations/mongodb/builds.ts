@@ -3,12 +3,12 @@ import { abortable } from '../../mongodb/abortable';
 import { classify } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
 import { Gate, pause } from '../../replication/gate';
-import { splitNamespace, type Namespace } from '../../replication/namespace';
-import { runDdl } from './ddl';
+import type { Namespace } from '../../replication/namespace';
 import type { Fence } from './fence';
-import { indexesOf, isUnique, servesAs, specification, type Index } from './index-specs';
+import { isUnique, servesAs, specification, type Index } from './index-specs';
 import type { Namespaces } from './namespaces';
 import type { PendingIndex } from './records';
+import { createIndex, indexesOf, onIndexes } from './target-indexes';
 
 /** A build that so many legs have not lived to see the end of is left to `finalize`, which waits for it. */
 const TRIES = 6;
@@ -76,9 +76,9 @@ export class Builds {
     if (!sources.includes(task.source) || (index !== undefined && index !== task.index.name)) return;
     build.halted = true;
     // The server gives up what it is building; where it does not, its end is waited for.
-    const { database, collection } = splitNamespace(this.namespaces.nameOf(task.source));
-    await runDdl(this.client, database, { dropIndexes: collection, index: task.index.name }, signal).catch(
-      (error: unknown) => this.log('debug', 'index_build_goes_on', { code: classify(error, DESTINATION).code }),
+    const target = this.namespaces.nameOf(task.source);
+    await onIndexes(this.client, target, 'dropIndexes', { index: task.index.name }, signal).catch((error: unknown) =>
+      this.log('debug', 'index_build_goes_on', { code: classify(error, DESTINATION).code }),
     );
     await abortable(
       running.catch(() => undefined),
@@ -188,12 +188,12 @@ export class Builds {
 
   async #create({ source, index }: Task, signal: AbortSignal): Promise<void> {
     const target = this.namespaces.nameOf(source);
-    const { database, collection } = splitNamespace(target);
-    const now = (await indexesOf(this.client, target, signal)).get(index.name);
+    const there = await indexesOf(this.client, target, signal);
+    const now = there.byName.get(index.name);
     // Of the same name, from before it was dropped and made anew at the source.
     if (now !== undefined && !servesAs(now, index))
-      await runDdl(this.client, database, { dropIndexes: collection, index: index.name }, signal);
-    await runDdl(this.client, database, { createIndexes: collection, indexes: [index] }, signal);
+      await onIndexes(this.client, target, 'dropIndexes', { index: index.name }, signal);
+    await createIndex(this.client, there, index, signal);
   }
 
   #owed({ source, identity, raw }: Task): PendingIndex | undefined {

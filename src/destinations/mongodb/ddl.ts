@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { UUID, type Document, type MongoClient } from 'mongodb';
+import type { RawDocument } from '../../bson/raw-document';
 import { classifyWriteConcern, codeOf } from '../../mongodb/errors';
+import { ReplicationError } from '../../replication/errors';
+import type { Namespace } from '../../replication/namespace';
 
 /** The server has another collection of this name than the one that was meant. */
 export const MISMATCH = 361;
@@ -18,6 +21,19 @@ export async function runDdl(
   const concern = reply['writeConcernError'] as { readonly code?: unknown } | undefined;
   if (concern !== undefined) throw classifyWriteConcern({ code: Number(concern.code ?? 0) }, { role: 'destination' });
   return reply;
+}
+
+/** A part of a command that is sent byte for byte as it was read: in a Map its fields keep their order. */
+export function sendable(part: RawDocument, target: Namespace): ReadonlyMap<string, unknown> {
+  const map = part.toMap();
+  if (map !== null) return map;
+  throw new ReplicationError('needs_attention', {
+    code: 'not_sendable',
+    message: `options of ${target} or of one of its indexes cannot be sent as they are: they hold a name twice, text that is not UTF-8, or a date beyond the year 275760`,
+    remedy:
+      'Make the collection or the index by hand at the destination, or change it at the source; for a collection, set create_options: false; then resume.',
+    namespace: target,
+  });
 }
 
 /** Where the server can, only the very collection that is meant is dropped or renamed: a successor may have made another since. */

@@ -1,7 +1,8 @@
 import type { MongoClient } from 'mongodb';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
-import { expires, indexesOf, isUnique } from './index-specs';
+import { expires, isUnique } from './index-specs';
+import { indexesOf } from './target-indexes';
 import { present, type Present } from './targets';
 
 /** Questions about targets that are under way at a time. */
@@ -27,10 +28,10 @@ export async function inForce(
 }
 
 async function ofTarget(client: MongoClient, source: Namespace, now: Present, signal: AbortSignal): Promise<Finding[]> {
-  const indexes = await indexesOf(client, now.name, signal);
+  const { byName } = await indexesOf(client, now.name, signal, now);
   return [
-    ...(expires(now.options) ? [expiring(source, `the target ${now.name} is a clustered collection that`)] : []),
-    ...[...indexes.values()].flatMap((index) => {
+    ...(expires(now) ? [expiring(source, `the target ${now.name} is a clustered collection that`)] : []),
+    ...[...byName.values()].flatMap((index) => {
       const what = `index ${index.name} of the target ${now.name}`;
       if (expires(index)) return [expiring(source, what)];
       return isUnique(index) ? [unique(source, what)] : [];

@@ -1,59 +1,88 @@
-import { BSON, type Document, type MongoClient } from 'mongodb';
-import { abortable } from '../../mongodb/abortable';
-import { codeOf } from '../../mongodb/errors';
-import { splitNamespace, type Namespace } from '../../replication/namespace';
+import { RawDocument, rawInteger, rawText, sameValue, type RawValue } from '../../bson/raw-document';
+import { collationOf, sameCollation, withoutVersion } from '../../mongodb/collation';
 
 /** An index as a server lists it, or is asked to build it. */
-export type Index = Document & { readonly name: string };
+export interface Index {
+  readonly name: string;
+  /** Its options in their order, undecoded; key and name among them. */
+  readonly options: RawDocument;
+}
 
-const faithful = { promoteValues: false, bsonRegExp: true } as const;
+/** What is no part of an index: the server's own version of it, its namespace, and how it was built once. */
+const LEFT_OUT = ['v', 'ns', 'background', 'dropDups'];
 
 /** An index as the destination is asked to build it. */
-export function specification(raw: Uint8Array): Index {
-  // The version and the namespace are the source's own.
-  const { v: _v, ns: _ns, ...rest } = BSON.deserialize(raw, faithful);
-  return rest as Index;
+export const specification = (raw: Uint8Array): Index => indexOf(RawDocument.from(raw));
+
+export const indexOf = (listed: RawDocument): Index => ({
+  name: listed.text('name') ?? '',
+  options: withoutVersion(listed.without(...LEFT_OUT)),
+});
+
+export const isUnique = ({ options }: Pick<Index, 'options'>): boolean =>
+  options.flag('unique') || options.flag('prepareUnique');
+
+/** Of an index, or of a clustered collection. */
+export const expires = ({ options }: { readonly options: RawDocument }): boolean => options.has('expireAfterSeconds');
+
+export const isHidden = ({ options }: Pick<Index, 'options'>): boolean => options.flag('hidden');
+
+/** A flag that is `false` is what is left out. */
+const FLAGS: ReadonlySet<string> = new Set(['unique', 'prepareUnique', 'sparse', 'hidden']);
+
+/** What holds where an index does not say. MongoDB lists those of text and 2dsphere indexes, and leaves those of 2d out. */
+const DEFAULTS: ReadonlyMap<string, RawValue> = new Map([
+  ['2dsphereIndexVersion', rawInteger(3)],
+  ['textIndexVersion', rawInteger(3)],
+  ['default_language', rawText('english')],
+  ['language_override', rawText('language')],
+  ['bits', rawInteger(26)],
+  ['min', rawInteger(-180)],
+  ['max', rawInteger(180)],
+]);
+
+/**
+ * The options in which two indexes of one name differ, in alphabetical order. Every option counts, an unknown one too. The
+ * order of fields counts in a key, and in a filter or projection too, which is sent as it is: no difference is taken for
+ * none. Numbers count by their value.
+ */
+export function differences(a: Index, b: Index): string[] {
+  const names = new Set([...a.options.names, ...b.options.names]);
+  names.delete('name');
+  return [...names].filter((name) => !isSame(name, a.options, b.options)).sort();
 }
 
-export const isUnique = (index: Document): boolean => truthy(index['unique']) || truthy(index['prepareUnique']);
-
-/** Of an index, or of the options of a clustered collection. */
-export const expires = ({ expireAfterSeconds }: Document): boolean => expireAfterSeconds !== undefined;
-
-export const isHidden = (index: Document): boolean => truthy(index['hidden']);
-
-const truthy = (value: unknown): boolean => value === true || (value instanceof BSON.Int32 && value.value !== 0);
-
-/** The indexes of a target by name, `_id_` left out; none where there is no target. */
-export async function indexesOf(
-  client: MongoClient,
-  target: Namespace,
-  signal: AbortSignal,
-): Promise<Map<string, Index>> {
-  const { database, collection } = splitNamespace(target);
-  const listed = client.db(database).collection(collection).listIndexes(faithful);
-  const indexes: Document[] = await abortable(listed.toArray(), signal).catch((error: unknown) => {
-    if (codeOf(error) === 26) return [];
-    throw error;
-  });
-  return new Map(indexes.filter(({ name }) => name !== '_id_').map((index) => [String(index['name']), index as Index]));
+function isSame(name: string, a: RawDocument, b: RawDocument): boolean {
+  if (FLAGS.has(name)) return a.flag(name) === b.flag(name);
+  if (name === 'collation') return sameCollation(collationOf(a), collationOf(b));
+  if (name === 'weights') return sameFields(a.document(name), b.document(name));
+  const fallback = DEFAULTS.get(name);
+  return sameValue(a.get(name) ?? fallback, b.get(name) ?? fallback);
 }
 
-/** What cannot be changed of an index that is there. */
-const FIXED = ['key', 'sparse', 'partialFilterExpression', 'collation', 'wildcardProjection', 'weights'];
+/** The weights of a text index have no order. */
+function sameFields(a: RawDocument | undefined, b: RawDocument | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return [...a.names, ...b.names].every((name) => sameValue(a.get(name), b.get(name)));
+}
 
-/** Whether an index serves as the other one; whether it is hidden can be changed, so it does not count. */
-export const servesAs = (a: Document, b: Document): boolean =>
-  isUnique(a) === isUnique(b) &&
-  expires(a) === expires(b) &&
-  FIXED.every((field) => canonical(a[field]) === canonical(b[field]));
+/** What can be changed of an index that is there, so that it need not be built anew. */
+const CHANGEABLE: ReadonlySet<string> = new Set(['hidden', 'unique', 'prepareUnique', 'expireAfterSeconds']);
+
+/** Whether an index serves as the other one, whatever is hidden and however long rows last. */
+export const servesAs = (a: Index, b: Index): boolean =>
+  isUnique(a) === isUnique(b) && expires(a) === expires(b) && differences(a, b).every((name) => CHANGEABLE.has(name));
 
 /** Whether an index is what another one would be without what is held back of it. */
-export const servesMeanwhile = (a: Document, b: Document): boolean => {
-  const { unique: _unique, prepareUnique: _prepare, expireAfterSeconds: _expiry, ...plain } = b;
-  return servesAs(a, plain);
-};
+export const servesMeanwhile = (a: Index, b: Index): boolean => servesAs(a, withoutHeld(b));
 
-/** 1 and 1.0 in a key are one, and `false` is what is left out. */
-const canonical = (value: unknown): string =>
-  value === undefined || value === false ? '' : BSON.EJSON.stringify({ value }, { relaxed: true });
+const withoutHeld = ({ name, options }: Index): Index => ({
+  name,
+  options: options.without('unique', 'prepareUnique', 'expireAfterSeconds'),
+});
+
+/** For the simple collation where a collection has another one: what is left out would be the collection's. */
+export const collated = ({ name, options }: Index, by: RawValue): Index => ({
+  name,
+  options: options.has('collation') ? options : options.with('collation', by),
+});

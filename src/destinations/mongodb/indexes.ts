@@ -1,14 +1,15 @@
-import { Binary, type Document, type MongoClient } from 'mongodb';
+import { Binary, type MongoClient } from 'mongodb';
 import { classify } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
 import type { Finding } from '../../replication/finding';
-import { splitNamespace, type Namespace } from '../../replication/namespace';
+import type { Namespace } from '../../replication/namespace';
 import type { SourceNamespace } from '../../replication/source';
 import { isPassing } from './builds';
-import { runDdl } from './ddl';
+import { sendable } from './ddl';
 import type { Fence } from './fence';
-import { expires, indexesOf, isHidden, isUnique, servesAs, specification, type Index } from './index-specs';
+import { differences, expires, isHidden, isUnique, servesAs, specification, type Index } from './index-specs';
 import type { Namespaces } from './namespaces';
+import { createIndex, indexesOf, onIndexes, type TargetIndexes } from './target-indexes';
 
 /**
  * Unique indexes would refuse values that move between rows in different lanes, unless they are wanted in force;
@@ -16,7 +17,7 @@ import type { Namespaces } from './namespaces';
  */
 export const heldBack =
   ({ uniqueInForce }: { readonly uniqueInForce: boolean }) =>
-  (index: Document): boolean =>
+  (index: Index): boolean =>
     expires(index) || (!uniqueInForce && isUnique(index));
 
 export class Indexes {
@@ -24,7 +25,7 @@ export class Indexes {
     private readonly client: MongoClient,
     private readonly fence: Fence,
     private readonly namespaces: Namespaces,
-    private readonly isHeld: (index: Document) => boolean,
+    private readonly isHeld: (index: Index) => boolean,
     private readonly log: Log,
   ) {}
 
@@ -52,7 +53,8 @@ export class Indexes {
     report(0, work.length);
     for (const [done, { source, index, raw }] of work.entries()) {
       await this.fence.check(signal);
-      await this.#create(source, index, signal).catch(async (error: unknown) => {
+      const there = await indexesOf(this.client, this.namespaces.nameOf(source), signal);
+      await createIndex(this.client, there, index, signal).catch(async (error: unknown) => {
         const failure = classify(error, { role: 'destination', namespace: source });
         // A server that is away is worth waiting for; an index that it refuses must not hold up the rows.
         if (isPassing(failure) || failure.code === 'unauthorized') throw failure;
@@ -73,11 +75,6 @@ export class Indexes {
     this.log('info', 'index_waits', { namespace: source, index: specification(raw).name });
   }
 
-  async #create(source: Namespace, index: Index, signal: AbortSignal): Promise<void> {
-    const { database, collection } = splitNamespace(this.namespaces.nameOf(source));
-    await runDdl(this.client, database, { createIndexes: collection, indexes: [index] }, signal);
-  }
-
   /**
    * A stream that was finalized goes on: what expires rows at the destination is held back again, because the source
    * may have extended them since. Indexes that somebody made by hand stay.
@@ -86,13 +83,12 @@ export class Indexes {
     for (const record of this.namespaces.all()) {
       const { source, target, identity, held, expiring = [] } = record;
       if (identity === null || expiring.length === 0) continue;
-      const there = await indexesOf(this.client, target, signal);
+      const { byName } = await indexesOf(this.client, target, signal);
       await this.fence.check(signal);
-      const { database, collection } = splitNamespace(target);
       for (const { name } of expiring.map(({ buffer }) => specification(buffer))) {
-        const now = there.get(name);
+        const now = byName.get(name);
         if (now === undefined || !expires(now)) continue;
-        await runDdl(this.client, database, { dropIndexes: collection, index: name }, signal);
+        await onIndexes(this.client, target, 'dropIndexes', { index: name }, signal);
         this.log('info', 'expiry_held', { namespace: source, index: name });
       }
       await this.namespaces.save([{ ...record, held: [...held, ...expiring], expiring: [] }], signal);
@@ -122,7 +118,7 @@ export class Indexes {
         if (index.name === '_id_') continue;
         await this.fence.check(signal);
         try {
-          await this.#putInForce(name, index, there.get(index.name), signal);
+          await this.#putInForce(there, index, signal);
           if (expires(index)) expiring.push(new Binary(raw));
         } catch (error) {
           const failure = classify(error, { role: 'destination', namespace: name });
@@ -136,21 +132,24 @@ export class Indexes {
     return findings;
   }
 
-  async #putInForce(source: Namespace, index: Index, now: Index | undefined, signal: AbortSignal): Promise<void> {
-    const { database, collection } = splitNamespace(this.namespaces.nameOf(source));
+  async #putInForce(there: TargetIndexes, index: Index, signal: AbortSignal): Promise<void> {
+    const { target } = there;
+    const { name, options } = index;
+    const now = there.byName.get(name);
     if (now !== undefined && servesAs(now, index)) {
-      const expiry = Number(index['expireAfterSeconds']);
+      const other = differences(now, index);
+      const expiry = options.pick((option) => option === 'expireAfterSeconds');
       const changes = {
-        ...(expires(index) && Number(now['expireAfterSeconds']) !== expiry && { expireAfterSeconds: expiry }),
-        ...(isHidden(now) !== isHidden(index) && { hidden: isHidden(index) }),
+        ...(other.includes('expireAfterSeconds') && Object.fromEntries(sendable(expiry, target))),
+        ...(other.includes('hidden') && { hidden: isHidden(index) }),
       };
-      if (Object.keys(changes).length === 0) return;
-      await runDdl(this.client, database, { collMod: collection, index: { name: index.name, ...changes } }, signal);
+      if (Object.keys(changes).length > 0)
+        await onIndexes(this.client, target, 'collMod', { index: { name, ...changes } }, signal);
       return;
     }
     // A plain index that has since become unique at the source stands in its own way.
-    if (now !== undefined) await runDdl(this.client, database, { dropIndexes: collection, index: index.name }, signal);
-    await this.#create(source, index, signal);
+    if (now !== undefined) await onIndexes(this.client, target, 'dropIndexes', { index: name }, signal);
+    await createIndex(this.client, there, index, signal);
   }
 }
 

@@ -1,4 +1,6 @@
-import { BSON, Binary, type MongoClient } from 'mongodb';
+import { Binary, type MongoClient } from 'mongodb';
+import { RawDocument } from '../../bson/raw-document';
+import { collationOf, sameCollation } from '../../mongodb/collation';
 import { codeOf } from '../../mongodb/errors';
 import type { Parked } from '../../replication/destination';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
@@ -8,16 +10,8 @@ import { MISMATCH, type Identities } from './ddl';
 import type { Fence } from './fence';
 import { namespaceId, type NamespaceDocument } from './records';
 import { cappedTarget, gone, keptInTheWay, notACollection, otherCollation, targetConflict } from './target-findings';
-import {
-  collationOf,
-  creatable,
-  createCollection,
-  dropCollection,
-  present,
-  targetOptions,
-  type Present,
-  type Target,
-} from './targets';
+import { creatable, targetOptions } from './target-options';
+import { createCollection, dropCollection, present, type Present, type Target } from './targets';
 
 /** What the stream knows of its targets: makes them, empties them, and remembers which collection each one is. */
 export class Namespaces {
@@ -63,7 +57,7 @@ export class Namespaces {
       this.#targets.set(record.source, {
         source: record.source,
         name: record.target,
-        validated: now.options['validator'] !== undefined,
+        validated: now.options.has('validator'),
         wholeOrder: record.wholeOrder,
       });
   }
@@ -165,13 +159,13 @@ export class Namespaces {
       this.#refuseKept(namespace.name, now);
       if (now === undefined) missing.push(namespace);
       else if (now.type !== 'collection') throw notACollection(namespace.name, target, now.type);
-      else if (now.options['capped'] === true) throw cappedTarget(namespace.name, target);
+      else if (now.options.flag('capped')) throw cappedTarget(namespace.name, target);
       else if (
         this.withOptions &&
         isTold(namespace) &&
         // What the stream made itself follows the source event by event, and may be behind it now.
         this.#records.get(namespace.name)?.identity !== now.identity &&
-        collationOf(now.options) !== collationOf(targetOptions(namespace.options))
+        !sameCollation(collationOf(now.options), collationOf(targetOptions(namespace.options)))
       )
         throw otherCollation(namespace.name);
     }
@@ -200,7 +194,7 @@ export class Namespaces {
       const identity = known?.identity ?? there.get(this.rename(name))?.identity ?? null;
       // Nobody has copied what the stream meets under a name that is gone at the source by now.
       const partial = !isTold(namespace) && (known?.identity == null || known.partial);
-      const stored = (!isTold(namespace) && known?.options) || new Binary(BSON.serialize(this.#options(options)));
+      const stored = (!isTold(namespace) && known?.options) || new Binary(this.#options(options).bytes);
       const origin = known?.origin ?? (isTold(namespace) ? namespace.identity : null);
       const same =
         known?.identity === identity &&
@@ -220,8 +214,8 @@ export class Namespaces {
     }
   }
 
-  #options(options: Buffer | undefined) {
-    return this.withOptions ? targetOptions(options) : {};
+  #options(options: Uint8Array | undefined): RawDocument {
+    return this.withOptions ? targetOptions(options) : RawDocument.EMPTY;
   }
 
   #record(source: Namespace, fields: Partial<NamespaceDocument>): NamespaceDocument {
@@ -276,8 +270,7 @@ export class Namespaces {
     const record = this.#records.get(source);
     if (record?.identity == null) return this.enter(source, { partial: !complete }, signal);
     await this.fence.check(signal);
-    const options = record.options ? Buffer.from(record.options.buffer) : undefined;
-    await createCollection(this.client, record.target, this.#options(options), signal);
+    await createCollection(this.client, record.target, this.#options(record.options?.buffer), signal);
     this.#keep(record, (await present(this.client, [record.target], signal)).get(record.target));
     const made = this.#targets.get(source);
     if (made === undefined) throw gone(source);
@@ -298,8 +291,7 @@ export class Namespaces {
     await this.fence.check(signal);
     const target = this.rename(source);
     this.#refuseKept(source, (await present(this.client, [target], signal)).get(target));
-    const stored = this.#records.get(source)?.options;
-    const wanted = options ?? (stored ? Buffer.from(stored.buffer) : undefined);
+    const wanted = options ?? this.#records.get(source)?.options?.buffer;
     await createCollection(this.client, target, this.#options(wanted), signal);
     await this.adopt([source], { partial, ...(wanted && { options: new Binary(wanted) }) }, signal);
     const made = this.#targets.get(source);
@@ -366,9 +358,9 @@ export class Namespaces {
     const recorded = this.#records.get(source)?.options;
     // Nothing to empty, and nothing is known of how to make it: that is for `prepare`.
     if (now === undefined && !recorded) return;
-    const options = recorded ? BSON.deserialize(recorded.buffer, { promoteValues: false, bsonRegExp: true }) : null;
+    const options = recorded ? RawDocument.from(recorded.buffer) : now?.options;
     if (now !== undefined) await this.#drop(source, now, signal);
-    await createCollection(this.client, target, creatable(options ?? now?.options ?? {}), signal);
+    await createCollection(this.client, target, creatable(options ?? RawDocument.EMPTY), signal);
     await this.adopt([source], { partial: false }, signal);
   }
 

@@ -1,30 +1,26 @@
-import { BSON, Binary, type Document, type MongoClient } from 'mongodb';
+import { Binary, type Document, type MongoClient } from 'mongodb';
+import { RawDocument } from '../../bson/raw-document';
 import { classify } from '../../mongodb/errors';
+import { ID_INDEX } from '../../mongodb/listing';
 import type { SchemaChange } from '../../replication/change';
 import type { Log } from '../../replication/connector';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import { isPassing, type Builds } from './builds';
-import { runDdl } from './ddl';
+import { runDdl, sendable } from './ddl';
 import type { Fence } from './fence';
-import { indexesOf, isHidden, servesAs, specification, type Index } from './index-specs';
+import { isHidden, servesAs, specification, type Index } from './index-specs';
 import type { Namespaces } from './namespaces';
 import type { NamespaceDocument } from './records';
-import { present, targetOptions } from './targets';
+import { indexesOf } from './target-indexes';
+import { modifications, targetOptions } from './target-options';
+import { present } from './targets';
 
 export interface ReshapeOptions {
   readonly withOptions: boolean;
   readonly withIndexes: boolean;
   /** Whether an index waits for `finalize`. */
-  readonly isHeld: (index: Document) => boolean;
+  readonly isHeld: (index: Index) => boolean;
 }
-
-/** What `collMod` may set, with what holds where a collection does not say. */
-const MODIFIABLE: Readonly<Record<string, unknown>> = {
-  validator: {},
-  validationLevel: 'strict',
-  validationAction: 'error',
-  changeStreamPreAndPostImages: { enabled: false },
-};
 
 /**
  * Takes indexes and options of a target to what the source has now. Dropped indexes go at once, and new ones are put
@@ -59,12 +55,12 @@ export class Reshaping {
     const wanted = wantedIndexes(change);
     // One of these names that is being built would come after its own end.
     if (change.op !== 'modify') for (const name of wanted.keys()) await this.builds.halt([known.source], signal, name);
-    const there = await indexesOf(this.client, known.target, signal);
+    const { byName } = await indexesOf(this.client, known.target, signal);
     const untouched = (raw: Binary): boolean => !wanted.has(specification(raw.buffer).name);
     const held = known.held.filter(untouched);
     const pending = (known.pending ?? []).filter(({ index }) => untouched(index));
     for (const [name, raw] of wanted) {
-      const now = there.get(name);
+      const now = byName.get(name);
       const index = raw === null ? null : specification(raw);
       if (raw === null || index === null) {
         if (now !== undefined) await this.#drop(known, name, signal);
@@ -88,13 +84,9 @@ export class Reshaping {
     if (!this.options.withOptions || shape == null) return { options: known.options };
     const wanted = targetOptions(shape.options);
     const now = (await present(this.client, [known.target], signal)).get(known.target);
-    const of = (options: Document, name: string): unknown => options[name] ?? MODIFIABLE[name];
-    const differing = Object.keys(MODIFIABLE).filter(
-      (name) => now !== undefined && !isSame(of(wanted, name), of(now.options, name)),
-    );
-    const changes = Object.fromEntries(differing.map((name) => [name, of(wanted, name)]));
-    if (differing.length > 0) await this.#modify(known, changes, signal);
-    return { options: new Binary(BSON.serialize(wanted)) };
+    const changes = now === undefined ? RawDocument.EMPTY : modifications(wanted, now.options);
+    if (!changes.isEmpty) await this.#modify(known, Object.fromEntries(sendable(changes, known.target)), signal);
+    return { options: new Binary(wanted.bytes) };
   }
 
   async #modify(known: NamespaceDocument, changes: Document, signal: AbortSignal): Promise<void> {
@@ -122,28 +114,21 @@ export class Reshaping {
   }
 }
 
-const isSame = (a: unknown, b: unknown): boolean =>
-  Buffer.compare(BSON.serialize({ value: a }), BSON.serialize({ value: b })) === 0;
-
 /** The indexes that a change is about, by name: as the source has them now, null where they are gone. */
 function wantedIndexes({ op, description, shape }: SchemaChange): Map<string, Uint8Array | null> {
-  const now = new Map((shape?.indexes ?? []).map((raw) => [specification(raw).name, raw as Uint8Array]));
+  const now = new Map((shape?.indexes ?? []).map((raw): [string, Uint8Array] => [specification(raw).name, raw]));
   // Which index a change of options is about, not every server says.
   if (op === 'modify') return now;
-  const named = describedIndexes(description).filter(({ name }) => name !== '_id_');
+  const described = description === undefined ? RawDocument.EMPTY : RawDocument.from(description);
+  const told = new Map(described.documents('indexes').map((index) => [index.text('name') ?? '', index.bytes]));
+  told.delete(ID_INDEX);
   return new Map(
-    named.map((index) => {
+    [...told].map(([name, raw]) => {
       // Of what is gone by now only the event tells; what has taken its place comes with an event of its own.
-      const told = op === 'create_indexes' && shape == null ? BSON.serialize(index) : null;
-      return [index.name, now.get(index.name) ?? told];
+      const gone = op === 'create_indexes' && shape == null ? raw : null;
+      return [name, now.get(name) ?? gone];
     }),
   );
-}
-
-function describedIndexes(description: Buffer | undefined): Index[] {
-  if (description === undefined) return [];
-  const { indexes } = BSON.deserialize(description, { promoteValues: false, bsonRegExp: true });
-  return Array.isArray(indexes) ? (indexes as Index[]) : [];
 }
 
 /** What of a schema change MongoDB, as a destination that is written in transactions, cannot express. */
@@ -166,4 +151,4 @@ const CAP = 'targets of capped collections are plain ones';
 const VIEW = (namespace: Namespace): string => `${namespace} is a view or a time series`;
 
 const names = (raw: Buffer | undefined): ReadonlySet<string> =>
-  new Set(raw === undefined ? [] : Object.keys(BSON.deserialize(raw)));
+  new Set(raw === undefined ? [] : RawDocument.from(raw).names);

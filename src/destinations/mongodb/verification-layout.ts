@@ -1,11 +1,13 @@
-import { BSON, type MongoClient } from 'mongodb';
+import type { MongoClient } from 'mongodb';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
 import type { SourceNamespace } from '../../replication/source';
-import { expires, indexesOf, isUnique, servesAs, servesMeanwhile, specification, type Index } from './index-specs';
+import { differences, expires, isUnique, servesMeanwhile, specification, type Index } from './index-specs';
 import type { NamespaceDocument } from './records';
-import { creatable, present, targetOptions, type Present } from './targets';
+import { indexesOf } from './target-indexes';
+import { creatable, optionDifferences, targetOptions } from './target-options';
+import { present, type Present } from './targets';
 
 export interface LayoutOptions {
   readonly client: MongoClient;
@@ -56,7 +58,7 @@ export async function compareLayout(
     } else {
       if (options.createOptions) findings.push(...optionFindings(namespace, now));
       if (options.buildIndexes)
-        findings.push(...(await indexFindings(options, namespace, held.get(namespace.name), target, signal)));
+        findings.push(...(await indexFindings(options, namespace, held.get(namespace.name), now, signal)));
     }
   }
   return findings;
@@ -82,31 +84,20 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 function optionFindings({ name, options }: SourceNamespace, now: Present): readonly Finding[] {
   if (options.length === 0) return [];
-  const wanted = targetOptions(options);
-  const found = creatable(now.options);
-  const names = new Set([...Object.keys(wanted), ...Object.keys(found)]);
-  const other = [...names].filter((option) => text(wanted[option]) !== text(found[option])).sort();
+  const other = optionDifferences(targetOptions(options), creatable(now.options));
   return other.length === 0
     ? []
     : [finding('error', 'options_differ', name, `the target has other options than the source: ${other.join(', ')}`)];
-}
-
-/** A validation level or action that is left out is the server's default. */
-const DEFAULTS = new Set(['', '"strict"', '"error"', '{}']);
-
-function text(value: unknown): string {
-  const plain = value === undefined ? '' : BSON.EJSON.stringify(value, { relaxed: true });
-  return DEFAULTS.has(plain) ? '' : plain;
 }
 
 async function indexFindings(
   options: LayoutOptions,
   { name, indexes }: SourceNamespace,
   record: NamespaceDocument | undefined,
-  target: Namespace,
+  now: Present,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const there = await indexesOf(options.client, target, signal);
+  const { byName: there } = await indexesOf(options.client, now.name, signal, now);
   const findings: Finding[] = [];
   const held = new Set((record?.held ?? []).map((raw) => specification(raw.buffer).name));
   const building = new Set((record?.pending ?? []).map(({ index }) => specification(index.buffer).name));
@@ -124,8 +115,9 @@ async function indexFindings(
       if (building.has(wanted.name))
         findings.push(finding('note', 'index_building', name, `index ${wanted.name} is being built`));
       else findings.push(finding('error', 'index_missing', name, `index ${wanted.name} is missing at the target`));
-    } else if (!same(wanted, found)) {
-      findings.push(finding('error', 'index_differs', name, `index ${wanted.name} is another one at the target`));
+    } else {
+      const other = differences(wanted, found);
+      if (other.length > 0) findings.push(finding('error', 'index_differs', name, differs(wanted.name, other)));
     }
   }
   for (const index of there.keys()) {
@@ -139,5 +131,5 @@ async function indexFindings(
 const waits = ({ uniqueIndexes }: LayoutOptions, index: Index, held: ReadonlySet<string>): boolean =>
   held.has(index.name) || expires(index) || (uniqueIndexes === 'hold' && isUnique(index));
 
-const same = (wanted: Index, found: Index): boolean =>
-  servesAs(wanted, found) && text(wanted['expireAfterSeconds']) === text(found['expireAfterSeconds']);
+const differs = (index: string, options: readonly string[]): string =>
+  `index ${index} is another one at the target: ${options.join(', ')}`;

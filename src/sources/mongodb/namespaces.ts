@@ -1,8 +1,7 @@
-import type { ClientSession, Db, Document, MongoClient } from 'mongodb';
-import { document } from '../../bson/build';
+import type { Db, Document, MongoClient } from 'mongodb';
 import { BsonType } from '../../bson/types';
-import { elements, findOne, find, names, slice, text } from '../../bson/walk';
-import { getMore, runCursor } from '../../mongodb/raw';
+import { findOne, text } from '../../bson/walk';
+import { listCollections, listIndexes, type ListedCollection } from '../../mongodb/listing';
 import type { SchemaChange } from '../../replication/change';
 import { inParallel } from '../../replication/in-parallel';
 import { namespace, splitNamespace, type Namespace } from '../../replication/namespace';
@@ -10,18 +9,9 @@ import type { Selection } from '../../replication/pattern';
 import type { Size, SourceNamespace } from '../../replication/source';
 import { ask } from './deployment';
 
-/** A collection, view or time series as the server lists it. */
-interface Listed {
+interface Listed extends ListedCollection {
   readonly db: Db;
-  readonly collection: string;
-  readonly type: string;
-  readonly options: Buffer;
-  readonly identity: string;
 }
-
-const FIELDS = names('name', 'type', 'options', 'info');
-const PAGE = 1_000;
-const NO_OPTIONS = document([]);
 
 /** What the selection matches now. */
 export async function listNamespaces(
@@ -29,21 +19,12 @@ export async function listNamespaces(
   selection: Selection,
   signal: AbortSignal,
 ): Promise<SourceNamespace[]> {
-  const session = client.startSession({ causalConsistency: false });
-  try {
-    const databases = await databaseNames(client, selection, signal);
-    const listed: Listed[] = [];
-    for (const name of databases) {
-      const db = client.db(name);
-      for (const row of await readAll(db, session, { listCollections: 1, cursor: { batchSize: PAGE } }, signal)) {
-        const entry = listedOf(db, row);
-        if (selection.matches(namespace(name, entry.collection))) listed.push(entry);
-      }
-    }
-    return await inParallel(listed, (entry) => describeNamespace(client, entry, signal));
-  } finally {
-    await session.endSession();
+  const listed: Listed[] = [];
+  for (const name of await databaseNames(client, selection, signal)) {
+    const all = await list(client.db(name), {}, signal);
+    listed.push(...all.filter((each) => selection.matches(namespace(name, each.name))));
   }
+  return await inParallel(listed, (entry) => describeNamespace(entry, signal));
 }
 
 /** The collection that a schema change speaks of, as it is now, also under another name in its database. */
@@ -54,20 +35,14 @@ export async function shapeOf(
 ): Promise<SourceNamespace | null> {
   const { database, collection } = splitNamespace(name);
   const db = client.db(database);
-  const session = client.startSession({ causalConsistency: false });
-  const list = async (filter: Document): Promise<Listed[]> => {
-    const rows = await readAll(db, session, { listCollections: 1, filter, cursor: { batchSize: PAGE } }, signal);
-    return rows.map((row) => listedOf(db, row));
-  };
   const isMeant = (listed: Listed): boolean => identity === '' || listed.identity === identity;
-  try {
-    let found = (await list({ name: collection })).find(isMeant);
-    if (found === undefined && identity !== '') found = (await list({})).find(isMeant);
-    return found === undefined ? null : await describeNamespace(client, found, signal);
-  } finally {
-    await session.endSession();
-  }
+  let found = (await list(db, { name: collection }, signal)).find(isMeant);
+  if (found === undefined && identity !== '') found = (await list(db, {}, signal)).find(isMeant);
+  return found === undefined ? null : await describeNamespace(found, signal);
 }
+
+const list = (db: Db, filter: Document, signal: AbortSignal): Promise<Listed[]> =>
+  ask(async () => (await listCollections(db, filter, signal)).map((each) => ({ ...each, db })));
 
 async function databaseNames(client: MongoClient, selection: Selection, signal: AbortSignal): Promise<string[]> {
   if (selection.database !== null) return [selection.database];
@@ -79,52 +54,23 @@ async function databaseNames(client: MongoClient, selection: Selection, signal: 
     .sort();
 }
 
-function listedOf(db: Db, row: Buffer): Listed {
-  const [name, type, options, info] = find(row, 0, FIELDS);
-  const uuid = info && findOne(row, info.start, 'uuid');
-  return {
-    db,
-    collection: name ? text(row, name) : '',
-    type: type ? text(row, type) : 'collection',
-    options: options ? Buffer.from(slice(row, options)) : NO_OPTIONS,
-    identity: uuid?.type === BsonType.binary ? row.toString('hex', uuid.start + 5, uuid.end) : '',
-  };
-}
-
-async function describeNamespace(client: MongoClient, listed: Listed, signal: AbortSignal): Promise<SourceNamespace> {
-  const { db, collection, type, options, identity } = listed;
-  const base = { name: namespace(db.databaseName, collection), identity, options };
+async function describeNamespace(
+  { db, name, type, options, identity }: Listed,
+  signal: AbortSignal,
+): Promise<SourceNamespace> {
+  const base = { name: namespace(db.databaseName, name), identity, options: options.bytes };
   if (type !== 'collection') {
     // A view is computed from what is copied; a time series has no change stream.
     return { ...base, follows: 'nothing', indexes: [], wholeOrder: false };
   }
-  const session = client.startSession({ causalConsistency: false });
-  try {
-    const command = { listIndexes: collection, cursor: { batchSize: PAGE } };
-    const indexes = await readAll(db, session, command, signal).catch(noneIfGone);
-    return {
-      ...base,
-      follows: 'stream',
-      indexes: indexes.filter((index) => nameOf(index) !== '_id_').map(withoutNamespace),
-      wholeOrder: keepsWholeOrder(options),
-    };
-  } finally {
-    await session.endSession();
-  }
+  const indexes = await ask(() => listIndexes(db, name, options, signal));
+  return {
+    ...base,
+    follows: 'stream',
+    indexes: indexes.map((index) => index.bytes),
+    wholeOrder: keepsWholeOrder(base.options),
+  };
 }
-
-const nameOf = (index: Buffer): string => {
-  const name = findOne(index, 0, 'name');
-  return name ? text(index, name) : '';
-};
-
-/** Old servers tell the namespace inside the index; it is not part of the specification. */
-const withoutNamespace = (index: Buffer): Buffer =>
-  document(
-    elements(index)
-      .filter(({ name }) => name !== 'ns')
-      .map((each) => index.subarray(each.start - Buffer.byteLength(each.name) - 2, each.end)),
-  );
 
 /** Its rows fall out in the order in which they came. */
 export function isCapped(options: Buffer): boolean {
@@ -154,24 +100,4 @@ export async function sizeOf(client: MongoClient, name: Namespace, signal: Abort
   // One part for each shard.
   const sum = (field: 'count' | 'size') => parts.reduce((total, part) => total + (part.storageStats?.[field] ?? 0), 0);
   return { estimatedRows: sum('count'), estimatedBytes: sum('size') };
-}
-
-/** A collection that was dropped since it was listed has no indexes. */
-function noneIfGone(error: unknown): Buffer[] {
-  const gone = error instanceof Error && 'code' in error && error.code === 'namespace_missing';
-  if (gone) return [];
-  throw error;
-}
-
-async function readAll(db: Db, session: ClientSession, command: Document, signal: AbortSignal): Promise<Buffer[]> {
-  return await ask(async () => {
-    const rows: Buffer[] = [];
-    let reply = await runCursor(db, command, { session }, signal);
-    for (;;) {
-      for (const each of reply.documents) rows.push(Buffer.from(slice(reply.buffer, each)));
-      if (reply.id === 0n) return rows;
-      const collection = reply.namespace.slice(db.databaseName.length + 1);
-      reply = await getMore(db, { id: reply.id, collection }, { session, batchSize: PAGE }, signal);
-    }
-  });
 }

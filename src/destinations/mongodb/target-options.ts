@@ -1,0 +1,56 @@
+import { RawDocument, rawBoolean, rawText, sameValue, type RawValue } from '../../bson/raw-document';
+import { collationOf, sameCollation, withoutVersion } from '../../mongodb/collation';
+
+/**
+ * Left behind when a collection is made here: what belongs to views, time series and storage engines; expiry, because
+ * the source decides what expires while it is followed; and a cap, because the server refuses to write to capped
+ * collections inside a transaction.
+ */
+const STRIPPED = [
+  'uuid',
+  'viewOn',
+  'pipeline',
+  'timeseries',
+  'expireAfterSeconds',
+  'capped',
+  'size',
+  'max',
+  'autoIndexId',
+  'temp',
+  'storageEngine',
+];
+
+/** The options that a target gets, from the source's. */
+export const targetOptions = (options: Uint8Array | undefined): RawDocument =>
+  options === undefined ? RawDocument.EMPTY : creatable(RawDocument.from(options));
+
+/** Options that a target may be made with. */
+export const creatable = (options: RawDocument): RawDocument => withoutVersion(options.without(...STRIPPED));
+
+/** What `collMod` may set, with what holds where a collection does not say. */
+const MODIFIABLE: ReadonlyMap<string, RawValue> = new Map([
+  ['validator', RawDocument.EMPTY.value],
+  ['validationLevel', rawText('strict')],
+  ['validationAction', rawText('error')],
+  ['changeStreamPreAndPostImages', RawDocument.EMPTY.with('enabled', rawBoolean(false)).value],
+]);
+
+/** What `collMod` has to set so that a target has the wanted options. */
+export function modifications(wanted: RawDocument, now: RawDocument): RawDocument {
+  let changes = RawDocument.EMPTY;
+  for (const [name, fallback] of MODIFIABLE)
+    if (!isSame(name, wanted, now)) changes = changes.with(name, wanted.get(name) ?? fallback);
+  return changes;
+}
+
+/** The options in which two collections differ, in alphabetical order; every one counts, an unknown one too. */
+export function optionDifferences(a: RawDocument, b: RawDocument): string[] {
+  const names = new Set([...a.names, ...b.names]);
+  return [...names].filter((name) => !isSame(name, a, b)).sort();
+}
+
+function isSame(name: string, a: RawDocument, b: RawDocument): boolean {
+  if (name === 'collation') return sameCollation(collationOf(a), collationOf(b));
+  const fallback = MODIFIABLE.get(name);
+  return sameValue(a.get(name) ?? fallback, b.get(name) ?? fallback);
+}
