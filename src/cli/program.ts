@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { applyCommand } from './commands/apply';
 import { command } from './commands/command';
+import { completeCommand, completionCommand } from './commands/completion';
 import { configCommand } from './commands/config';
 import { deadLettersCommand } from './commands/dead-letters';
 import { demoCommand } from './commands/demo';
@@ -21,7 +22,9 @@ export const program = (io: Io): Command =>
       .addCommand(configCommand(io))
       .addCommand(workerCommand(io))
       .addCommand(upCommand(io))
-      .addCommand(demoCommand(io)),
+      .addCommand(demoCommand(io))
+      .addCommand(completionCommand(io))
+      .addCommand(completeCommand(io), { hidden: true }),
     'tributary demo                      see it work: nothing to configure',
     'tributary up -f streams.yaml        all in one process tree, for a laptop',
     'tributary apply -f streams.yaml     with a Temporal server and workers of your own',

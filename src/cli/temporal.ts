@@ -17,6 +17,8 @@ export interface Temporal extends AsyncDisposable {
 export interface TemporalTarget {
   readonly env: NodeJS.ProcessEnv;
   readonly profile?: string | undefined;
+  /** How long to wait for an answer. */
+  readonly timeoutMs?: number;
 }
 
 interface Resolved {
@@ -55,15 +57,16 @@ export function resolveTemporal({ env, profile }: TemporalTarget): Resolved {
 
 export async function connectTemporal(target: TemporalTarget): Promise<Temporal> {
   const { connection: options, namespace } = resolveTemporal(target);
-  const connection = await Connection.connect({ ...options, connectTimeout: CONNECT_TIMEOUT_MS }).catch(
-    (cause: unknown) => {
-      throw new CliError(
-        `Temporal does not answer at ${options.address}`,
-        'start one on this machine with `tributary up -f FILE` (or `temporal server start-dev`), or set TEMPORAL_ADDRESS',
-        { cause },
-      );
-    },
-  );
+  const connection = await Connection.connect({
+    ...options,
+    connectTimeout: target.timeoutMs ?? CONNECT_TIMEOUT_MS,
+  }).catch((cause: unknown) => {
+    throw new CliError(
+      `Temporal does not answer at ${options.address}`,
+      'start one on this machine with `tributary up -f FILE` (or `temporal server start-dev`), or set TEMPORAL_ADDRESS',
+      { cause },
+    );
+  });
   return {
     client: new Client({ connection, namespace }),
     address: options.address,

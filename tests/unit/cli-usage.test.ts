@@ -38,6 +38,7 @@ const COMMANDS = [
   ['worker'],
   ['up'],
   ['demo'],
+  ['completion'],
 ];
 
 describe('every command', () => {
@@ -66,6 +67,7 @@ describe('wrong usage', () => {
     [['streams', 'wait', 'orders'], '--until'],
     [['streams', 'wait', 'orders', '--until', 'paused', '--timeout', 'soon'], 'Expected a duration such as 60s or 5m.'],
     [['apply'], '--file'],
+    [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish'],
     [['demo', '--seconds', '-1'], 'Expected a number above 0.'],
   ])('%j has status 2 and says what is expected', async (argv, expected) => {
     const { status, out, err } = await run(...argv);
