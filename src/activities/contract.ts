@@ -64,6 +64,8 @@ export interface Prepared {
 
 export interface CopyLeg extends LegBase {
   readonly sliceMs: number;
+  /** Rows in one step at most, as the last copy has found out; missing: as many as come. */
+  readonly stepRows?: number;
 }
 
 export interface CopyResult {
@@ -81,6 +83,8 @@ export interface PumpLeg extends LegBase {
   /** Parked namespaces that a person has resumed. */
   readonly resume: readonly Namespace[];
   readonly sliceMs: number;
+  /** Changes in one step at most, as the last leg has found out; missing: as many as the destination takes. */
+  readonly stepChanges?: number;
   /** End with `reached` as soon as the low water is there. */
   readonly until: Position | null;
 }

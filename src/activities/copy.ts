@@ -44,7 +44,7 @@ export const copy =
   (deps: ActivityDeps) =>
   (leg: CopyLeg): Promise<CopyResult> =>
     runCall(deps.log(leg.spec.stream.id), async (call) => {
-      const { spec, sliceMs } = leg;
+      const { spec, sliceMs, stepRows = null } = leg;
       await using pipeline = await openPipeline(deps, spec);
       const { source, destination } = pipeline;
       const claim = await claimFor(leg, destination, call.signal);
@@ -60,6 +60,8 @@ export const copy =
         limiter: limiterOf(deps, spec),
         onError: errorPolicy(spec.stream).onError,
         sliceMs,
+        stallMs: durationMs(spec.stream.advanced.stall_timeout),
+        stepRows,
         log: call.log,
         meter: deps.meter(spec),
       });

@@ -17,7 +17,7 @@ async function pumpOf(
   { source, destination }: Pipeline,
   { signal, log }: Call,
 ): Promise<Pump> {
-  const { spec, position, inStepAfter, resume, until, sliceMs } = leg;
+  const { spec, position, inStepAfter, resume, until, sliceMs, stepChanges = null } = leg;
   const { stream } = spec;
   return createPump({
     source,
@@ -37,6 +37,7 @@ async function pumpOf(
     copyMode: inlineMode(spec),
     resume,
     sliceMs,
+    stepChanges,
     stallMs: durationMs(stream.advanced.stall_timeout),
     log,
     meter: deps.meter(spec),

@@ -56,7 +56,7 @@ const meanings: readonly (readonly [
   ],
   [[50, 202, 262, 342], 'retry', 'time_limit', 'the operation took longer than the server allows', ''],
   [
-    [208, 261, 264, 365, 462, 16500],
+    [208, 261, 264, 365, 388, 462, 16500],
     'retry',
     'throttled',
     'the server limits the rate, or has no room',

@@ -8,6 +8,7 @@ import type { Lane, Surrendered } from './lane';
 import { reached, type Position } from './position';
 import { isRefusal, type Refusals } from './refusals';
 import type { Source } from './source';
+import type { StepSize } from './step-size';
 
 /** How often rows are looked up again before a collision counts as a true one; and where the row was refused before. */
 const HOLDS = 8;
@@ -19,6 +20,7 @@ export interface CollisionsContext {
   readonly source: Pick<Source, 'here' | 'order'>;
   readonly claim: Pick<Claim, 'applyTogether' | 'ask'>;
   readonly refusals: Refusals;
+  readonly size: StepSize;
   readonly log: Log;
   /** Something is tried again. */
   readonly alive: () => void;
@@ -122,8 +124,18 @@ export class Collisions {
         if (isRefusal(error)) return null;
         throw error;
       });
-      return shares !== null && (await this.#writeShares(shares));
+      if (shares === null) return false;
+      const started = performance.now();
+      try {
+        return await this.#writeShares(shares);
+      } catch (error) {
+        const most = Math.max(...shares.map(({ part }) => part.changes.length));
+        this.#context.size.halves(error, most, performance.now() - started);
+        this.#less(parts, most >> 1);
+        return attempt(everyDelta);
+      }
     };
+    if (this.#context.size.isSmall) this.#less(parts, this.#context.size.most);
     return attempt(false).catch((error: unknown) => {
       if (!isReplicationError(error, 'delta_missed')) throw error;
       this.#context.log('warn', 'delta_missed', { lanes: parts.length });
@@ -152,15 +164,26 @@ export class Collisions {
     }
   }
 
+  /** Takes so many changes of each lane at most. */
+  #less(parts: LanesPart[], most: number): void {
+    for (const [index, { lane, part }] of parts.entries()) {
+      let less: Surrendered | null = null;
+      for (let count = part.changes.length; count > most; count = less.part.changes.length)
+        less = lane.surrenderLess(less?.part ?? part);
+      if (less !== null) parts[index] = { lane, ...less };
+    }
+  }
+
   /** Leaves one row after the other out, until the rest goes through; false when it cannot tell which. */
   async #writeShares(shares: readonly Share[]): Promise<boolean> {
-    const { alive, claim, ending, refusals, writing } = this.#context;
+    const { alive, claim, ending, refusals, size, writing } = this.#context;
     // Lanes have nothing more, in which a value might be given up.
     const whole = shares.every((share) => share.whole);
     const tries = new Map<string, number>();
     for (;;) {
       alive();
-      const parts = shares.map(({ prepared, refusals: left }) => ({ ...prepared, refusals: left }));
+      const withinMs = size.withinMs(Math.max(...shares.map(({ part }) => part.changes.length)));
+      const parts = shares.map(({ prepared, refusals: left }) => ({ ...prepared, refusals: left, withinMs }));
       try {
         const written = await claim.applyTogether(parts, writing);
         shares.forEach(({ lane, part, refusals: left }, index) => {

@@ -1,5 +1,6 @@
 import type { Log } from './connector';
 import type { Claim, Destination, DestinationTraits, RangeRecord } from './destination';
+import { ReplicationError, tooSlow } from './errors';
 import { pause } from './gate';
 import type { Limiter } from './limiter';
 import type { Position } from './position';
@@ -8,6 +9,7 @@ import { Rate } from './rate';
 import { isRefusal, type ErrorPolicy } from './refusals';
 import { RefusedRows } from './refused-rows';
 import type { RowBatch, Source } from './source';
+import { StepSize } from './step-size';
 import { WindowWatch } from './window';
 
 export interface CopyOptions {
@@ -24,6 +26,10 @@ export interface CopyOptions {
   /** What follows a row that the destination refuses. */
   readonly onError: ErrorPolicy['onError'];
   readonly sliceMs: number;
+  /** One row alone may take so long. */
+  readonly stallMs: number;
+  /** Rows in one step at most, as the leg before has found out; null: as many as come. */
+  readonly stepRows: number | null;
   readonly log: Log;
   readonly meter: Meter;
 }
@@ -67,6 +73,7 @@ class RangeCopy implements Copy {
   #reason: 'slice' | 'stopped' | null = null;
   readonly #window: WindowWatch;
   readonly #refused: RefusedRows;
+  readonly #size: StepSize;
   #rows: number;
   #bytes: number;
   #done: number;
@@ -75,6 +82,7 @@ class RangeCopy implements Copy {
     this.#options = options;
     this.#window = new WindowWatch(options.source);
     this.#refused = new RefusedRows(options);
+    this.#size = new StepSize({ ...options, most: options.batchSize, learned: options.stepRows });
     const { parked, ranges } = options.claim.ledger;
     const left = new Set(parked.map(({ namespace }) => namespace));
     // Copies inside the stream are the pump's.
@@ -104,6 +112,7 @@ class RangeCopy implements Copy {
       rowsPerSecond: Math.round(rowsPerSecond),
       secondsLeft: left === 0 ? 0 : rowsPerSecond > 0 ? Math.ceil(left / rowsPerSecond) : null,
       windowSeconds: this.#window.seconds(this.#options.claim.ledger.lowWater),
+      stepRows: this.#size.learned,
     };
   }
 
@@ -177,21 +186,32 @@ class RangeCopy implements Copy {
     this.#options.log('debug', 'range_copied', { namespace: range.namespace, range: range.number, rows: record.rows });
   }
 
-  /** Halves what is refused until the row is alone, and goes over that one. */
+  /** Halves what is refused until the row is alone, and goes over that one; and what is too much for a slow destination. */
   async #take(loader: number, range: RangeRecord, batch: RowBatch): Promise<RangeRecord> {
+    const loaded = await this.#tryLoad(loader, range, batch);
+    if (!(loaded instanceof ReplicationError)) return loaded;
+    const halves = this.#refused.halved(batch);
+    if (halves === null) {
+      await this.#refused.leave(range.namespace, batch, loaded, this.#writing.signal);
+      return this.#load(loader, range, { rows: [], bytes: 0, last: batch.last });
+    }
+    const [first, second] = halves;
+    const at = await this.#take(loader, range, first);
+    // Each half may be as many refusals as it has rows: a copy that is told to end does not go through all of them.
+    return this.#reading.signal.aborted ? at : this.#take(loader, at, second);
+  }
+
+  /** With an error nothing is written, and half of it may go. */
+  async #tryLoad(loader: number, range: RangeRecord, batch: RowBatch): Promise<RangeRecord | ReplicationError> {
+    const { length } = batch.rows;
+    if (length > this.#size.most) return tooSlow(`${length} rows are more than a slow destination takes`);
+    const started = performance.now();
     try {
       return await this.#load(loader, range, batch);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      const halves = this.#refused.halved(batch);
-      if (halves === null) {
-        await this.#refused.leave(range.namespace, batch, error, this.#writing.signal);
-        return this.#load(loader, range, { rows: [], bytes: 0, last: batch.last });
-      }
-      const [first, second] = halves;
-      const at = await this.#take(loader, range, first);
-      // Each half may be as many refusals as it has rows: a copy that is told to end does not go through all of them.
-      return this.#reading.signal.aborted ? at : this.#take(loader, at, second);
+      if (isRefusal(error)) return error;
+      this.#size.halves(error, length, performance.now() - started);
+      return error as ReplicationError;
     }
   }
 
@@ -202,11 +222,14 @@ class RangeCopy implements Copy {
     const rows = batch?.rows ?? [];
     const bytes = batch?.bytes ?? 0;
     const after = batch?.last ?? range.after;
-    await claim.load({ loader, range, rows, bytes, after, done: batch === null }, this.#writing.signal);
+    const withinMs = this.#size.withinMs(rows.length);
+    await claim.load({ loader, range, rows, bytes, after, done: batch === null, withinMs }, this.#writing.signal);
     this.#rows += rows.length;
     this.#bytes += bytes;
     this.#rate.add(rows.length);
-    meter.copied(rows.length, bytes, performance.now() - started);
+    const durationMs = performance.now() - started;
+    this.#size.wrote(rows.length, durationMs);
+    meter.copied(rows.length, bytes, durationMs);
     meter.copyProgress(this.progress);
     return {
       ...range,

@@ -125,6 +125,8 @@ export interface LanePart {
   readonly refusals?: readonly Refusal[];
   /** Letters of rows of which this has a full state. */
   readonly settled?: readonly string[];
+  /** What takes longer is given up, and answered with `too_slow` once nothing of it can come any more; missing: as long as it takes. */
+  readonly withinMs?: number;
 }
 
 /** What one loader writes in one atomic step. */
@@ -135,6 +137,8 @@ export interface LoadPart {
   readonly bytes: number;
   readonly after: Buffer | null;
   readonly done: boolean;
+  /** As with a lane's part. */
+  readonly withinMs?: number;
 }
 
 export interface Written {

@@ -1,22 +1,34 @@
+import type { Log } from './connector';
 import { isReplicationError, ReplicationError } from './errors';
 
 /** `slice`: its time is over. `reached`: it is where it was to go. `stopped`: somebody has told it to end, or it has failed. */
 export type EndReason = 'slice' | 'stopped' | 'reached';
 
 const HARD_STOP_MS = 7000;
+const LOOK_AGAIN_MS = 250;
+
+export interface EndingContext {
+  /** What waits for something else has to look. */
+  readonly begun: () => void;
+  /** Something has become durable in this leg. */
+  readonly progressed: () => boolean;
+  /** Lanes write, and have not yet written anything in this leg. */
+  readonly firstSteps: () => boolean;
+  readonly stallMs: number;
+  readonly log: Log;
+}
 
 /** How a leg ends: first it reads no more; what is under way is written, for as long as there are answers. */
 export class Ending {
   readonly #reading = new AbortController();
   readonly #writing = new AbortController();
-  /** Whoever waits for something else has to look. */
-  readonly #begun: () => void;
+  readonly #context: EndingContext;
   #hard: NodeJS.Timeout | undefined;
   #reason: EndReason = 'stopped';
   #failure: { readonly error: unknown } | null = null;
 
-  constructor(begun: () => void) {
-    this.#begun = begun;
+  constructor(context: EndingContext) {
+    this.#context = context;
   }
 
   /** Aborts when nothing more is to be read. */
@@ -42,9 +54,18 @@ export class Ending {
     if (this.isBegun) return;
     this.#reason = reason;
     this.#reading.abort();
-    this.#begun();
+    this.#context.begun();
     // A server that does not answer must not hold the leg for ever.
-    this.#hard = setTimeout(() => this.#writing.abort(), HARD_STOP_MS);
+    const begunAt = performance.now();
+    this.#hard = setTimeout(() => this.#cut(begunAt), HARD_STOP_MS);
+  }
+
+  /** The first step of a lane is waited for longer: cut off, it would be tried and cut off again by every leg (seen: one row of 16 MB). */
+  #cut(begunAt: number): void {
+    const { firstSteps, stallMs } = this.#context;
+    if (this.#reason === 'slice' && firstSteps() && performance.now() - begunAt < stallMs)
+      this.#hard = setTimeout(() => this.#cut(begunAt), LOOK_AGAIN_MS);
+    else this.#writing.abort();
   }
 
   /** Only the first error counts. */
@@ -53,7 +74,16 @@ export class Ending {
     const givenUp = this.#writing.signal.aborted && isReplicationError(error, 'cancelled');
     this.#failure ??= { error: givenUp ? noAnswer(error) : error };
     this.begin('stopped');
-    this.#begun();
+    this.#context.begun();
+  }
+
+  /** Nothing has moved for too long. What the leg did before counts: another one goes on from there. */
+  stall(error: ReplicationError): void {
+    if (!this.#context.progressed()) this.fail(error);
+    else if (!this.isBegun) {
+      this.#context.log('warn', 'leg.cut_off', { code: error.code });
+      this.begin('slice');
+    }
   }
 
   /** Nothing is under way any more: throws what the leg has failed with. */

@@ -59,6 +59,19 @@ export const tooMuch = (namespace: Namespace): ReplicationError =>
     namespace,
   });
 
+/**
+ * The destination did not finish a step in time, and nothing of it is there or can still come: the step goes in halves. Leaves
+ * the pump only where one change alone takes that long.
+ */
+export const tooSlow = (message: string, cause?: ReplicationError): ReplicationError =>
+  new ReplicationError('retry', {
+    code: 'too_slow',
+    message,
+    remedy:
+      'Find out what holds the destination up (locks, disk, memory, indexes, the network). A single large row may need a longer `advanced.stall_timeout`.',
+    cause,
+  });
+
 /** A delta met a row that it does not fit; the pump looks the row up instead. Never leaves the pump. */
 export const deltaMissed = (namespace: Namespace): ReplicationError =>
   new ReplicationError('poison', {

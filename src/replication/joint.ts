@@ -5,6 +5,8 @@ import { Gate } from './gate';
 import type { Lane, Part } from './lane';
 import type { Meter } from './progress';
 import { isRefusal } from './refusals';
+import type { StepSize } from './step-size';
+import { within } from './within';
 
 /** Where something was refused, more of it may come: for this long every lane writes by itself. */
 const APART_MS = 1_000;
@@ -15,8 +17,8 @@ export interface JointStepsContext {
   readonly claim: Pick<Claim, 'applyAll'>;
   readonly meter: Meter;
   readonly log: Log;
-  /** More than this is written lane by lane, beside each other. */
-  readonly maxChanges: number;
+  /** More changes than one step may hold are written lane by lane, beside each other. */
+  readonly size: StepSize;
   /** Of rows that are looked up for one step. */
   readonly maxBytes: number;
   readonly failed: (error: unknown) => void;
@@ -89,30 +91,34 @@ export class JointSteps {
   /** No lane has a piece of its own to deal with, and everything queued is little enough for one step. */
   #fits(): boolean {
     if (performance.now() < this.#apartUntilMs) return false;
-    const { maxChanges } = this.#context;
     let [changes, bytes] = [0, 0];
     for (const { hasOwn, queued } of this.#lanes) {
       if (hasOwn) return false;
       changes += queued.changes;
       bytes += queued.bytes;
     }
-    return changes <= maxChanges && bytes <= LITTLE_BYTES;
+    return changes <= this.#context.size.most && bytes <= LITTLE_BYTES;
   }
 
   /** False when something is refused: nothing is written, and the lanes have it back. */
   async #write(lanes: readonly Lane[]): Promise<boolean> {
-    const { claim, log, maxBytes, meter, writing } = this.#context;
+    const { claim, log, maxBytes, meter, size, writing } = this.#context;
     const started = performance.now();
     const taken = lanes.flatMap((lane): readonly Taken[] => {
       const part = lane.take();
       return part === null ? [] : [{ lane, part }];
     });
+    const [changes, bytes] = [sum(taken, ({ changes: { length } }) => length), sum(taken, (part) => part.bytes)];
+    const withinMs = size.withinMs(changes);
     try {
       const options = { everyDelta: false, maxBytes: maxBytes / lanes.length };
-      const parts = await allOf(taken.map(({ lane, part }) => lane.steps.prepare(part, options, writing)));
+      const prepared = await within(withinMs, writing, (limit) =>
+        allOf(taken.map(({ lane, part }) => lane.steps.prepare(part, options, limit))),
+      );
+      const parts = prepared.map((part) => ({ ...part, withinMs }));
       const written = await claim.applyAll(parts, writing);
       const durationMs = performance.now() - started;
-      const [changes, bytes] = [sum(taken, ({ changes: { length } }) => length), sum(taken, (part) => part.bytes)];
+      size.wrote(changes, durationMs);
       meter.applied(changes, bytes, durationMs);
       log('debug', 'batch_applied', { lanes: taken.length, changes, bytes, durationMs: Math.round(durationMs) });
       taken.forEach(({ lane, part }, index) => {
@@ -123,7 +129,7 @@ export class JointSteps {
     } catch (error) {
       for (const { lane, part } of taken) lane.giveBack(part);
       const refused = isRefusal(error) || isReplicationError(error, 'delta_missed');
-      if (!refused && !isReplicationError(error, 'too_much')) throw error;
+      if (!refused && !isReplicationError(error, 'too_much')) size.halves(error, changes, performance.now() - started);
       this.#apartUntilMs = performance.now() + APART_MS;
       return false;
     }

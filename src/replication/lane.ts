@@ -29,7 +29,6 @@ export interface Surrendered {
 
 export interface LaneContext extends StepsContext {
   readonly refusals: Refusals;
-  readonly maxChanges: number;
   /** Writes what is little together with what other lanes have; null where every lane writes by itself. */
   readonly joint: Pick<JointSteps, 'awaits' | 'running' | 'wake'> | null;
   /** A part became durable. */
@@ -54,6 +53,7 @@ export class Lane {
   /** Deals with such a piece, which may take a while. */
   #ownPiece = false;
   #stuck = false;
+  #written = false;
   /** Collisions are faults of their changes: nothing else is left to try. */
   #judging = false;
   #running: Promise<void> | null = null;
@@ -103,6 +103,11 @@ export class Lane {
   /** Writes by itself. */
   get isBusy(): boolean {
     return this.#running !== null;
+  }
+
+  /** Has made something durable in this leg. */
+  get hasWritten(): boolean {
+    return this.#written;
   }
 
   /** Has, or deals with, a piece of something that was refused, which only the lane itself writes. */
@@ -171,6 +176,7 @@ export class Lane {
   }
 
   wrote(part: Part): void {
+    this.#written = true;
     for (const batch of part.ended) batch.settle();
     this.#context.durable(part.changes.length, part.bytes);
   }
@@ -199,6 +205,11 @@ export class Lane {
         const part = piece ?? this.take();
         if (part === null) break;
         this.#ownPiece = piece !== undefined;
+        // It was taken when steps could still be larger.
+        if (part.changes.length > this.#context.size.most) {
+          this.#halve(part);
+          continue;
+        }
         const refused = await this.steps.write(part, signal);
         if (refused === null) this.wrote(part);
         else if (refused === 'too_much') this.#halve(part);
@@ -269,7 +280,8 @@ export class Lane {
 
   /** What comes next of the queue, as much as fits in one step. */
   take(): Part | null {
-    const { maxChanges, maxBytes } = this.#context;
+    const { maxBytes, size } = this.#context;
+    const maxChanges = size.most;
     if (this.#queue.length === 0) return null;
     const changes: Change[] = [];
     const ended: Batch[] = [];
@@ -306,7 +318,8 @@ export class Lane {
 
   /** Takes from `item` what still fits (one change at least); false when nothing does. Sets the offset. */
   #split(item: Item, into: Change[], bytesBefore: number): boolean {
-    const { maxChanges, maxBytes } = this.#context;
+    const { maxBytes, size } = this.#context;
+    const maxChanges = size.most;
     let bytes = bytesBefore;
     let next = this.#offset;
     for (; next < item.changes.length; next += 1) {

@@ -6,6 +6,7 @@ import { reached, type Position } from './position';
 import type { Meter } from './progress';
 import { MOST_LETTERS, Refusals, type ErrorPolicy, type RefusalsContext } from './refusals';
 import type { Source } from './source';
+import type { StepSize } from './step-size';
 
 export interface LayOutContext
   extends
@@ -20,6 +21,7 @@ export interface LayOutContext
   readonly lanes: number;
   readonly updates: 'delta' | 'row';
   readonly meter: Meter;
+  readonly size: StepSize;
 }
 
 /** The writers of a leg. */
@@ -41,8 +43,8 @@ export async function layOut(context: LayOutContext, start: Position): Promise<L
   const behind = await claim.behind(MOST_LETTERS + 1, writing);
   const refusals = new Refusals({ policy: errors, meter, log, refused }, behind);
   const collisions = new Collisions({ ...context, refusals });
-  const { maxBytes, maxChanges } = traits;
-  const joint = traits.transactions ? new JointSteps({ ...context, maxBytes, maxChanges }) : null;
+  const { maxBytes } = traits;
+  const joint = traits.transactions ? new JointSteps({ ...context, maxBytes }) : null;
   const lanes = records.map(
     (record) =>
       new Lane(
@@ -51,7 +53,6 @@ export async function layOut(context: LayOutContext, start: Position): Promise<L
           ...context,
           refusals,
           forward: updates === 'delta',
-          maxChanges,
           maxBytes,
           joint,
           collided: traits.transactions ? () => collisions.report() : null,

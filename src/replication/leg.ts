@@ -35,6 +35,8 @@ export interface PumpOptions {
   readonly sliceMs: number;
   /** The leg ends with an error when nothing, not even an idle position, has moved for this long. */
   readonly stallMs: number;
+  /** Changes in one step at most, as the leg before has found out; null: as many as the destination takes. */
+  readonly stepChanges: number | null;
   readonly log: Log;
   readonly meter: Meter;
 }

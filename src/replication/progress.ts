@@ -27,6 +27,8 @@ export interface LegProgress {
   readonly copies: CopiesProgress | null;
   /** Of this leg alone. */
   readonly totals: Totals;
+  /** Changes in one step at most, while the destination is too slow for more; null or missing where it is not. */
+  readonly stepChanges?: number | null;
 }
 
 /** How far the copies inside the stream are. */
@@ -48,6 +50,8 @@ export interface CopyProgress {
   readonly secondsLeft: number | null;
   /** As with a leg, of the position that the stream will start from. */
   readonly windowSeconds: number | null;
+  /** Rows in one step at most, while the destination is too slow for more; null or missing where it is not. */
+  readonly stepRows?: number | null;
 }
 
 /** Where the core counts; the telemetry of a worker implements it. */
@@ -70,6 +74,10 @@ export interface Meter {
   lag(ms: number): void;
   /** For how long the stream's limits held it back. */
   throttled(ms: number): void;
+  /** Changes or rows that one step may hold from now on. */
+  stepLimit(changes: number): void;
+  /** A step that the destination did not finish in time. */
+  slowStep(code: string): void;
   copied(rows: number, bytes: number, durationMs: number): void;
   copyProgress(progress: CopyProgress): void;
 }

@@ -23,6 +23,7 @@ import { shareOut, type SharingContext } from './sharing';
 import type { SourceEvent } from './source';
 import { watchForStall } from './stall';
 import { startOf } from './start';
+import { StepSize } from './step-size';
 import { Tally } from './tally';
 import { Gate } from './gate';
 import { WindowWatch } from './window';
@@ -39,7 +40,8 @@ class Leg implements Pump {
   /** Lanes have room again, or the mark moved. */
   readonly #moved = new Gate();
   readonly #inFlight = new InFlight();
-  readonly #ending = new Ending(() => this.#moved.open());
+  readonly #ending: Ending;
+  readonly #size: StepSize;
   #mark: LowWater | null = null;
   #recorder: Recorder | null = null;
   #lanes: readonly Lane[] = [];
@@ -62,6 +64,15 @@ class Leg implements Pump {
 
   constructor(options: PumpOptions) {
     this.#options = options;
+    const { log, meter, stallMs, stepChanges: learned, traits } = options;
+    this.#size = new StepSize({ most: traits.maxChanges, learned, stallMs, meter, log });
+    this.#ending = new Ending({
+      begun: () => this.#moved.open(),
+      progressed: () => this.#tally.progressed,
+      firstSteps: () => this.#lanes.some((lane) => lane.isBusy && !lane.hasWritten),
+      stallMs,
+      log,
+    });
     this.#namespaces = new Namespaces(options.source, options.claim);
     this.#window = new WindowWatch(options.source);
     this.#sharing = {
@@ -76,6 +87,7 @@ class Leg implements Pump {
     return this.#tally.progress(this.#recorded, this.#options.source, {
       windowSeconds: this.#window.seconds(this.#recorded),
       copies: this.#beside?.copies.progress ?? null,
+      stepChanges: this.#size.learned,
     });
   }
 
@@ -92,7 +104,7 @@ class Leg implements Pump {
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     const slice = setTimeout(() => this.#ending.begin('slice'), this.#options.sliceMs);
-    const watch = watchForStall(this.#tally, this.#options.stallMs, (error) => this.#ending.fail(error));
+    const watch = watchForStall(this.#tally, this.#options.stallMs, (error) => this.#ending.stall(error));
     const recorder = (this.#recorder = this.#recorderOf(mark));
     const recording = recorder.run().catch((error: unknown) => this.#ending.fail(error));
     const building = claim.build(() => this.#whollyInStep, this.#ending.reading);
@@ -326,6 +338,7 @@ class Leg implements Pump {
     const laid = await layOut(
       {
         ...this.#options,
+        size: this.#size,
         refused: (changes) => this.#tally.refused(changes),
         durable: (changes, bytes) => this.#durable(changes, bytes),
         alive: () => this.#alive(),

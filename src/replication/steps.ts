@@ -8,6 +8,8 @@ import type { Position } from './position';
 import type { Meter } from './progress';
 import { isRefusal, type Refusals } from './refusals';
 import type { Source } from './source';
+import type { StepSize } from './step-size';
+import { within } from './within';
 
 export interface StepsContext {
   readonly source: Pick<Source, 'lookup' | 'order' | 'traits' | 'here'>;
@@ -17,6 +19,8 @@ export interface StepsContext {
   readonly forward: boolean;
   /** Of rows in one step. */
   readonly maxBytes: number;
+  /** Changes in one step, and for how long it is waited for. */
+  readonly size: StepSize;
   readonly meter: Meter;
   readonly log: Log;
 }
@@ -51,9 +55,12 @@ export class Steps {
     this.watch = new KeyWatch((a, b) => context.source.order(a, b), context.forward ? record.aheadUntil : null);
   }
 
-  /** Null when it is durable; `too_much` where nothing was written, because the rows that have to be read are too large together. */
+  /**
+   * Null when it is durable; `too_much` where nothing was written, because the rows that have to be read are too large together, or
+   * because all of it takes too long.
+   */
   async write(piece: Piece, signal: AbortSignal): Promise<Refused | 'too_much' | null> {
-    const { claim, log, maxBytes, meter } = this.#context;
+    const { claim, log, maxBytes, meter, size } = this.#context;
     const started = performance.now();
     const about = {
       batch: `${this.#lane}.${this.#sequence + 1}`,
@@ -62,9 +69,10 @@ export class Steps {
     };
     let sent = piece.changes;
     const send = async (everyDelta: boolean): Promise<void> => {
-      const part = await this.prepare(piece, { everyDelta, maxBytes }, signal);
+      const withinMs = size.withinMs(piece.changes.length);
+      const part = await within(withinMs, signal, (limit) => this.prepare(piece, { everyDelta, maxBytes }, limit));
       sent = part.changes;
-      this.written(piece, part, (await claim.apply(part, signal)).fresh);
+      this.written(piece, part, (await claim.apply({ ...part, withinMs }, signal)).fresh);
     };
     try {
       await send(false).catch((error: unknown) => {
@@ -77,9 +85,10 @@ export class Steps {
     } catch (error) {
       if (isReplicationError(error, 'too_much')) return 'too_much';
       if (isRefusal(error)) return { error, sent };
-      throw error;
+      return size.halves(error, piece.changes.length, performance.now() - started);
     }
     const durationMs = performance.now() - started;
+    size.wrote(piece.changes.length, durationMs);
     meter.applied(piece.changes.length, piece.bytes, durationMs);
     log('debug', 'batch_applied', { ...about, durationMs: Math.round(durationMs) });
     return null;

@@ -46,6 +46,11 @@ export class Tally {
     return this.#lagMs;
   }
 
+  /** Something became durable. */
+  get progressed(): boolean {
+    return this.#applied + this.#schemaChanges > 0;
+  }
+
   /** Something moved: a change, a boundary, silence. */
   moved(): void {
     this.#movedAt = performance.now();
@@ -70,7 +75,11 @@ export class Tally {
   progress(
     recorded: LowWater['position'] | null,
     source: Pick<Source, 'describe'>,
-    more: { readonly windowSeconds: number | null; readonly copies: CopiesProgress | null },
+    more: {
+      readonly windowSeconds: number | null;
+      readonly copies: CopiesProgress | null;
+      readonly stepChanges: number | null;
+    },
   ): LegProgress {
     return {
       position: recorded,

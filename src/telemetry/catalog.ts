@@ -77,6 +77,14 @@ export const METRICS = {
     help: 'Time from handing a batch to the destination until it was durable',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   },
+  slowSteps: counter('slow_steps', '{step}', 'Steps that were not done in time and went on by halves, by code', [
+    'code',
+  ]),
+  stepLimit: gauge(
+    'step_limit_changes',
+    '{change}',
+    'Changes, or rows of a copy, that one step may hold: fewer while the destination is slow',
+  ),
   snapshotRows: counter('snapshot_rows', '{row}', 'Rows copied by the snapshot'),
   snapshotBytes: counter('snapshot_bytes', 'By', 'Encoded size of the rows copied by the snapshot'),
   snapshotRatio: gauge('snapshot_progress_ratio', '1', 'Part of the estimated rows that the snapshot has copied'),

@@ -12,6 +12,7 @@ interface LiveLeg {
   copy: CopyProgress | undefined;
   lastProgressMs: number | undefined;
   windowSeconds?: number;
+  stepLimit?: number;
   parked?: number;
 }
 
@@ -52,6 +53,7 @@ export class StreamMetrics {
       progress: gauge(METRICS.lastProgress),
       window: gauge(METRICS.window),
       parked: gauge(METRICS.parked),
+      steps: gauge(METRICS.stepLimit),
       status: gauge(METRICS.status),
       active: gauge(METRICS.activeLegs),
       verified: gauge(METRICS.verifiedAt),
@@ -59,12 +61,13 @@ export class StreamMetrics {
     const observe = (result: BatchObservableResult): void => {
       result.observe(gauges.active, this.#legs.size);
       for (const { labels, atMs } of this.#verified.values()) result.observe(gauges.verified, atMs / 1_000, labels);
-      for (const { labels, status, lagMs, copy, lastProgressMs, windowSeconds, parked } of this.#legs) {
+      for (const { labels, status, lagMs, copy, lastProgressMs, windowSeconds, parked, stepLimit } of this.#legs) {
         result.observe(gauges.status, 1, { ...labels, status });
         if (lagMs !== undefined) result.observe(gauges.lag, lagMs / 1_000, labels);
         if (lastProgressMs !== undefined) result.observe(gauges.progress, lastProgressMs / 1_000, labels);
         if (windowSeconds !== undefined) result.observe(gauges.window, windowSeconds, labels);
         if (parked !== undefined) result.observe(gauges.parked, parked, labels);
+        if (stepLimit !== undefined) result.observe(gauges.steps, stepLimit, labels);
         if (copy === undefined) continue;
         result.observe(
           gauges.ratio,
@@ -128,6 +131,8 @@ export class StreamMetrics {
       },
       window: (seconds) => note((leg) => (leg.windowSeconds = seconds)),
       parked: (namespaces) => note((leg) => (leg.parked = namespaces)),
+      stepLimit: (changes) => note((leg) => (leg.stepLimit = changes)),
+      slowStep: (code) => this.#add(METRICS.slowSteps, 1, { ...labels, code }),
       leftOut: (changes) => this.#add(METRICS.leftOut, changes, labels),
       deltaMissed: (changes) => this.#add(METRICS.deltaMissed, changes, labels),
       schemaChange: (kind, outcome) => this.#add(METRICS.schemaChanges, 1, { ...labels, kind, outcome }),

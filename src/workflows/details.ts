@@ -27,6 +27,11 @@ function copied(view: StreamView): string {
   return `${count(copy.rows)}${of} rows (${done ? 100 : share} %), ${bytes(copy.bytes)}, ${count(copy.rowsPerSecond)} rows/s${left}`;
 }
 
+function steps({ copy, phase, progress }: StreamView): string {
+  const most = phase === 'snapshot' ? copy?.stepRows : progress?.stepChanges;
+  return most == null ? '' : `of ${count(most)} at most: the destination is slow`;
+}
+
 function namespaces(view: StreamView): string {
   const waiting = Object.values(view.namespaces).filter((status) => status !== 'streaming').length;
   return waiting === 0 ? count(view.namespaceCount) : `${count(view.namespaceCount)} (${count(waiting)} not streaming)`;
@@ -58,6 +63,7 @@ export function detailsOf(view: StreamView): string {
     ['Lag', view.lagMs === null ? '' : timeSpan(view.lagMs)],
     ['History window', historyWindow(view)],
     ['Rate', view.progress === null ? '' : `${count(view.changesPerSecond)} changes/s`],
+    ['Steps', steps(view)],
     ['Copied', copied(view)],
     ['Applied', `${count(view.totals.applied)} changes, ${bytes(view.totals.bytes)}`],
     ['Namespaces', namespaces(view)],

@@ -1,3 +1,4 @@
+import { patched } from '@temporalio/workflow';
 import type { PumpResult } from '../activities/contract';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
@@ -27,7 +28,8 @@ const adoptFailed: Adopt = (run, progress) => {
   state.at = progress.at;
   state.progress = progress;
   state.totals = add(state.totals, progress.totals);
-  return moved;
+  // Lanes may write for a whole leg while the low water, which is the slowest of them, stays where it is.
+  return moved || (progress.totals.applied > 0 && patched('applied-is-progress'));
 };
 
 function adopt(run: Run, result: PumpResult): void {
@@ -70,6 +72,8 @@ export async function pumpLeg(run: Run, until: Position | null): Promise<PumpRes
         resume: unpark,
         sliceMs,
         until,
+        // A destination that was slow a moment ago is not asked for large steps anew.
+        ...(state.progress?.stepChanges != null && { stepChanges: state.progress.stepChanges }),
       }),
     adoptFailed,
   );

@@ -36,7 +36,12 @@ function done(run: Run, result: CopyResult): Phase {
 export async function snapshot(run: Run): Promise<Phase> {
   const { state } = run;
   const sliceMs = state.sliceMs ?? (state.failures > 0 ? PROBE_SLICE_MS : COPY_SLICE_MS);
-  const result = await leg(run, (base) => dataCalls(run, COPY_MS, 'copy').copy({ ...base, sliceMs }), adoptFailed);
+  const stepRows = state.copyProgress?.stepRows;
+  const result = await leg(
+    run,
+    (base) => dataCalls(run, COPY_MS, 'copy').copy({ ...base, sliceMs, ...(stepRows != null && { stepRows }) }),
+    adoptFailed,
+  );
   if (result === null) return 'snapshot';
   succeeded(run);
   state.copyProgress = result.progress;

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { resumeUpdate, stopUpdate } from '../../src/workflows/messages';
-import { at, fails, legProgress, longLeg, pumped, Script, Theatre } from './workflow-context';
+import { at, copied, copyProgress, fails, legProgress, longLeg, pumped, Script, Theatre } from './workflow-context';
 
 let theatre: Theatre;
 beforeAll(async () => {
@@ -45,6 +45,34 @@ describe('a leg that fails', () => {
     await stage.handle.executeUpdate(resumeUpdate);
     await stage.is('replicating');
     expect(script.inputs('pump')).toHaveLength(4);
+  });
+
+  test('after it has written something is no failure in a row, also where the slowest lane holds the low water', async () => {
+    const slow = { ...legProgress(at(1)), stepChanges: 16 };
+    const failing = () => fails('retry', { position: at(1), progress: slow });
+    const script = new Script().next('pump', failing, failing, failing, longLeg);
+    await using stage = await theatre.stage({
+      script,
+      spec: { retry_policy: { initial_delay: '20ms', max_delay: '20ms', max_attempts: 2 } },
+    });
+    await stage.begun('pump', 4);
+    expect((await stage.status()).failures).toBe(1);
+  });
+
+  test('hands on to the next one how large steps may be, and so does a copy', async () => {
+    const script = new Script()
+      .next('copy', () => Promise.resolve(copied({ reason: 'slice', progress: { ...copyProgress(50), stepRows: 20 } })))
+      .next(
+        'pump',
+        () => fails('retry', { position: at(1), progress: { ...legProgress(at(1)), stepChanges: 16 } }),
+        () => Promise.resolve(pumped(at(2), { progress: { ...legProgress(at(2)), stepChanges: 32 } })),
+        () => Promise.resolve(pumped(at(3))),
+        longLeg,
+      );
+    await using stage = await theatre.stage({ script });
+    await stage.begun('pump', 4);
+    expect(script.inputs('copy').map(({ stepRows }) => stepRows)).toEqual([undefined, 20]);
+    expect(script.inputs('pump').map(({ stepChanges }) => stepChanges)).toEqual([undefined, 16, 32, undefined]);
   });
 
   test.each(['needs_attention', 'bug', 'poison'] as const)('with %s waits for a person', async (kind) => {

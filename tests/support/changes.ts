@@ -50,6 +50,8 @@ export const silentMeter: Meter = {
   schemaChange: () => undefined,
   lag: () => undefined,
   throttled: () => undefined,
+  stepLimit: () => undefined,
+  slowStep: () => undefined,
   copied: () => undefined,
   copyProgress: () => undefined,
 };

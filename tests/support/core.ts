@@ -39,6 +39,8 @@ export interface CoreOptions {
   readonly uniqueIndexes?: 'hold' | 'in_force';
   readonly errors?: Partial<ErrorPolicy>;
   readonly limiter?: Limiter;
+  /** A leg ends when nothing has moved for so long. */
+  readonly stallMs?: number;
 }
 
 /** A stream without Temporal: source, destination and legs in this process, for tests of the core against real servers. */
@@ -56,6 +58,9 @@ export class CoreStream implements AsyncDisposable {
   position: Position | null = null;
   inStepAfter: Position | null = null;
   skipped = 0;
+  /** What legs and copies have found out about steps; handed on as a workflow does. */
+  stepChanges: number | null = null;
+  stepRows: number | null = null;
   unsupported: 'ignore' | 'needs_attention';
   /** What follows a change that is refused; may change between legs. */
   errors: Partial<ErrorPolicy>;
@@ -154,7 +159,7 @@ export class CoreStream implements AsyncDisposable {
     const claim = await this.claim('existing');
     const since = claim.ledger.lowWater;
     if (!since) throw new Error('no start position');
-    const outcome = await createCopy({
+    const copy = createCopy({
       stream: this.id,
       source: this.source,
       destination: this.destination,
@@ -166,9 +171,12 @@ export class CoreStream implements AsyncDisposable {
       limiter: this.#options.limiter ?? unlimited,
       onError: this.errors.onError ?? 'fail_stream',
       sliceMs: 60_000,
+      stallMs: this.#options.stallMs ?? 60_000,
+      stepRows: this.stepRows,
       log: (_level, event) => void this.events.push(event),
       meter: silentMeter,
-    }).run(signal);
+    });
+    const outcome = await copy.run(signal).finally(() => (this.stepRows = copy.progress.stepRows ?? null));
     if (outcome.inStepAfter) this.inStepAfter = outcome.inStepAfter;
     return outcome.reason;
   }
@@ -202,7 +210,8 @@ export class CoreStream implements AsyncDisposable {
       copyMode: options.copyMode ?? 'repair',
       resume: options.resume ?? [],
       sliceMs: options.sliceMs ?? 60_000,
-      stallMs: 60_000,
+      stallMs: this.#options.stallMs ?? 60_000,
+      stepChanges: this.stepChanges,
       log: (_level, event) => void this.events.push(event),
       meter: silentMeter,
     });
@@ -212,6 +221,7 @@ export class CoreStream implements AsyncDisposable {
       return outcome;
     } finally {
       this.skipped += pump.progress.totals.skipped;
+      this.stepChanges = pump.progress.stepChanges ?? null;
     }
   }
 

@@ -1,4 +1,5 @@
 import type { LaneContext } from '../../src/replication/lane';
+import { StepSize } from '../../src/replication/step-size';
 import { Refusals } from '../../src/replication/refusals';
 import { at, order, row, silentMeter } from './changes';
 
@@ -24,7 +25,7 @@ export const laneContext = (rest: Partial<LaneContext> = {}): LaneContext => ({
   collided: null,
   joint: null,
   alive: () => undefined,
-  maxChanges: 1000,
+  size: stepSize(),
   maxBytes: 1e6,
   meter: silentMeter,
   log: () => undefined,
@@ -34,3 +35,6 @@ export const laneContext = (rest: Partial<LaneContext> = {}): LaneContext => ({
   },
   ...rest,
 });
+
+export const stepSize = (most = 1_000, stallMs = 60_000): StepSize =>
+  new StepSize({ most, learned: null, stallMs, meter: silentMeter, log: () => undefined });

@@ -11,6 +11,7 @@ import { withLive } from '../../src/workflows/live';
 import type { StreamReport } from '../../src/cli/streams/report';
 import { parseSpec } from '../../src/config/spec';
 import { diffSpec } from '../../src/config/diff';
+import { detailsOf } from '../../src/workflows/details';
 import type { StreamView } from '../../src/workflows/messages';
 
 const plain = createColors(false);
@@ -169,6 +170,16 @@ describe('streams', () => {
     const progress = { position: null, at: '', lagMs: 0, changesPerSecond: 0, windowSeconds: null, copies, totals };
     expect(streamDetails(report({ progress }), plain)).toMatch(
       /copies +2 namespaces inside the stream, 500 of about 1,000 rows/,
+    );
+  });
+
+  it('tell how small steps are while the destination is slow', () => {
+    const leg = { position: null, at: '', lagMs: 0, changesPerSecond: 0, windowSeconds: null, copies: null, totals };
+    const progress = { ...leg, stepChanges: 12 };
+    expect(streamDetails(report({ progress }), plain)).toMatch(/steps +12 changes at most: the destination does not/);
+    expect(streamDetails(report({ progress: leg }), plain)).not.toContain('steps');
+    expect(detailsOf(report({ progress }).view as StreamView)).toContain(
+      '| Steps | of 12 at most: the destination is slow |',
     );
   });
 

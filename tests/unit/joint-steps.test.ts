@@ -5,7 +5,7 @@ import { JointSteps } from '../../src/replication/joint';
 import { Lane } from '../../src/replication/lane';
 import { LowWater } from '../../src/replication/low-water';
 import { at, delta, row, silentMeter, words } from '../support/changes';
-import { laneContext } from '../support/lanes';
+import { laneContext, stepSize } from '../support/lanes';
 
 const signal = new AbortController().signal;
 /** Two of them are no little thing. */
@@ -51,18 +51,18 @@ function lanes(options: {
       return parts.map(() => durable);
     },
   };
-  const maxChanges = options.maxChanges ?? 10;
+  const size = stepSize(options.maxChanges ?? 10);
   const failed = (error: unknown): unknown => failures.push(error);
   const joint = new JointSteps({
     claim,
     meter: silentMeter,
     log: () => undefined,
-    maxChanges,
+    size,
     maxBytes: 1e6,
     failed,
     writing: signal,
   });
-  const context = laneContext({ claim, joint, maxChanges, failed });
+  const context = laneContext({ claim, joint, size, failed });
   const made = [0, 1, 2].map((lane) => new Lane({ lane, sequence: 0, position: null, aheadUntil: null }, context)) as [
     Lane,
     Lane,

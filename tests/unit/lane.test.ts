@@ -4,15 +4,17 @@ import { deltaMissed, ReplicationError } from '../../src/replication/errors';
 import { Lane } from '../../src/replication/lane';
 import { LowWater } from '../../src/replication/low-water';
 import type { Position } from '../../src/replication/position';
+import type { StepSize } from '../../src/replication/step-size';
 import { Refusals, type ErrorPolicy } from '../../src/replication/refusals';
 import { at, delta, removal, row, silentMeter, words } from '../support/changes';
-import { laneContext } from '../support/lanes';
+import { laneContext, stepSize } from '../support/lanes';
 
 const signal = new AbortController().signal;
 
 function lane(options: {
   readonly position?: Position;
   readonly maxChanges?: number;
+  readonly size?: StepSize;
   readonly maxBytes?: number;
   readonly positions?: 'change' | 'batch';
   readonly apply?: (part: LanePart) => Promise<Written>;
@@ -58,7 +60,7 @@ function lane(options: {
         return result;
       },
     },
-    maxChanges: options.maxChanges ?? 1000,
+    size: options.size ?? stepSize(options.maxChanges),
     maxBytes: options.maxBytes ?? 1e6,
     durable: (changes) => (durable += changes),
     failed: (error) => failures.push(error),

@@ -101,10 +101,18 @@ function viewFacts(view: StreamView): [string, string | null][] {
     ],
     ['skipped', totals.skipped === 0 ? null : `${count(totals.skipped)} applied before`],
     ['schema', totals.schemaChanges === 0 ? null : `${count(totals.schemaChanges)} schema changes`],
+    ['steps', stepsFact(view)],
     ['copy', copy === null ? null : copyFacts(copy)],
     ['copies', copiesFact(view.progress?.copies ?? null)],
     ['epoch', `${view.epoch} (${view.legs} legs, configuration ${view.revision})`],
   ];
+}
+
+/** Told only where the destination holds the stream up. */
+function stepsFact({ copy, phase, progress: leg }: StreamView): string | null {
+  const most = phase === 'snapshot' ? copy?.stepRows : leg?.stepChanges;
+  if (most == null) return null;
+  return `${count(most)} ${phase === 'snapshot' ? 'rows' : 'changes'} at most: the destination does not finish larger ones in time`;
 }
 
 function copiesFact(copies: CopiesProgress | null): string | null {

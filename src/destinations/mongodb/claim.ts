@@ -25,8 +25,9 @@ import { Copies } from './copies';
 import { Builds } from './builds';
 import { Identities } from './ddl';
 import { Fence } from './fence';
+import { inTime } from './in-time';
 import { heldBack, Indexes } from './indexes';
-import { Lane, lettersOf, writeParts, type LaneShare, type LaneShares, type WriterOptions } from './lane';
+import { Lane, lettersOf, undone, writeParts, type LaneShare, type LaneShares, type WriterOptions } from './lane';
 import { Layout } from './layout';
 import type { Letters } from './letters';
 import { Loader } from './loader';
@@ -241,17 +242,17 @@ export class MongodbClaim implements Claim {
   }
 
   async applyAll(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
-    return this.#inOneStep(parts, signal, (shares, targets) => writeParts(this.#writer, shares, targets, signal));
+    return this.#inOneStep(parts, signal, (...step) => writeParts(this.#writer, ...step));
   }
 
   async applyTogether(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
-    return this.#inOneStep(parts, signal, (shares, targets) => this.#together.apply(shares, targets, signal));
+    return this.#inOneStep(parts, signal, (...step) => this.#together.apply(...step));
   }
 
   #inOneStep(
     parts: readonly LanePart[],
     signal: AbortSignal,
-    write: (shares: LaneShares, targets: Targets) => Promise<boolean>,
+    write: (shares: LaneShares, targets: Targets, limit: AbortSignal) => Promise<boolean>,
   ): Promise<readonly Written[]> {
     return guarded(async () => {
       const [first, ...more] = parts.map((part): LaneShare => {
@@ -260,7 +261,14 @@ export class MongodbClaim implements Claim {
         return { lane, part };
       });
       if (first === undefined) return [];
-      const fresh = await write([first, ...more], await this.#targets(parts, signal));
+      const shares: LaneShares = [first, ...more];
+      const targets = await this.#targets(parts, signal);
+      const fresh = await inTime(
+        first.part.withinMs,
+        signal,
+        (limit) => write(shares, targets, limit),
+        (limit) => undone(this.#writer, shares, limit),
+      );
       return parts.map((part) => ({ fresh, letters: lettersOf(this.options.stream, part) }));
     });
   }

@@ -56,6 +56,12 @@ export class Lane {
     return { filter, update: { $set } };
   }
 
+  /** Matches where the part was not written, and changes nothing. */
+  touch({ expected }: LanePart): Conditional {
+    const filter = { _id: this.#id, epoch: this.options.epoch, sequence: expected };
+    return { filter, update: { $set: { confirmed: new Date() } } };
+  }
+
   /** What a part says of changes that are refused, and of rows that were behind. */
   async writeLetters({ settled, refusals }: LanePart, targets: Targets, session: ClientSession): Promise<void> {
     const { letters, stream } = this.options;
@@ -116,12 +122,34 @@ export async function inOneStep(
 ): Promise<boolean> {
   if (shares.some(({ part }) => part.refusals?.length)) await letters.ready(signal);
   const steps = shares.map(({ lane, part }) => lane.step(part));
+  return onRecords(store, shares, steps, signal, async (session) => {
+    await body(session);
+    for (const { lane, part } of shares) await lane.writeLetters(part, targets, session);
+  });
+}
+
+/**
+ * Makes sure that a step that was given up cannot come any more. This transaction has a higher number on the session of that one,
+ * so that the server aborts it, or it was committed before: then false.
+ */
+export const undone = ({ store }: WriterOptions, shares: LaneShares, signal: AbortSignal): Promise<boolean> => {
+  const touches = shares.map(({ lane, part }) => lane.touch(part));
+  return onRecords(store, shares, touches, signal, () => Promise.resolve());
+};
+
+/** False when the ledger shows that the parts were written before. */
+async function onRecords(
+  store: Store,
+  shares: LaneShares,
+  records: readonly Conditional[],
+  signal: AbortSignal,
+  body: (session: ClientSession) => Promise<void>,
+): Promise<boolean> {
   try {
     await shares[0].lane.run(async (session) => {
       // The first statement: the records move on, or nothing is written.
-      if (!(await store.updateAll('ledger', steps, signal, session))) throw new NotMatched();
+      if (!(await store.updateAll('ledger', records, signal, session))) throw new NotMatched();
       await body(session);
-      for (const { lane, part } of shares) await lane.writeLetters(part, targets, session);
     }, signal);
     return true;
   } catch (error) {

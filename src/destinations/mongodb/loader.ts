@@ -4,6 +4,7 @@ import { codeOf } from '../../mongodb/errors';
 import type { LoadPart, Written } from '../../replication/destination';
 import { unnameable, type Verb } from './compose';
 import { emptyTimestamps } from './empty-timestamps';
+import { inTime } from './in-time';
 import { confirmed, judge, type WriterOptions } from './lane';
 import { rangeId, type LoaderDocument } from './records';
 import { Obstructed, runCommand, type Command } from './run';
@@ -44,21 +45,21 @@ export class Loader {
     }
   }
 
-  async #write(part: LoadPart, commands: readonly Command[], signal: AbortSignal): Promise<boolean> {
+  /** False when the ledger shows that the rows were written before. */
+  #write(part: LoadPart, commands: readonly Command[], signal: AbortSignal): Promise<boolean> {
+    return inTime(
+      part.withinMs,
+      signal,
+      (limit) => this.#move(part, advance(part), commands, limit),
+      (limit) => this.#move(part, { $set: { confirmed: new Date() } }, [], limit),
+    );
+  }
+
+  async #move(part: LoadPart, update: object, commands: readonly Command[], signal: AbortSignal): Promise<boolean> {
     const { store, epoch, stream } = this.options;
     const { number, sequence } = part.range;
     const _id = rangeId(stream, number);
-    const record = {
-      filter: { _id, epoch, sequence, replaced: false },
-      update: {
-        $set: {
-          sequence: sequence + 1,
-          done: part.done,
-          ...(part.after !== null && { after: new Binary(part.after) }),
-        },
-        $inc: { rows: part.rows.length, bytes: part.bytes },
-      },
-    };
+    const record = { filter: { _id, epoch, sequence, replaced: false }, update };
     try {
       await this.#session.run(async (session) => {
         if (!(await store.update('ranges', record, signal, session))) throw new NotMatched();
@@ -75,6 +76,12 @@ export class Loader {
     this.#session.close();
   }
 }
+
+/** How the record of a range moves on with its rows. */
+const advance = ({ after, bytes, done, range, rows }: LoadPart): object => ({
+  $set: { sequence: range.sequence + 1, done, ...(after !== null && { after: new Binary(after) }) },
+  $inc: { rows: rows.length, bytes },
+});
 
 function commandsOf(part: LoadPart, target: Target, over: boolean): Command[] {
   if (part.rows.length === 0) return [];

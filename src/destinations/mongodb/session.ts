@@ -26,18 +26,29 @@ export interface FixedSessionOptions {
 
 /** The session of one writer: one transaction at a time, numbered above those of every earlier epoch. */
 export class FixedSession {
-  readonly #session: ClientSession;
+  #session: ClientSession;
+  /** Number of the last transaction. */
+  #number: number;
   #left: number;
   /** Whoever asks while a transaction is open waits for its turn. */
   #turn: Promise<unknown> = Promise.resolve();
   /** The last transaction's end, where nobody waited for it. */
   #settling: Promise<void> = Promise.resolve();
 
-  constructor(client: MongoClient, { id, epoch, phase }: FixedSessionOptions) {
-    this.#session = client.startSession({ causalConsistency: false });
-    const skipped = phase === 'claim' ? 0 : CLAIMING;
+  constructor(
+    private readonly client: MongoClient,
+    private readonly options: FixedSessionOptions,
+  ) {
+    const { epoch, phase } = options;
+    this.#number = epoch * NUMBERS + (phase === 'claim' ? 0 : CLAIMING);
     this.#left = phase === 'claim' ? CLAIMING : NUMBERS - CLAIMING - 1;
-    fixSession(this.#session, id, epoch * NUMBERS + skipped);
+    this.#session = this.#open();
+  }
+
+  #open(): ClientSession {
+    const session = this.client.startSession({ causalConsistency: false });
+    fixSession(session, this.options.id, this.#number);
+    return session;
   }
 
   /**
@@ -55,6 +66,7 @@ export class FixedSession {
     for (let attempt = 0; ; attempt++) {
       await abortable(this.#settling, signal);
       if (--this.#left < 0) throw numbersUsedUp();
+      this.#number += 1;
       this.#session.startTransaction(TRANSACTION);
       try {
         const result = await body(this.#session);
@@ -62,6 +74,7 @@ export class FixedSession {
         return result;
       } catch (error) {
         await this.#abandon(signal);
+        if (signal.aborted) this.#renew();
         const again = hasLabel(error, 'TransientTransactionError') && codeOf(error) !== 225;
         if (!again || Date.now() >= deadline) throw error;
       }
@@ -93,8 +106,19 @@ export class FixedSession {
     if (!signal.aborted) await abortable(this.#settling, signal);
   }
 
+  /**
+   * What was given up may still be under way. The driver numbers a command when it sends it: a commit that it tries again by itself
+   * would commit the half of the next transaction. Each goes on under a session of its own, with the same id.
+   */
+  #renew(): void {
+    this.close();
+    this.#settling = Promise.resolve();
+    this.#session = this.#open();
+  }
+
   close(): void {
-    void this.#settling.then(() => this.#session.endSession()).catch(() => undefined);
+    const session = this.#session;
+    void this.#settling.then(() => session.endSession()).catch(() => undefined);
   }
 }
 

@@ -1,0 +1,110 @@
+import type { Log } from './connector';
+import { isReplicationError, ReplicationError } from './errors';
+import type { Meter } from './progress';
+
+/** After so long a step of several changes is given up and tried again by halves: well below what servers let a transaction live. */
+const PATIENCE_MS = 10_000;
+/** A leg has to try several sizes before it would count as stalled. */
+const TRIES_BEFORE_STALL = 4;
+/** Parts of the patience: a step that takes longer than the first is followed by smaller ones, a shorter one than the second by larger ones. */
+const SLOW = 0.3;
+const QUICK = 0.15;
+/** Steps that are not full tell little: so long after the last slow one the size grows even so. */
+const FORGET_MS = 30_000;
+
+export interface StepSizeContext {
+  /** Changes, or rows, in one step when the destination is quick. */
+  readonly most: number;
+  /** What an earlier leg has found out; null: nothing. */
+  readonly learned: number | null;
+  /** The leg is over when nothing moves for so long. */
+  readonly stallMs: number;
+  readonly meter: Pick<Meter, 'stepLimit' | 'slowStep'>;
+  readonly log: Log;
+}
+
+/**
+ * How much one step may hold. A destination that does not finish a step in time would not finish the same step later either: the
+ * next one holds half of it, down to one change, and more again while steps are quick. All writers of a leg share it, because
+ * they share the server; the next leg begins with what this one has found out.
+ */
+export class StepSize {
+  readonly #context: StepSizeContext;
+  readonly #patienceMs: number;
+  #most: number;
+  #slowAt = performance.now();
+
+  constructor(context: StepSizeContext) {
+    this.#context = context;
+    this.#patienceMs = Math.min(PATIENCE_MS, context.stallMs / TRIES_BEFORE_STALL);
+    this.#most = Math.max(1, Math.min(context.most, context.learned ?? Infinity));
+    context.meter.stepLimit(this.#most);
+    if (this.isSmall) context.log('warn', 'steps_small', { changes: this.#most, learned: true });
+  }
+
+  /** Changes in one step at most. */
+  get most(): number {
+    return this.#most;
+  }
+
+  /** The destination is too slow for steps as large as they may be. */
+  get isSmall(): boolean {
+    return this.#most < this.#context.most;
+  }
+
+  /** What the next leg begins with; null while steps are as large as they may be. */
+  get learned(): number | null {
+    return this.isSmall ? this.#most : null;
+  }
+
+  /** For how long a step is waited for: one that can be halved not for long, a single change as long as a leg may stand still. */
+  withinMs(changes: number): number {
+    return changes > 1 ? this.#patienceMs : this.#context.stallMs;
+  }
+
+  /** A step was written. */
+  wrote(changes: number, durationMs: number): void {
+    const slowMs = this.#patienceMs * SLOW;
+    if (durationMs > slowMs) {
+      this.#shrink(Math.max(changes >> 1, Math.floor((changes * slowMs) / durationMs)), 'slow', durationMs);
+    } else if (this.isSmall && durationMs < this.#patienceMs * QUICK && this.#tells(changes)) {
+      this.#set(Math.min(this.#context.most, this.#most * 2));
+      this.#slowAt = performance.now();
+      if (this.learned === null) this.#context.log('info', 'steps_full', { changes: this.#most });
+    }
+  }
+
+  /**
+   * A step failed: `too_much` where nothing of it was written and the next one may be smaller. Everything else is thrown; what
+   * was cut off after long would be cut off again, and is remembered for the next leg.
+   */
+  halves(error: unknown, changes: number, durationMs: number): 'too_much' {
+    const slow = isReplicationError(error, 'too_slow');
+    const cause = slow && error.cause instanceof ReplicationError ? error.cause : error;
+    const code = cause instanceof ReplicationError ? cause.code : 'unexpected';
+    if (slow || (durationMs > this.#patienceMs * SLOW && isReplicationError(cause) && cause.kind === 'retry')) {
+      this.#context.meter.slowStep(code);
+      this.#shrink(changes >> 1, code, durationMs);
+    }
+    if (slow && changes > 1) return 'too_much';
+    throw cause;
+  }
+
+  #tells(changes: number): boolean {
+    return changes * 2 > this.#most || performance.now() - this.#slowAt > FORGET_MS;
+  }
+
+  #shrink(to: number, code: string, durationMs: number): void {
+    this.#slowAt = performance.now();
+    const size = Math.max(1, to);
+    if (size >= this.#most) return;
+    const level = this.isSmall ? 'debug' : 'warn';
+    this.#set(size);
+    this.#context.log(level, 'steps_small', { changes: size, code, durationMs: Math.round(durationMs) });
+  }
+
+  #set(size: number): void {
+    this.#most = size;
+    this.#context.meter.stepLimit(size);
+  }
+}

@@ -1,0 +1,108 @@
+import type { Claim, Destination, LanePart } from '../../src/replication/destination';
+import type { RunningMongo } from '../../src/services/mongo';
+import { failPoint, type CommandFault } from '../support/fail-point';
+import { privateMongo } from '../support/servers';
+import { at, insert, never, part, sourceNamespace } from './destination-changes';
+import { MongodbFixture } from './destination-mongodb';
+import { failure } from './destination-suite';
+
+/** Its fail points must meet nobody else. */
+let server: RunningMongo;
+let t: MongodbFixture;
+let destination: Destination;
+let made: Claim;
+
+beforeAll(async () => {
+  server = await privateMongo();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  t = await MongodbFixture.on(server.uri);
+  destination = await t.open();
+  made = await destination.claim({ stream: t.stream, epoch: 1, lanes: 2, expect: 'any' }, never);
+  await made.prepare([sourceNamespace(t.namespace)], never);
+  await made.apply(step(0, 'first'), never);
+});
+
+afterEach(async () => {
+  await destination[Symbol.asyncDispose]();
+  await t[Symbol.asyncDispose]();
+});
+
+const step = (expected: number, ...ids: string[]): LanePart =>
+  part(
+    ids.map((_id) => insert(t.namespace, { _id })),
+    { expected, position: at(expected + 1) },
+  );
+
+const faulty = (fault: CommandFault, times?: number) => failPoint(server.uri, t.stream, fault, times);
+const ids = async () => ((await t.rows(t.namespace)) as { _id: string }[]).map(({ _id }) => _id);
+const sequence = async (): Promise<unknown> =>
+  (await t.ledger.collection('ledger').findOne({ kind: 'lane', lane: 0 }))?.['sequence'];
+
+describe('a step that the server gives up', () => {
+  it.each([
+    [290, 'conflict', 'as older than a transaction may be'],
+    [365, 'throttled', 'for want of cache'],
+    [388, 'throttled', 'as too large for its cache'],
+    [50, 'time_limit', 'as taking too long'],
+    [112, 'conflict', 'for others that write the same rows'],
+  ])('with %i is %s, and may go in halves: %s', async (errorCode, code) => {
+    const fault = { failCommands: ['insert'], errorCode, errorLabels: [] };
+    {
+      await using _failing = await faulty(fault);
+      const refused = await failure(made.apply({ ...step(1, 'a', 'b'), withinMs: 5_000 }, never));
+      expect([refused.kind, refused.code]).toEqual(['retry', 'too_slow']);
+      expect(refused.cause).toMatchObject({ kind: 'retry', code });
+      // Without a limit it is what the server says.
+      expect(await failure(made.apply(step(1, 'a'), never))).toMatchObject({ kind: 'retry', code });
+    }
+    expect(await sequence()).toBe(1);
+    await made.apply(step(1, 'a'), never);
+    await made.apply(step(2, 'b'), never);
+    expect(await ids()).toEqual(['a', 'b', 'first']);
+  });
+
+  it('of a copy may go in halves too', async () => {
+    const [range] = await made.plan(new Map([[t.namespace, [{ from: null, to: null, estimatedRows: 1 }]]]), never);
+    const rows = ['a', 'b'].map((_id) => (insert(t.namespace, { _id }) as { row: Buffer }).row);
+    const load = { loader: 0, range: range!, rows, bytes: 50, after: rows[1]!, done: false, withinMs: 5_000 };
+    {
+      await using _failing = await faulty({ failCommands: ['insert'], errorCode: 290, errorLabels: [] });
+      expect(await failure(made.load(load, never))).toMatchObject({ kind: 'retry', code: 'too_slow' });
+    }
+    expect(await made.load(load, never)).toMatchObject({ fresh: true });
+    expect(await ids()).toEqual(['a', 'b', 'first']);
+  });
+});
+
+describe('a step that is not done in time', () => {
+  it.each(['insert', 'commitTransaction'])('at %s is not there, and cannot come any more', async (command) => {
+    await using slow = await faulty({ failCommands: [command], blockConnection: true, blockTimeMS: 1_500 }, 1);
+    const given = await failure(made.apply({ ...step(1, 'late', 'later'), withinMs: 500 }, never));
+    expect([given.kind, given.code]).toEqual(['retry', 'too_slow']);
+    expect(await sequence()).toBe(1);
+    await made.apply(step(1, 'late'), never);
+    await made.apply(step(2, 'later'), never);
+    await slow[Symbol.asyncDispose]();
+    // The server has got to the step that was given up long before this.
+    await made.apply(step(3, 'last'), never);
+    expect(await ids()).toEqual(['first', 'last', 'late', 'later']);
+    expect(await sequence()).toBe(4);
+  });
+
+  it('and was overtaken meanwhile is fenced, not halved', async () => {
+    await using _slow = await faulty({ failCommands: ['insert'], blockConnection: true, blockTimeMS: 1_500 }, 1);
+    const applied = failure(made.apply({ ...step(1, 'late', 'later'), withinMs: 700 }, never));
+    const other = await t.open();
+    try {
+      const successor = await other.claim({ stream: t.stream, epoch: 2, lanes: 2, expect: 'any' }, never);
+      expect(await applied).toMatchObject({ kind: 'fenced', epoch: 2 });
+      await successor.apply(step(1, 'mine'), never);
+      expect(await ids()).toEqual(['first', 'mine']);
+    } finally {
+      await other[Symbol.asyncDispose]();
+    }
+  });
+});
