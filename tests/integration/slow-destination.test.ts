@@ -22,6 +22,8 @@ async function pipeline(options: CoreOptions = {}) {
   };
 }
 
+const seen = (expectation: () => void): Promise<void> => eventually(() => Promise.resolve().then(expectation));
+
 /** Legs as a workflow runs them, until all is there; a slice ends long before the backlog could go in one step. */
 async function legs(stream: CoreStream, most: number): Promise<number> {
   const until = await stream.source.here(new AbortController().signal);
@@ -43,7 +45,7 @@ describe('a destination that is slow with every statement', () => {
     t.slow.msPerStatement = 50;
     t.slow.steps.length = 0;
     const taken = legs(t.stream, 12);
-    await eventually(async () => expect(t.slow.steps.length).toBeGreaterThan(5));
+    await seen(() => expect(t.slow.steps.length).toBeGreaterThan(5));
     expect(Math.max(...t.slow.steps)).toBeLessThanOrEqual(10);
     expect(t.stream.events).toContain('steps_small');
     t.slow.msPerStatement = 0;
@@ -111,7 +113,7 @@ describe('a commit that is answered too late', () => {
     t.slow.steps.length = 0;
     const running = t.stream.catchUp();
     await eventually(() => t.stream.expectSame());
-    await eventually(async () => expect(t.stream.events).toContain('steps_small'));
+    await seen(() => expect(t.stream.events).toContain('steps_small'));
     t.slow.lateReplies.clear();
     await running;
     await t.stream.expectSame();

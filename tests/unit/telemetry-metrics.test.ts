@@ -41,6 +41,8 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     meter.copyProgress(copy);
     meter.lag(40);
     meter.throttled(1_500);
+    meter.stepLimit(16);
+    meter.slowStep('conflict');
     const verification = telemetry.streams.verification(ORDERS);
     verification.compared(700);
     verification.damaged({ missing: 3, extra: 0, different: 0 });
@@ -61,6 +63,8 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     expect(page).toContain(`tributary_batch_changes_sum{${LABELS}} 100\n`);
     expect(page).toContain(`tributary_lag_seconds{${LABELS}} 0.04\n`);
     expect(page).toContain(`tributary_throttled_seconds_total{${LABELS}} 1.5\n`);
+    expect(page).toContain(`tributary_step_limit_changes{${LABELS}} 16\n`);
+    expect(page).toContain(`tributary_slow_steps_total{${LABELS},code="conflict"} 1\n`);
     expect(page).toContain(`tributary_snapshot_progress_ratio{${LABELS}} 0.25\n`);
     expect(page).toContain(`tributary_snapshot_left_seconds{${LABELS}} 15\n`);
     expect(page).toContain(`tributary_position_window_remaining_seconds{${LABELS}} 7200\n`);

@@ -6,6 +6,9 @@ import { within } from '../../replication/within';
 /** What says that the same step, sent again, would not fare better, and that half of it might. */
 const PRESSING = new Set(['conflict', 'throttled', 'time_limit', 'too_slow']);
 
+/** It writes one record, but waits behind what is under way on the session. */
+const UNDONE_MS = 10_000;
+
 /**
  * Writes a step, but for no longer than `ms`. A step that was given up may have been committed unseen: `undone` makes sure that
  * it was not and cannot be any more, or answers false, as `write` does where all was written before. Only then may something
@@ -23,7 +26,7 @@ export async function inTime(
   } catch (error) {
     const cause = pressing(error);
     if (signal.aborted || cause === null) throw error;
-    const isUndone = await within(ms, signal, undone).catch((failure: unknown) => {
+    const isUndone = await within(UNDONE_MS, signal, undone).catch((failure: unknown) => {
       throw isReplicationError(failure, 'too_slow') ? unanswered(cause) : failure;
     });
     if (!isUndone) return false;
