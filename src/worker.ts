@@ -1,13 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { serviceSchema } from './config/schema';
-import { reasonFor } from './worker/failure';
-import { relaxHeap } from './worker/heap';
-import { runWorker, type WorkerOptions } from './worker/run';
-import { version } from './worker/version';
-
-export { runWorker };
-export type { RunningWorker, WorkerOptions } from './worker/run';
+// Types only: before anything heavy is loaded, signals have their handlers. As process 1 of a container, they would be ignored.
+import type { WorkerOptions } from './worker/run';
 
 const USAGE = `usage: node worker.js [-f FILE] [--identity NAME]
 
@@ -22,7 +16,7 @@ const FAILED = 1;
 const WRONG_USAGE = 2;
 
 async function optionsFrom(file: string | undefined): Promise<WorkerOptions> {
-  if (file === undefined) return { service: serviceSchema.parse({}) };
+  if (file === undefined) return { service: (await import('./config/schema')).serviceSchema.parse({}) };
   // Only here: a container often has no file, and starts sooner without the parser.
   const [{ loadConfig }, { toSpec }] = await Promise.all([import('./config/load'), import('./config/spec')]);
   const config = loadConfig(file);
@@ -52,9 +46,11 @@ async function main(): Promise<number> {
     },
   });
   if (values.help === true || values.version === true) {
+    const { version } = await import('./worker/version');
     process.stdout.write(values.help === true ? USAGE : `${version()}\n`);
     return DRAINED;
   }
+  const [{ relaxHeap }, { runWorker }] = await Promise.all([import('./worker/heap'), import('./worker/run')]);
   relaxHeap();
   const file = values.file ?? process.env['TRIBUTARY_CONFIG'];
   const { identity } = values;
@@ -63,13 +59,14 @@ async function main(): Promise<number> {
   return DRAINED;
 }
 
-if (require.main === module) {
-  main().then(
-    (status) => process.exit(status),
-    (error: unknown) => {
-      const wrongUsage = error instanceof TypeError && 'code' in error;
-      process.stderr.write(`worker: ${reasonFor(error)}\n${wrongUsage ? `\n${USAGE}` : ''}`);
-      process.exit(wrongUsage ? WRONG_USAGE : FAILED);
-    },
-  );
+async function explain(error: unknown): Promise<number> {
+  const { reasonFor } = await import('./worker/failure');
+  const wrongUsage = error instanceof TypeError && 'code' in error;
+  process.stderr.write(`worker: ${reasonFor(error)}\n${wrongUsage ? `\n${USAGE}` : ''}`);
+  return wrongUsage ? WRONG_USAGE : FAILED;
 }
+
+// Ended, not left to end: what a start that failed has opened in Temporal's native core would keep the process for ever.
+void main()
+  .catch(explain)
+  .then((status) => process.exit(status));

@@ -1,14 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
+import { abortable } from '../mongodb/abortable';
 import type { Log } from '../replication/connector';
 import { Trouble } from '../telemetry/trouble';
 import { SettingsError } from './settings';
+import { unreachable } from './unreachable';
 
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 5_000;
 const CHECK_EVERY_MS = 5_000;
 const CHECK_TIMEOUT_MS = 3_000;
+const ATTEMPT_MS = 10_000;
+/** A server that sets itself up answers some seconds before its namespaces are there. */
+const NAMESPACE_WAIT_MS = 10_000;
+
+/** gRPC status codes. */
+const NOT_FOUND = 5;
+const PERMISSION_DENIED = 7;
+const UNAUTHENTICATED = 16;
 
 export interface TemporalConnection {
   readonly connection: NativeConnection;
@@ -21,17 +31,13 @@ export class ConnectError extends Error {
   override readonly name = 'ConnectError';
 }
 
-/** The native client tells its errors as Rust prints them; a person wants the innermost message. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return /message: "([^"]+)"/.exec(text)?.[1] ?? text.split('\n', 1).join();
+interface Resolved {
+  readonly options: Parameters<typeof NativeConnection.connect>[0] & { readonly address: string };
+  readonly namespace: string;
 }
 
 /** Environment and profile through Temporal's own rules. */
-function resolve(): {
-  options: Parameters<typeof NativeConnection.connect>[0] & { address: string };
-  namespace: string;
-} {
+function resolve(): Resolved {
   try {
     const { connectionOptions, namespace } = loadClientConnectConfig();
     const { address = '127.0.0.1:7233', apiKey, tls, metadata } = connectionOptions;
@@ -45,35 +51,87 @@ function resolve(): {
       namespace: namespace ?? 'default',
     };
   } catch (error) {
-    throw new SettingsError(`the TEMPORAL_ settings cannot be used: ${reasonOf(error)}`);
+    throw new SettingsError(`the TEMPORAL_ settings cannot be used: ${unreachable(error).reason}`);
   }
 }
 
-/** A server that is still starting is waited for; one that never comes is one clear error. */
+/** A server or a namespace that is still being made is waited for; one that never comes, and wrong credentials, are one clear error. */
 export async function connectTemporal(log: Log, timeoutMs: number, signal: AbortSignal): Promise<TemporalConnection> {
   const { options, namespace } = resolve();
   const { address } = options;
   const trouble = new Trouble(log, 'temporal.unreachable');
-  const deadline = Date.now() + timeoutMs;
+  const began = Date.now();
   for (let wait = FIRST_DELAY_MS; ; wait = Math.min(wait * 2, MAX_DELAY_MS)) {
     signal.throwIfAborted();
+    const left = (): number => began + timeoutMs - Date.now();
     try {
-      const connection = await NativeConnection.connect(options);
+      const connection = await connect(options, namespace, Math.max(1, Math.min(left(), ATTEMPT_MS)), signal);
       trouble.over({ address });
       return { connection, address, namespace };
     } catch (error) {
-      const reason = reasonOf(error);
-      if (Date.now() + wait >= deadline) {
-        throw new ConnectError(
-          `Temporal at ${address} could not be reached for ${Math.round(timeoutMs / 1_000)} s (${reason}); check TEMPORAL_ADDRESS, TEMPORAL_TLS and TEMPORAL_API_KEY`,
-          { cause: error },
-        );
+      signal.throwIfAborted();
+      const { reason, final } = error instanceof ConnectError ? { reason: '', final: true } : unreachable(error);
+      if (final) throw error instanceof ConnectError ? error : refused(address, reason, error);
+      const missing = codeOf(error) === NOT_FOUND;
+      if (wait >= left() || (missing && Date.now() - began + wait >= NAMESPACE_WAIT_MS)) {
+        throw missing ? noNamespace(address, namespace, error) : notReached(address, timeoutMs, reason, error);
       }
       trouble.failed({ address, reason, retryInMs: wait });
       await delay(wait, undefined, { signal });
     }
   }
 }
+
+/** Neither a server that accepts and says nothing, nor a signal, is waited for. */
+async function connect(
+  options: Resolved['options'],
+  namespace: string,
+  leftMs: number,
+  signal: AbortSignal,
+): Promise<NativeConnection> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Error(`no answer for ${Math.ceil(leftMs / 1_000)} s`)), leftMs);
+  const connecting = NativeConnection.connect(options);
+  try {
+    const connection = await abortable(connecting, AbortSignal.any([signal, late.signal]));
+    await connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () => describe(connection, namespace));
+    return connection;
+  } catch (error) {
+    connecting.then((connection) => connection.close()).catch(() => undefined);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function describe(connection: NativeConnection, namespace: string): Promise<void> {
+  try {
+    await connection.workflowService.describeNamespace({ namespace });
+  } catch (error) {
+    // Not allowed to describe the namespace: the server answers, and that is what was asked.
+    if (codeOf(error) === PERMISSION_DENIED) return;
+    if (codeOf(error) === UNAUTHENTICATED)
+      throw new ConnectError(`Temporal refuses the credentials; check TEMPORAL_API_KEY`);
+    throw error;
+  }
+}
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
+
+const refused = (address: string, reason: string, cause: unknown): ConnectError =>
+  new ConnectError(`Temporal at ${address}: ${reason}`, { cause });
+
+const noNamespace = (address: string, namespace: string, cause: unknown): ConnectError =>
+  new ConnectError(
+    `Temporal at ${address} has no namespace ${JSON.stringify(namespace)}; create it (temporal operator namespace create -n ${namespace}) or set TEMPORAL_NAMESPACE`,
+    { cause },
+  );
+
+const notReached = (address: string, timeoutMs: number, reason: string, cause: unknown): ConnectError =>
+  new ConnectError(
+    `Temporal at ${address} could not be reached for ${Math.round(timeoutMs / 1_000)} s (${reason}); check TEMPORAL_ADDRESS, TEMPORAL_TLS and TEMPORAL_API_KEY`,
+    { cause },
+  );
 
 /** Tells whether Temporal answers, until the signal aborts. The workers themselves go on polling whatever it says. */
 export async function watchConnection(
@@ -85,16 +143,13 @@ export async function watchConnection(
   const trouble = new Trouble(log, 'temporal.unreachable');
   while (!signal.aborted) {
     try {
-      await connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () =>
-        connection.workflowService.describeNamespace({ namespace }),
-      );
+      await connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () => describe(connection, namespace));
       trouble.over({ address });
       told(null);
     } catch (error) {
-      // Not allowed to describe the namespace (5: no such namespace is real trouble): the server answers.
-      const denied = (error as { code?: unknown }).code === 7;
-      if (!denied && !aborted(signal)) trouble.failed({ address, reason: reasonOf(error) });
-      told(denied ? null : `Temporal at ${address}, namespace ${namespace}: ${reasonOf(error)}`);
+      const { reason } = unreachable(error);
+      if (!aborted(signal)) trouble.failed({ address, reason });
+      told(`Temporal at ${address}, namespace ${namespace}: ${reason}`);
     }
     await delay(CHECK_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
   }

@@ -10,6 +10,10 @@ export function reasonFor(error: unknown): string {
   if (error instanceof GracefulShutdownPeriodExpiredError) {
     return 'not all legs drained within service.graceful_shutdown_timeout; their streams go on from the last durable position';
   }
-  const known = isReplicationError(error) || error instanceof SettingsError || error instanceof ConnectError;
-  return scrub(known ? error.message : (error.stack ?? error.message));
+  const { remedy } = error as Error & { remedy?: unknown };
+  if (isReplicationError(error) || error instanceof SettingsError || error instanceof ConnectError) {
+    return scrub(error.message);
+  }
+  if (typeof remedy === 'string') return scrub(`${error.message}${remedy === '' ? '' : `; ${remedy}`}`);
+  return scrub(error.stack ?? error.message);
 }

@@ -40,18 +40,26 @@ function serve(routes: Routes): Server {
   });
 }
 
+const OF_THE_PORT = new Set(['EADDRINUSE', 'EACCES']);
+const OF_THE_HOST = new Set(['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EAFNOSUPPORT', 'EINVAL']);
+
+function unusable(error: NodeJS.ErrnoException, port: number, host: string | undefined, setting: string): Error {
+  const { code = '' } = error;
+  if (OF_THE_PORT.has(code)) {
+    return new SettingsError(
+      `port ${port} cannot be used (${code}); set service.${setting} or TRIBUTARY_${setting.toUpperCase()} to another one, or to 0 for any free port`,
+    );
+  }
+  if (host !== undefined && OF_THE_HOST.has(code)) {
+    return new SettingsError(`TRIBUTARY_HTTP_HOST: ${host} is no address of this machine (${code})`);
+  }
+  return error;
+}
+
 export async function listen(routes: Routes, { port, host, setting }: ListenOptions): Promise<HttpServer> {
   const server = serve(routes);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE' || error.code === 'EACCES'
-          ? new SettingsError(
-              `port ${port} cannot be used (${error.code}); set service.${setting} or TRIBUTARY_${setting.toUpperCase()} to another one, or to 0 for any free port`,
-            )
-          : error,
-      ),
-    );
+    server.once('error', (error: NodeJS.ErrnoException) => reject(unusable(error, port, host, setting)));
     server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve);
   });
   return {

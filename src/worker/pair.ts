@@ -4,7 +4,7 @@ import type { Log } from '../replication/connector';
 import { telemetryInterceptor } from '../telemetry/interceptor';
 import type { StreamMetrics } from '../telemetry/stream-metrics';
 import { pumpQueue } from '../workflows/names';
-import { workflowCode } from './bundle';
+import { codeUnusable, workflowCode } from './bundle';
 import type { TemporalConnection } from './connection';
 import { polls } from './polls';
 import type { WorkerSettings } from './settings';
@@ -86,6 +86,8 @@ export async function createPair(
       maxConcurrentActivityTaskExecutions: MAX_CONTROL_ACTIVITIES,
       activityTaskPollerBehavior: polls(slots),
       workflowTaskPollerBehavior: polls(slots),
+    }).catch((error: unknown) => {
+      throw codeUnusable(error);
     }),
     Worker.create({
       ...common,

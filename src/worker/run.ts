@@ -1,13 +1,14 @@
 import type { DestinationStream } from 'pino';
 import type { ServiceConfig, StreamSpec } from '../config/schema';
+import { abortable } from '../mongodb/abortable';
 import { createLogger, logTo } from '../telemetry/log';
 import { startTelemetry } from '../telemetry/sdk';
 import { activitiesOf } from './activities';
 import { applyStreams } from './apply';
 import { Closing } from './closing';
-import { connectTemporal, watchConnection } from './connection';
+import { connectTemporal, type TemporalConnection, watchConnection } from './connection';
 import { startEndpoints, workerState } from './endpoints';
-import { createPair } from './pair';
+import { createPair, type WorkerPair } from './pair';
 import { failFormerSelf } from './former-self';
 import { installRuntime } from './runtime';
 import { ensureSearchAttributes } from './search-attributes';
@@ -39,6 +40,7 @@ export interface WorkerOptions {
 }
 
 const FLUSH_TIMEOUT_MS = 3_000;
+const CLOSE_TIMEOUT_MS = 3_000;
 
 /** Not longer than it is worth: a collector that is away must not keep a drained worker. */
 const within = (ms: number, work: PromiseLike<unknown>): Promise<unknown> =>
@@ -47,7 +49,10 @@ const within = (ms: number, work: PromiseLike<unknown>): Promise<unknown> =>
     new Promise((resolve) => setTimeout(resolve, ms).unref()),
   ]);
 
-/** Runs until the signal aborts and all legs have handed their positions back. One at a time in a process. */
+/**
+ * Runs until the signal aborts and all legs have handed their positions back. For a process of its own, which ends by
+ * `process.exit` afterwards: a start that failed or was interrupted may leave something open.
+ */
 export async function runWorker(options: WorkerOptions, signal: AbortSignal): Promise<void> {
   const env = options.env ?? process.env;
   const settings = workerSettings(options.service, env);
@@ -67,32 +72,41 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const { healthPort, metricsPort } = open.use(await startEndpoints(settings, state, telemetry, metricsUrl));
   log('info', 'worker.starting', { version: version(), pid: process.pid, healthPort, metricsPort });
 
-  const temporal = await connectTemporal(log, settings.connectTimeoutMs, signal).catch((error: unknown) => {
+  const begin = async (): Promise<{ temporal: TemporalConnection; pair: WorkerPair }> => {
+    const temporal = await connectTemporal(log, settings.connectTimeoutMs, signal);
+    const watch = new AbortController();
+    const watching = watchConnection(temporal, log, (trouble) => (state.trouble = trouble), watch.signal);
+    open.defer(() => within(CLOSE_TIMEOUT_MS, watching));
+    open.defer(() => within(CLOSE_TIMEOUT_MS, temporal.connection.close()));
+    open.defer(() => watch.abort());
+    const [pair] = await Promise.all([
+      createPair(temporal, settings, activitiesOf(logger, telemetry.streams), telemetry.streams, log),
+      ensureSearchAttributes(temporal, log),
+      failFormerSelf(temporal, settings, log),
+    ]);
+    return { temporal, pair };
+  };
+  // Not every step of a start can be cut short; what it still does ends with the process.
+  const begun = await abortable(begin(), signal).catch((error: unknown) => {
     if (signal.aborted) return undefined;
     throw error;
   });
-  if (temporal === undefined) return;
-  open.defer(() => temporal.connection.close());
-  const watch = new AbortController();
-  const watching = watchConnection(temporal, log, (trouble) => (state.trouble = trouble), watch.signal);
-  open.defer(() => watching);
-  open.defer(() => watch.abort());
-  const [pair] = await Promise.all([
-    createPair(temporal, settings, activitiesOf(logger, telemetry.streams), telemetry.streams, log),
-    ensureSearchAttributes(temporal, log),
-    failFormerSelf(temporal, settings, log),
-  ]);
+  if (begun === undefined) {
+    log('info', 'worker.start_interrupted');
+    return;
+  }
+  const { temporal, pair } = begun;
   const running = pair.run();
   state.phase = 'running';
   const { address, namespace } = temporal;
   const startupMs = Math.round(process.uptime() * 1_000);
   log('info', 'worker.ready', { address, namespace, taskQueue, healthPort, metricsPort, startupMs });
 
-  const begun = async (): Promise<void> => {
+  const prepare = async (): Promise<void> => {
     await options.onReady?.({ identity, taskQueue, address, namespace, healthPort, metricsPort, startupMs });
     await applyStreams(options.apply ?? [], env, log, signal);
   };
-  await until(running, begun(), {
+  await until(running, abortable(prepare(), signal), {
     signal,
     shutdown: () => {
       state.phase = 'draining';

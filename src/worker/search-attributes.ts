@@ -6,26 +6,48 @@ import type { TemporalConnection } from './connection';
 const KEYWORD = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
 const DEADLINE_MS = 10_000;
 
-/** Workflows set these; without them their first task fails, so that a worker registers what is missing where it may. */
+const ALREADY_EXISTS = 6;
+
+/**
+ * Workflows set these; without them their first task fails, so that a worker registers what is missing where it may. Where it
+ * may not, it runs all the same: streams start as soon as an administrator has registered them.
+ */
 export async function ensureSearchAttributes({ connection, namespace }: TemporalConnection, log: Log): Promise<void> {
   const names = Object.values(SEARCH_ATTRIBUTES);
+  const { operatorService } = connection;
+  const within = <T>(call: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + DEADLINE_MS, call);
+  let missing: string[];
   try {
-    await connection.withDeadline(Date.now() + DEADLINE_MS, async () => {
-      const { operatorService } = connection;
-      const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-      const missing = names.filter((name) => customAttributes[name] === undefined);
-      if (missing.length === 0) return;
-      await operatorService.addSearchAttributes({
-        namespace,
-        searchAttributes: Object.fromEntries(missing.map((name) => [name, KEYWORD])),
-      });
-      log('info', 'search_attributes.registered', { namespace, names: missing });
-    });
+    const { customAttributes } = await within(() => operatorService.listSearchAttributes({ namespace }));
+    missing = names.filter((name) => customAttributes[name] === undefined);
   } catch (error) {
     log('warn', 'search_attributes.unknown', {
       namespace,
-      code: (error as { code?: unknown }).code,
-      remedy: `this worker may not look at or register search attributes (Temporal Cloud: \`tcld namespace search-attributes add\`); make sure that these exist as Keyword: ${names.join(', ')}`,
+      code: codeOf(error),
+      remedy: `this worker may not look at search attributes; make sure that these exist as Keyword: ${create(namespace, names)}`,
+    });
+    return;
+  }
+  if (missing.length === 0) return;
+  try {
+    const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
+    await within(() => operatorService.addSearchAttributes({ namespace, searchAttributes }));
+    log('info', 'search_attributes.registered', { namespace, names: missing });
+  } catch (error) {
+    // Another worker was faster.
+    if (codeOf(error) === ALREADY_EXISTS) return;
+    log('error', 'search_attributes.missing', {
+      namespace,
+      names: missing,
+      code: codeOf(error),
+      remedy: `no stream can start without them, and this worker may not register them: ${create(namespace, missing)}`,
     });
   }
 }
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
+
+const create = (namespace: string, names: readonly string[]): string =>
+  `temporal operator search-attribute create --namespace ${namespace} ${names
+    .map((name) => `--name ${name} --type Keyword`)
+    .join(' ')} (Temporal Cloud: tcld namespace search-attributes add)`;

@@ -1,6 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { waitFor } from '../../src/services/wait';
@@ -118,16 +116,6 @@ test('what workflows set is registered where it is missing', async () => {
 test('a Temporal that never comes ends the worker with one clear line', async () => {
   const worker = WorkerProcess.start(environment('127.0.0.1:1', { TRIBUTARY_CONNECT_TIMEOUT: '2s' }));
   await expect(worker).rejects.toThrow(/worker: Temporal at 127\.0\.0\.1:1 could not be reached for 2 s \(.*\); check/);
-});
-
-test('a port that is taken ends the worker with the setting to change', async () => {
-  const other = createServer();
-  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-  const { port } = other.address() as AddressInfo;
-  const { address } = sharedTemporal();
-  const worker = WorkerProcess.start(environment(address, { TRIBUTARY_METRICS_PORT: String(port) }));
-  await expect(worker).rejects.toThrow(new RegExp(`port ${port} cannot be used.*service.metrics_port`));
-  other.close();
 });
 
 test('wrong settings end the worker with their names', async () => {
