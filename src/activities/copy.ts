@@ -4,7 +4,7 @@ import type { StreamSpec } from '../config/schema';
 import { createCopy } from '../replication/copy';
 import type { Claim } from '../replication/destination';
 import { ReplicationError } from '../replication/errors';
-import type { Source } from '../replication/source';
+import { hasRows, type Source } from '../replication/source';
 import { runCall, type Call } from './call';
 import type { CopyLeg, CopyResult } from './contract';
 import type { ActivityDeps } from './deps';
@@ -34,7 +34,7 @@ async function buildIndexes(spec: StreamSpec, source: Source, claim: Claim, { si
   const parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));
   const namespaces = await source.namespaces(signal);
   await claim.index(
-    namespaces.filter(({ name, follows }) => follows !== 'nothing' && !parked.has(name)),
+    namespaces.filter((each) => hasRows(each) && !parked.has(each.name)),
     (done, total) => log('info', 'copy.indexes', { done, total }),
     signal,
   );

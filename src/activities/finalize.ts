@@ -1,4 +1,6 @@
+import { derive } from '../replication/derive';
 import type { Finding } from '../replication/finding';
+import { hasRows } from '../replication/source';
 import { runCall } from './call';
 import type { LegBase } from './contract';
 import type { ActivityDeps } from './deps';
@@ -13,10 +15,8 @@ export const finalize =
       const { source, destination } = pipeline;
       const namespaces = await source.namespaces(signal);
       const claim = await claimFor(leg, destination, signal);
-      const findings = await claim.finalize(
-        namespaces.filter(({ follows }) => follows !== 'nothing'),
-        signal,
-      );
+      const inForce = await claim.finalize(namespaces.filter(hasRows), signal);
+      const left = await derive(source, namespaces, claim, signal);
       await source.drop(signal);
-      return findings;
+      return [...inForce, ...left];
     });

@@ -1,9 +1,10 @@
+import { derive } from '../replication/derive';
 import type { Claim, Parked, RangeRecord } from '../replication/destination';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
 import { sizesOf } from '../replication/sizes';
-import type { Size, Source, SourceNamespace } from '../replication/source';
+import { hasRows, type Size, type Source, type SourceNamespace } from '../replication/source';
 import { runCall, type Call } from './call';
 import { inspected, refuseOccupied, refuseSelfCopy, selectionFindings } from './checks';
 import { NAMED_NAMESPACES, type Prepared, type PrepareLeg } from './contract';
@@ -129,7 +130,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   // A new start is one for parked namespaces too.
   if (restart) await claim.unpark(without(claim.ledger.parked, leg.park), signal);
   const parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));
-  const followed = all.filter(({ name, follows }) => follows !== 'nothing' && !parked.has(name));
+  const followed = all.filter((each) => hasRows(each) && !parked.has(each.name));
   const selection: Selection = new Map(followed.map((namespace) => [namespace.name, namespace]));
   const { lowWater } = claim.ledger;
   const fresh = restart || lowWater === null;
@@ -138,6 +139,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
 
   const position = restart || lowWater === null ? captured : lowWater;
   const { planned, sizes } = await layOut(leg, names, selection, position, pipeline, claim, call);
+  const left = await derive(source, all, claim, signal);
   // The last step: a start position says that all is laid out.
   if (fresh) await claim.begin(position, signal);
   const examined = await destination.examine([...selection.keys()], signal);
@@ -148,6 +150,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
     ...found,
     ...selectionFindings(all, found),
     ...examined,
+    ...left,
     ...windowFindings(estimate),
   ];
   log('info', 'stream.laid_out', { fresh, namespaces: selection.size, ranges: owed.length, ...estimate });

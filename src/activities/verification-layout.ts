@@ -27,7 +27,9 @@ export async function layoutOf(
   for (let round = 1; round <= ROUNDS; round += 1) {
     const before = await verification.standing(signal);
     if (before?.lowWater == null) break;
-    const namespaces = (await selectedNamespaces(source, asked, signal)).filter(({ follows }) => follows === 'stream');
+    const namespaces = (await selectedNamespaces(source, asked, signal)).filter(
+      ({ follows }) => follows === 'stream' || follows === 'derived',
+    );
     notVerified = namespaces.flatMap(({ name }): NotVerified[] => {
       if (before.parked.has(name)) return [{ namespace: name, why: 'parked' }];
       return before.copying.has(name) ? [{ namespace: name, why: 'copying' }] : [];

@@ -69,7 +69,7 @@ const plan = (deps: ActivityDeps): VerificationActivities['planVerification'] =>
     within(deps, asked, async ({ source }, verification, { signal }) => {
       const { id, snapshot } = asked.spec.stream;
       const standing = await standingOf(verification, id, signal);
-      const all = await selectedNamespaces(source, asked, signal);
+      const all = (await selectedNamespaces(source, asked, signal)).filter(({ follows }) => follows !== 'derived');
       const notVerified: NotVerified[] = [];
       const compared: SourceNamespace[] = [];
       for (const each of all) {

@@ -25,10 +25,12 @@ export async function listCollections(db: Db, filter: Document, signal: AbortSig
   const rows = await readAll(db, { listCollections: 1, filter, cursor: { batchSize: PAGE } }, signal);
   return rows.map((row) => {
     const uuid = row.document('info')?.get('uuid');
+    const options = row.document('options') ?? RawDocument.EMPTY;
     return {
       name: row.text('name') ?? '',
-      type: row.text('type') ?? 'collection',
-      options: row.document('options') ?? RawDocument.EMPTY,
+      // Some servers list a time series as a collection.
+      type: options.has('timeseries') ? 'timeseries' : (row.text('type') ?? 'collection'),
+      options,
       // Behind the length and the subtype.
       identity: uuid?.type === BsonType.binary ? uuid.bytes.toString('hex', 5) : '',
     };

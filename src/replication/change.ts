@@ -1,6 +1,6 @@
 import type { Namespace } from './namespace';
 import type { Position } from './position';
-import type { SourceNamespace } from './source';
+import type { Derived, SourceNamespace } from './source';
 
 /** A row in its source's own encoding (`SourceTraits.encoding`); nothing decodes it unless it has to look inside. */
 export type EncodedRow = Buffer;
@@ -74,7 +74,7 @@ export class Replacement implements RowChange {
 
 /**
  * A change of shape at the source: a barrier for all lanes. `modify`: options of a namespace, or of its indexes, were
- * changed. `other`: what no destination can express is counted and shown. `enter` and `leave`: a rename moved a
+ * changed. `derive`: a derived namespace was made or changed. `other`: what no destination can express is counted and shown. `enter` and `leave`: a rename moved a
  * namespace into, or out of, what the stream follows.
  */
 export interface SchemaChange {
@@ -88,6 +88,7 @@ export interface SchemaChange {
     | 'create_indexes'
     | 'drop_indexes'
     | 'modify'
+    | 'derive'
     | 'other';
   readonly namespace: Namespace;
   /** The new name, for `rename`, `enter` (its name now) and `leave`. */
@@ -103,4 +104,6 @@ export interface SchemaChange {
   readonly identity?: string;
   /** The namespace as the source has it now, under whatever name; null when it is gone. Found out once it is needed. */
   readonly shape?: SourceNamespace | null;
+  /** The derived namespaces of its database, as the source has them now. Found out once they are needed. */
+  readonly derived?: Derived;
 }

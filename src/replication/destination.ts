@@ -3,7 +3,7 @@ import type { Finding } from './finding';
 import type { Letter, LetterFilter, LetterKey, LetterSummary } from './letter';
 import type { Namespace } from './namespace';
 import type { Position } from './position';
-import type { Interval, Range, RowBatch, SourceNamespace } from './source';
+import type { Derived, Interval, Range, RowBatch, SourceNamespace } from './source';
 import type { Verification } from './verification';
 
 /** How a destination differs from others. The core asks here and never for a kind. */
@@ -183,6 +183,7 @@ export interface Kept {
     readonly ledger: number;
     readonly ranges: number;
     readonly namespaces: number;
+    readonly derived: number;
     readonly repairs: number;
     readonly deadLetters: number;
     readonly verification: number;
@@ -308,6 +309,13 @@ export interface Claim {
   wholeOrder(namespace: Namespace): boolean;
   /** As recorded: there is a target, and it was copied or made with its first row. */
   holds(namespace: Namespace): boolean;
+  /**
+   * Makes derived namespaces as the source has them, sources first, and drops those of the stream that the source no
+   * longer has. Leaves alone what is not the stream's own; reports what could not be. Doing it twice is doing it once.
+   */
+  derive(derived: Derived, signal: AbortSignal): Promise<readonly Finding[]>;
+  /** Whether a schema change is about derived namespaces, as recorded: not every source says so. */
+  derives(change: SchemaChange): boolean;
   /** Puts unique and TTL indexes in force; reports what could not be. */
   finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]>;
 }

@@ -67,6 +67,7 @@ export class Namespaces {
       case 'create_indexes':
       case 'drop_indexes':
       case 'modify':
+      case 'derive':
       case 'other':
         return;
     }

@@ -3,6 +3,7 @@ import { Beside } from './beside';
 import type { SchemaChange } from './change';
 import type { Collisions } from './collisions';
 import type { RangeRecord } from './destination';
+import { derive } from './derive';
 import { Ending, type EndReason } from './ending';
 import { ReplicationError } from './errors';
 import { rowsOf } from './fold';
@@ -20,7 +21,7 @@ import type { LegProgress } from './progress';
 import { Recorder } from './recorder';
 import type { Refusals } from './refusals';
 import { shareOut, type SharingContext } from './sharing';
-import type { SourceEvent } from './source';
+import type { SourceEvent, SourceNamespace } from './source';
 import { watchForStall } from './stall';
 import { startOf } from './start';
 import { StepSize } from './step-size';
@@ -160,11 +161,19 @@ class Leg implements Pump {
     this.#parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));
     const followed = listed.filter(({ name }) => !this.#parked.has(name));
     await this.#namespaces.prepareAll(followed, () => this.#tally.moved(), signal);
+    await this.#derive(listed, signal);
     await this.#layOut(start);
     this.#inStep = this.#isInStep(start);
     this.#beside = this.#besideOf(ranges, mark);
     this.#pass(start);
     if (until) this.#lookFor(until, start);
+  }
+
+  /** Not every source reports what becomes of derived namespaces: each leg looks once. */
+  async #derive(listed: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
+    const { claim, log, source } = this.#options;
+    for (const { code, namespace } of await derive(source, listed, claim, signal))
+      log('warn', 'derived_left', { code, namespace });
   }
 
   /** Whether the stream writes this namespace now. */

@@ -124,6 +124,7 @@ export class Refusals {
       case 'create_indexes':
       case 'drop_indexes':
       case 'modify':
+      case 'derive':
       case 'other':
     }
   }

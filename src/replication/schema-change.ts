@@ -62,6 +62,7 @@ function decide(change: SchemaChange, position: Position, context: DecisionConte
     case 'create_indexes':
     case 'drop_indexes':
     case 'modify':
+    case 'derive':
       return { action: 'alter', change, ...ignored };
     case 'drop':
     case 'drop_database':
@@ -149,20 +150,24 @@ function leave(change: SchemaChange, policy: DecisionContext['renameOut']): Deci
 }
 
 /**
- * What has become of indexes and options is asked for where they are needed: not every server tells them whole in its
- * event, and what is newer is met again. Converging to the newest shape is safe, as rows do not depend on it.
+ * What has become of indexes, options and derived namespaces is asked for where it is needed: not every server tells them
+ * whole in its event, and what is newer is met again. Converging to the newest shape is safe, as rows do not depend on it.
  */
 export async function shaped(
   change: SchemaChange,
-  source: Pick<Source, 'shape'>,
+  source: Pick<Source, 'derived' | 'shape'>,
+  claim: Pick<Claim, 'derives'>,
   signal: AbortSignal,
 ): Promise<SchemaChange> {
+  const { database } = splitNamespace(change.namespace);
+  const derived = change.op === 'derive' || claim.derives(change) ? await source.derived(database, signal) : undefined;
+  const told = derived === undefined ? change : { ...change, derived };
   switch (change.op) {
     case 'create_indexes':
     case 'drop_indexes':
     case 'modify':
-      return { ...change, shape: await source.shape(change, signal) };
+      return { ...told, shape: await source.shape(change, signal) };
     default:
-      return change;
+      return told;
   }
 }

@@ -19,14 +19,24 @@ export interface SourceNamespace {
   readonly name: Namespace;
   /** Changes when the namespace is dropped and created again (MongoDB: the collection's UUID). */
   readonly identity: string;
-  /** `copy_only`: has no change stream, as views and time series. */
-  readonly follows: 'stream' | 'copy_only' | 'nothing';
+  /** `copy_only`: has rows and no change stream. `derived`: computed from other namespaces, has a definition and no rows. */
+  readonly follows: 'stream' | 'copy_only' | 'derived' | 'nothing';
   /** Options in the source's encoding, for a destination that can use them; no bytes where the source no longer knows them. */
   readonly options: Buffer;
   /** Index specifications in the source's encoding. */
   readonly indexes: readonly Buffer[];
   /** Keep the order of the whole namespace, not only per key (capped, non-simple collation). */
   readonly wholeOrder: boolean;
+}
+
+export const hasRows = ({ follows }: Pick<SourceNamespace, 'follows'>): boolean =>
+  follows === 'stream' || follows === 'copy_only';
+
+/** Derived namespaces as they are at the source now. */
+export interface Derived {
+  readonly list: readonly SourceNamespace[];
+  /** Whether the list would have a derived namespace of this name, were there one. */
+  readonly covers: (name: Namespace) => boolean;
 }
 
 /** About how much a namespace holds. */
@@ -109,6 +119,8 @@ export interface Source extends AsyncDisposable {
   namespaces(signal: AbortSignal): Promise<readonly SourceNamespace[]>;
   /** One of them; null where there is none of this name. */
   namespace(name: Namespace, signal: AbortSignal): Promise<SourceNamespace | null>;
+  /** The derived ones among what the selection matches now, in one database where one is named. */
+  derived(database: string | null, signal: AbortSignal): Promise<Derived>;
   /** Whether the configured selection matches this name, be there such a namespace or not. */
   selects(name: Namespace): boolean;
   /** The namespace that a schema change speaks of as it is now, under whatever name; null when it is gone. */

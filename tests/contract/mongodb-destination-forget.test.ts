@@ -7,7 +7,7 @@ import { MongodbFixture } from './destination-mongodb';
 import { failure } from './destination-suite';
 
 const NOTHING: Kept = {
-  records: { ledger: 0, ranges: 0, namespaces: 0, repairs: 0, deadLetters: 0, verification: 0 },
+  records: { ledger: 0, ranges: 0, namespaces: 0, derived: 0, repairs: 0, deadLetters: 0, verification: 0 },
   targets: [],
   heldIndexes: 0,
 };
@@ -24,6 +24,8 @@ describe('forgetting a stream at its destination', () => {
     const made = await claim(1, stream);
     const index = Buffer.from(BSON.serialize({ v: 2, name: 'n_1', key: { n: 1 }, unique: true }));
     await made.prepare([{ ...sourceNamespace(namespace), indexes: [index] }], never);
+    const view = sourceNamespace(`${namespace}_view`, { follows: 'derived', with: { viewOn: 'orders', pipeline: [] } });
+    await made.derive({ list: [view], covers: () => true }, never);
     await made.plan(new Map([[namespace, [{ from: null, to: null, estimatedRows: 1 }]]]), never);
     await made.index([{ ...sourceNamespace(namespace), indexes: [index] }], () => undefined, never);
     const refused = insert(namespace, { _id: 'refused' });
@@ -59,7 +61,7 @@ describe('forgetting a stream at its destination', () => {
     await full(other, `${t.database}.customers`);
     const others = await left(other);
     const expected: Kept = {
-      records: { ledger: 3, ranges: 1, namespaces: 1, repairs: 1, deadLetters: 1, verification: 1 },
+      records: { ledger: 3, ranges: 1, namespaces: 1, derived: 1, repairs: 1, deadLetters: 1, verification: 1 },
       targets: [t.namespace],
       heldIndexes: 1,
     };

@@ -92,7 +92,7 @@ describe('what a MongoDB stream follows', () => {
 });
 
 describe('namespaces of MongoDB', () => {
-  it('come with options, indexes and identity; views are not followed, capped ones keep whole order', () =>
+  it('come with options, indexes and identity; views are derived, capped ones keep whole order', () =>
     withSource({}, async ({ source, db }) => {
       await db.createCollection('plain');
       await db.collection('plain').createIndexes([{ key: { a: 1 }, unique: true }]);
@@ -107,9 +107,12 @@ describe('namespaces of MongoDB', () => {
       expect(byName.get('plain')?.identity).toMatch(/^[0-9a-f]{32}$/u);
       expect(byName.get('capped')).toMatchObject({ follows: 'stream', wholeOrder: true });
       expect(BSON.deserialize(byName.get('capped')!.options)).toMatchObject({ capped: true });
-      expect(byName.get('view')).toMatchObject({ follows: 'nothing' });
+      expect(byName.get('view')).toMatchObject({ follows: 'derived' });
       const codes = (await source.inspect(soon())).map(({ code }) => code);
-      expect(codes).toEqual(expect.arrayContaining(['not_followed', 'capped']));
+      expect(codes).toContain('capped');
+      const { list, covers } = await source.derived(db.databaseName, soon());
+      expect(list).toEqual([byName.get('view')]);
+      expect([`${db.databaseName}.gone`, 'elsewhere.view'].map(covers)).toEqual([true, false]);
     }));
 });
 

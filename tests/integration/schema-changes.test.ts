@@ -167,7 +167,7 @@ describe('options that collMod changes', () => {
 describe('what the destination cannot express', () => {
   it('is told and left out', async () => {
     await using t = await inStep();
-    await t.sourceDb.createCollection('view', { viewOn: 'a', pipeline: [] });
+    await t.sourceDb.createCollection('series', { timeseries: { timeField: 'at' } });
     await t.sourceDb.createCollection('capped', { capped: true, size: 65_536 });
     await t.catchUp();
     expect(t.events.filter((event) => event === 'schema_change_ignored')).toHaveLength(2);
@@ -177,7 +177,7 @@ describe('what the destination cannot express', () => {
 
   it('waits for a person where that is wanted, and goes on once it is not', async () => {
     await using t = await inStep({ unsupported: 'needs_attention' });
-    await t.sourceDb.createCollection('view', { viewOn: 'a', pipeline: [] });
+    await t.sourceDb.createCollection('series', { timeseries: { timeField: 'at' } });
     const error = await failure(t.catchUp());
     expect([error.kind, error.code]).toEqual(['needs_attention', 'schema_change_unsupported']);
     expect(error.remedy).toContain('unsupported_schema_change');

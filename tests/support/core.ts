@@ -41,6 +41,8 @@ export interface CoreOptions {
   readonly limiter?: Limiter;
   /** A leg ends when nothing has moved for so long. */
   readonly stallMs?: number;
+  /** Renames of namespaces, given the name of the stream's database. */
+  readonly renames?: (database: string) => Record<string, string>;
 }
 
 /** A stream without Temporal: source, destination and legs in this process, for tests of the core against real servers. */
@@ -109,6 +111,7 @@ export class CoreStream implements AsyncDisposable {
       destination: {
         type: 'mongodb',
         connection_string: uris.destination,
+        namespaces: options.renames?.(database) ?? {},
         options: { unique_indexes: options.uniqueIndexes ?? 'hold' },
       },
     });
@@ -126,6 +129,10 @@ export class CoreStream implements AsyncDisposable {
       destination: new MongoClient(uris.destination, client),
     };
     return new CoreStream(options, config, clients, source, destination, database, events, id);
+  }
+
+  get destinationClient(): MongoClient {
+    return this.#clients.destination;
   }
 
   claim(expect: 'any' | 'existing' = 'any') {

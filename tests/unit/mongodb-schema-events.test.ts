@@ -64,14 +64,15 @@ describe('schema events as MongoDB documents them', () => {
 
   // 8.1 tells the type; before, only the description does.
   it.each([
-    ['create', { viewOn: 'orders', pipeline: [] }, {}],
-    ['create', { viewOn: 'orders', pipeline: [] }, { nsType: 'view' }],
-    ['create', { timeseries: { timeField: 'at' } }, {}],
-    ['create', {}, { nsType: 'timeseries' }],
-    ['modify', { viewOn: 'orders', pipeline: [] }, {}],
-    ['modify', {}, { nsType: 'view' }],
-  ])('%s of what is computed makes no collection: %j %j', (operationType, operationDescription, more) => {
-    expect(schema({ operationType, operationDescription, ...more }).op).toBe('other');
+    ['create', 'derive', { viewOn: 'orders', pipeline: [] }, {}],
+    ['create', 'derive', { viewOn: 'orders', pipeline: [] }, { nsType: 'view' }],
+    ['create', 'other', { timeseries: { timeField: 'at' } }, {}],
+    ['create', 'other', { viewOn: 'system.buckets.at', pipeline: [{ $_internalUnpackBucket: {} }] }, {}],
+    ['create', 'other', {}, { nsType: 'timeseries' }],
+    ['modify', 'derive', { viewOn: 'orders', pipeline: [] }, {}],
+    ['modify', 'derive', {}, { nsType: 'view' }],
+  ])('%s of what is no collection is %s: %j %j', (operationType, op, operationDescription, more) => {
+    expect(schema({ operationType, operationDescription, ...more }).op).toBe(op);
   });
 
   it('of what is not followed are left out', () => {

@@ -12,6 +12,7 @@ import type { Namespaces } from './namespaces';
 import { samePosition, storePosition, type NamespaceDocument, type StoredBarrier } from './records';
 import type { Reshaping } from './reshape';
 import { present } from './targets';
+import type { Views } from './views';
 
 /** What a record says of a target that is no more. */
 const GONE = { identity: null, partial: false, held: [], pending: [], made: false, origin: null } as const;
@@ -26,6 +27,7 @@ export class Alterations {
     private readonly reshaping: Reshaping,
     private readonly builds: Builds,
     private readonly letters: Letters,
+    private readonly views: Views,
     private readonly log: Log,
   ) {}
 
@@ -56,6 +58,7 @@ export class Alterations {
       case 'create_indexes':
       case 'drop_indexes':
       case 'modify':
+      case 'derive':
       case 'enter':
       case 'other':
         return [];
@@ -75,6 +78,13 @@ export class Alterations {
   }
 
   async #run(change: SchemaChange, signal: AbortSignal): Promise<void> {
+    await this.#reshape(change, signal);
+    if (change.derived === undefined) return;
+    for (const { code, namespace } of await this.views.reconcile(change.derived, signal))
+      this.log('warn', 'derived_left', { code, namespace });
+  }
+
+  async #reshape(change: SchemaChange, signal: AbortSignal): Promise<void> {
     const goes = change.op === 'drop' || change.op === 'drop_database' || change.op === 'rename';
     if (goes) await this.builds.halt(this.#touches(change), signal);
     switch (change.op) {
@@ -103,6 +113,7 @@ export class Alterations {
         return;
       // A copy, which the stream decides; it comes back as one of the others.
       case 'enter':
+      case 'derive':
       case 'other':
     }
   }

@@ -19,7 +19,7 @@ import type { LetterKey } from '../../replication/letter';
 import type { Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
-import type { Range, SourceNamespace } from '../../replication/source';
+import type { Derived, Range, SourceNamespace } from '../../replication/source';
 import { Alterations } from './alter';
 import { Copies } from './copies';
 import { Builds } from './builds';
@@ -42,6 +42,7 @@ import type { Store } from './store';
 import type { Holdings } from './takeover';
 import { Together } from './together';
 import type { Target, Targets } from './targets';
+import { Views } from './views';
 
 export interface ClaimOptions {
   readonly client: MongoClient;
@@ -66,6 +67,7 @@ export class MongodbClaim implements Claim {
   readonly #alterations: Alterations;
   readonly #builds: Builds;
   readonly #indexes: Indexes;
+  readonly #views: Views;
   readonly #copies: Copies;
   readonly #layout: Layout;
   readonly #together: Together;
@@ -85,7 +87,14 @@ export class MongodbClaim implements Claim {
     const session = new FixedSession(client, { id: holdings.stream.session, epoch, phase: 'write' });
     this.#fence = new Fence(store, stream, epoch, session);
     const identities = new Identities(client, ledgerDatabase);
-    this.#namespaces = new Namespaces(client, this.#fence, identities, rename, options.createOptions);
+    this.#views = new Views({
+      client,
+      fence: this.#fence,
+      rename,
+      isTarget: (target, identity) => this.#namespaces.isTarget(target, identity),
+      log,
+    });
+    this.#namespaces = new Namespaces(client, this.#fence, identities, this.#views, rename, options.createOptions);
     this.#builds = new Builds(client, this.#fence, this.#namespaces, log);
     const isHeld = heldBack(options);
     const shapes = { withOptions: options.createOptions, withIndexes: options.buildIndexes, isHeld };
@@ -98,6 +107,7 @@ export class MongodbClaim implements Claim {
       reshaping,
       this.#builds,
       letters,
+      this.#views,
       log,
     );
     this.#indexes = new Indexes(client, this.#fence, this.#namespaces, isHeld, log);
@@ -115,6 +125,7 @@ export class MongodbClaim implements Claim {
     const [displaced, ranges] = await Promise.all([
       claim.#namespaces.load(touched, signal),
       options.store.rangesOf(options.stream, signal),
+      claim.#views.load(signal),
     ]);
     const lanes = holdings.records.filter((record) => record.kind === 'lane');
     claim.#ledger = {
@@ -314,6 +325,14 @@ export class MongodbClaim implements Claim {
 
   async alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void> {
     await guarded(() => this.#alterations.alter(change, position, signal), change.namespace);
+  }
+
+  async derive(derived: Derived, signal: AbortSignal): Promise<readonly Finding[]> {
+    return guarded(() => this.#views.reconcile(derived, signal));
+  }
+
+  derives(change: SchemaChange): boolean {
+    return this.#views.concerns(change);
   }
 
   inexpressible(change: SchemaChange): string | null {

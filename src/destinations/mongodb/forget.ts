@@ -11,18 +11,19 @@ const AHEAD = 1_000;
 /** What is kept of a stream, beside the rows of its targets. */
 export async function kept(store: Store, letters: Letters, stream: string, signal: AbortSignal): Promise<Kept> {
   const own = belongsTo(stream);
-  const [record, writers, ranges, namespaces, repairs, deadLetters, verification] = await Promise.all([
+  const [record, writers, ranges, namespaces, derived, repairs, deadLetters, verification] = await Promise.all([
     store.stream(stream, signal),
     store.ledger.countDocuments(own, { signal }),
     store.ranges.countDocuments(own, { signal }),
     store.namespacesOf(stream, signal),
+    store.views.countDocuments(own, { signal }),
     store.repairs.countDocuments(own, { signal }),
     letters.count(stream, signal),
     store.verification.countDocuments({ stream }, { signal }),
   ]);
   const ledger = writers + (record === null ? 0 : 1);
   return {
-    records: { ledger, ranges, namespaces: namespaces.length, repairs, deadLetters, verification },
+    records: { ledger, ranges, namespaces: namespaces.length, derived, repairs, deadLetters, verification },
     targets: namespaces.flatMap(({ identity, target }) => (identity === null ? [] : [target])).sort(),
     heldIndexes: namespaces.reduce((sum, { held }) => sum + held.length, 0),
   };
@@ -43,6 +44,7 @@ export async function forget(store: Store, letters: Letters, stream: string, sig
   const own = belongsTo(stream);
   await abortable(store.ranges.deleteMany(own), signal);
   await abortable(store.namespaces.deleteMany(own), signal);
+  await abortable(store.views.deleteMany(own), signal);
   await abortable(store.repairs.deleteMany(own), signal);
   await abortable(store.verification.deleteMany({ stream }), signal);
   await letters.remove(stream, signal);

@@ -5,13 +5,14 @@ import { codeOf } from '../../mongodb/errors';
 import type { Parked } from '../../replication/destination';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
-import type { SourceNamespace } from '../../replication/source';
+import { hasRows, type SourceNamespace } from '../../replication/source';
 import { MISMATCH, type Identities } from './ddl';
 import type { Fence } from './fence';
 import { namespaceId, type NamespaceDocument } from './records';
 import { cappedTarget, gone, keptInTheWay, notACollection, otherCollation, targetConflict } from './target-findings';
 import { creatable, targetOptions } from './target-options';
 import { createCollection, dropCollection, present, type Present, type Target } from './targets';
+import type { Views } from './views';
 
 /** What the stream knows of its targets: makes them, empties them, and remembers which collection each one is. */
 export class Namespaces {
@@ -25,6 +26,7 @@ export class Namespaces {
     private readonly client: MongoClient,
     private readonly fence: Fence,
     private readonly identities: Identities,
+    private readonly views: Views,
     private readonly rename: Renames,
     private readonly withOptions: boolean,
   ) {}
@@ -146,7 +148,7 @@ export class Namespaces {
   /** Creates what is missing and records what is new. A recorded identity stays: only a new copy takes another one for its own. */
   async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
     this.#refuseConflicts(namespaces.map(({ name }) => name));
-    const wanted = namespaces.filter(({ follows }) => follows !== 'nothing');
+    const wanted = namespaces.filter(hasRows);
     const there = await present(
       this.client,
       wanted.map(({ name }) => this.rename(name)),
@@ -158,8 +160,10 @@ export class Namespaces {
       const now = there.get(target);
       this.#refuseKept(namespace.name, now);
       if (now === undefined) missing.push(namespace);
-      else if (now.type !== 'collection') throw notACollection(namespace.name, target, now.type);
-      else if (now.options.flag('capped')) throw cappedTarget(namespace.name, target);
+      else if (now.type !== 'collection') {
+        if (!(await this.views.giveWay(now, signal))) throw notACollection(namespace.name, target, now.type);
+        missing.push(namespace);
+      } else if (now.options.flag('capped')) throw cappedTarget(namespace.name, target);
       else if (
         this.withOptions &&
         isTold(namespace) &&
@@ -277,6 +281,11 @@ export class Namespaces {
     return made;
   }
 
+  /** Whether a collection of this name is the stream's own. */
+  isTarget(target: Namespace, identity: string): boolean {
+    return this.all().some((record) => record.target === target && record.identity === identity);
+  }
+
   known(source: Namespace): Target | undefined {
     return this.#targets.get(source);
   }
@@ -290,7 +299,9 @@ export class Namespaces {
     this.#refuseConflicts([source]);
     await this.fence.check(signal);
     const target = this.rename(source);
-    this.#refuseKept(source, (await present(this.client, [target], signal)).get(target));
+    const now = (await present(this.client, [target], signal)).get(target);
+    this.#refuseKept(source, now);
+    if (now !== undefined && now.type !== 'collection') await this.views.giveWay(now, signal);
     const wanted = options ?? this.#records.get(source)?.options?.buffer;
     await createCollection(this.client, target, this.#options(wanted), signal);
     await this.adopt([source], { partial, ...(wanted && { options: new Binary(wanted) }) }, signal);

@@ -122,6 +122,18 @@ export interface NamespaceDocument {
   readonly kept?: string;
 }
 
+/** A view that the stream keeps at the destination. */
+export interface ViewDocument {
+  readonly _id: string;
+  readonly stream: string;
+  readonly source: Namespace;
+  readonly target: Namespace;
+  /** What the server was asked for last, as options of a collection. */
+  readonly asked: Binary;
+  /** How the server lists that; null while it is being made. */
+  readonly listed: Binary | null;
+}
+
 export interface PendingIndex {
   readonly index: Binary;
   /** Legs that have begun to build it. */

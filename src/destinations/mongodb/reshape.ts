@@ -4,7 +4,8 @@ import { classify } from '../../mongodb/errors';
 import { ID_INDEX } from '../../mongodb/listing';
 import type { SchemaChange } from '../../replication/change';
 import type { Log } from '../../replication/connector';
-import { splitNamespace, type Namespace } from '../../replication/namespace';
+import { splitNamespace } from '../../replication/namespace';
+import { hasRows } from '../../replication/source';
 import { isPassing, type Builds } from './builds';
 import { runDdl, sendable } from './ddl';
 import type { Fence } from './fence';
@@ -40,7 +41,7 @@ export class Reshaping {
   async run(change: SchemaChange, signal: AbortSignal): Promise<void> {
     const known = this.namespaces.get(change.namespace);
     // A name that stands for something else by now: the change that made it so is still to come.
-    if (known?.identity == null || (change.shape != null && change.shape.follows === 'nothing')) return;
+    if (known?.identity == null || (change.shape != null && !hasRows(change.shape))) return;
     await this.fence.check(signal);
     const indexes = this.options.withIndexes ? await this.#indexes(known, change, signal) : {};
     const options = change.op === 'modify' ? await this.#options(known, change, signal) : {};
@@ -136,7 +137,7 @@ export function inexpressible({ op, kind, namespace, description, options }: Sch
   switch (op) {
     case 'other':
       return kind === 'create' || kind === 'modify'
-        ? VIEW(namespace)
+        ? `${namespace} is a time series`
         : 'how a collection is sharded is left to the destination';
     case 'create':
       return names(options).has('capped') ? CAP : null;
@@ -148,7 +149,6 @@ export function inexpressible({ op, kind, namespace, description, options }: Sch
 }
 
 const CAP = 'targets of capped collections are plain ones';
-const VIEW = (namespace: Namespace): string => `${namespace} is a view or a time series`;
 
 const names = (raw: Buffer | undefined): ReadonlySet<string> =>
   new Set(raw === undefined ? [] : RawDocument.from(raw).names);

@@ -13,6 +13,7 @@ import {
   type RangeDocument,
   type RepairDocument,
   type StreamDocument,
+  type ViewDocument,
 } from './records';
 import type { VerificationDocument } from './verification-records';
 
@@ -38,6 +39,7 @@ export class Store {
   readonly verification: Collection<VerificationDocument>;
   /** The ledger again: a stream's own record, or what stays of one that was forgotten. */
   readonly #ownRecords: Collection<StreamDocument | ForgottenDocument>;
+  readonly views: Collection<ViewDocument>;
   readonly #db: Db;
 
   constructor(
@@ -54,6 +56,7 @@ export class Store {
     this.namespaces = this.#db.collection('namespaces');
     this.repairs = this.#db.collection('repairs');
     this.verification = this.#db.collection('verification');
+    this.views = this.#db.collection('views');
   }
 
   async stream(stream: string, signal: AbortSignal): Promise<StreamDocument | null> {
@@ -67,7 +70,7 @@ export class Store {
 
   /** Records at an epoch below every claim that may come. Whoever comes second changes nothing. */
   async create(stream: string, lanes: number, epoch: number, signal: AbortSignal): Promise<void> {
-    for (const name of ['ledger', 'ranges', 'namespaces'])
+    for (const name of ['ledger', 'ranges', 'namespaces', 'views'])
       await this.#db.command({ create: name }, { signal }).catch((error: unknown) => {
         if (codeOf(error) !== 48) throw error;
       });
@@ -176,6 +179,10 @@ export class Store {
 
   async namespacesOf(stream: string, signal: AbortSignal): Promise<NamespaceDocument[]> {
     return this.namespaces.find(belongsTo(stream), { signal }).toArray();
+  }
+
+  async viewsOf(stream: string, signal: AbortSignal): Promise<ViewDocument[]> {
+    return this.views.find(belongsTo(stream), { signal }).toArray();
   }
 
   /** Ends whatever is open on a session, where a higher transaction number does not. */

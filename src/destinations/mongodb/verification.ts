@@ -32,6 +32,7 @@ import {
   type VerificationDocument,
 } from './verification-records';
 import { compareLayout, type LayoutOptions } from './verification-layout';
+import { compareViews } from './verification-views';
 
 /** Runs whose findings can still be looked at. */
 const KEPT_RUNS = 5;
@@ -323,8 +324,17 @@ export class MongodbVerification implements Verification {
     signal: AbortSignal,
   ): Promise<readonly Finding[]> {
     return guarded(async () => {
-      const records = await this.options.store.namespacesOf(this.stream, signal);
-      return compareLayout(this.options, { namespaces, selected, records }, signal);
+      const { store } = this.options;
+      const followed = namespaces.filter(({ follows }) => follows === 'stream');
+      const derived = namespaces.filter(({ follows }) => follows === 'derived');
+      const [records, views] = await Promise.all([
+        store.namespacesOf(this.stream, signal),
+        store.viewsOf(this.stream, signal),
+      ]);
+      return [
+        ...(await compareLayout(this.options, { namespaces: followed, selected, records }, signal)),
+        ...(await compareViews(this.options, { views: derived, selected, records: views }, signal)),
+      ];
     });
   }
 

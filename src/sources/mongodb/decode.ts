@@ -111,8 +111,7 @@ export class Decoder {
       default: {
         const about = { kind, named, to: to && this.#named(buf, to), place, identity: place.identity };
         const described = description && slice(buf, description);
-        const isCollection = (nsType === undefined || text(buf, nsType) === 'collection') && !isComputed(described);
-        const change = this.#schema(about, described, isCollection);
+        const change = this.#schema(about, described, typeOf(nsType && text(buf, nsType), described));
         return change === null ? { type: 'ignored', place } : { type: 'schema', place, change };
       }
     }
@@ -121,18 +120,19 @@ export class Decoder {
   #schema(
     { kind, named, to, place, identity }: About,
     description: Buffer | undefined,
-    isCollection: boolean,
+    type: string,
   ): SchemaChange | null {
     const base = { namespace: named.name, kind, sourceTimeMs: place.sourceTimeMs, identity };
     const shape = SHAPES.get(kind);
     if (shape !== undefined) {
       if (!named.followed) return null;
-      return { ...base, op: isCollection ? shape : 'other', ...(description && { description }) };
+      const op = type === 'collection' ? shape : type === 'view' ? 'derive' : 'other';
+      return { ...base, op, ...(description && { description }) };
     }
     switch (kind) {
       case 'create':
         if (!named.followed) return null;
-        if (!isCollection) return { ...base, op: 'other' };
+        if (type !== 'collection') return { ...base, op: type === 'view' ? 'derive' : 'other' };
         return { ...base, op: 'create', ...(description && { options: withoutIdIndex(description) }) };
       case 'drop':
         return named.followed ? { ...base, op: 'drop' } : null;
@@ -196,10 +196,15 @@ function placeOf(
 const dateOf = (buffer: Buffer, { start }: Element): number =>
   buffer.readInt32LE(start + 4) * 2 ** 32 + buffer.readUInt32LE(start);
 
-/** Views and time series; before 8.1 only their description tells. */
-const isComputed = (description: Buffer | undefined): boolean =>
-  description !== undefined &&
-  (findOne(description, 0, 'viewOn') !== undefined || findOne(description, 0, 'timeseries') !== undefined);
+/** What kind of namespace an event is about; before 8.1 only its description tells. A time series has a `viewOn` too. */
+function typeOf(told: string | undefined, description: Buffer | undefined): string {
+  if (told !== undefined && told !== 'collection') return told;
+  if (description === undefined) return 'collection';
+  if (findOne(description, 0, 'timeseries') !== undefined) return 'timeseries';
+  const on = findOne(description, 0, 'viewOn');
+  if (on?.type !== BsonType.string) return 'collection';
+  return text(description, on).startsWith('system.buckets.') ? 'timeseries' : 'view';
+}
 
 function part(buf: Buffer, element: Element | undefined): Buffer {
   if (element?.type !== BsonType.document) throw unreadable('documentKey, fullDocument or updateDescription');

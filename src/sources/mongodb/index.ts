@@ -13,6 +13,7 @@ import type { Order, Position } from '../../replication/position';
 import type {
   Cut,
   CutOptions,
+  Derived,
   HistoryWindow,
   Range,
   RowBatch,
@@ -30,7 +31,7 @@ import { GapGuard } from './gap';
 import { here } from './here';
 import { inspect } from './inspect';
 import { lookup } from './lookup';
-import { listNamespaces, shapeOf, sizeOf } from './namespaces';
+import { listNamespaces, listViews, shapeOf, sizeOf } from './namespaces';
 import { describe, KIND, order, parseTime, tokenOf, type PositionScope } from './position';
 import { cutRanges } from './ranges';
 import { fetchKeys, readRows, type Members, type RowsOptions } from './rows';
@@ -117,6 +118,10 @@ class MongodbSource implements Source {
 
   namespace(name: Namespace, signal: AbortSignal): Promise<SourceNamespace | null> {
     return shapeOf(this.#client, { namespace: name }, signal);
+  }
+
+  derived(database: string | null, signal: AbortSignal): Promise<Derived> {
+    return listViews(this.#client, this.#selection, database, signal);
   }
 
   selects(name: Namespace): boolean {

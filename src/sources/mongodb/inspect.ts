@@ -1,7 +1,10 @@
 import type { MongoClient } from 'mongodb';
+import { RawDocument } from '../../bson/raw-document';
 import type { MongodbSourceConfig } from '../../config/schema';
 import { isReplicationError } from '../../replication/errors';
+import { readView, sourcesOf } from '../../mongodb/view';
 import type { Finding } from '../../replication/finding';
+import type { Namespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
 import type { SourceNamespace } from '../../replication/source';
 import type { ChangeStreams } from './cursor';
@@ -121,8 +124,10 @@ async function oplog({ deployment }: InspectContext, signal: AbortSignal): Promi
 async function shapes(context: InspectContext, signal: AbortSignal): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { name, follows, wholeOrder, options } of await context.namespaces(signal)) {
-    if (follows === 'nothing') {
-      const text = `${name} is a view or a time series and is not copied: it has no change stream`;
+    if (follows === 'derived') {
+      findings.push(...viewFindings(name, options, context));
+    } else if (follows === 'nothing') {
+      const text = `${name} is a time series and is not copied: it has no change stream`;
       findings.push(
         finding('warning', 'not_followed', text, 'Exclude it, and create it at the destination by hand.', name),
       );
@@ -136,6 +141,16 @@ async function shapes(context: InspectContext, signal: AbortSignal): Promise<Fin
     }
   }
   return findings;
+}
+
+/** A view shows less at the destination where what it is computed from is not copied there. */
+function viewFindings(name: Namespace, options: Buffer, { selection }: InspectContext): Finding[] {
+  const view = readView(RawDocument.from(options));
+  const missing = view === null ? [] : sourcesOf(view, name).filter((source) => !selection.matches(source));
+  if (missing.length === 0) return [];
+  const text = `the view ${name} is computed from what this stream does not follow: ${missing.join(', ')}`;
+  const remedy = 'Follow that too, or see that it is at the destination; or exclude the view.';
+  return [finding('warning', 'view_source_not_followed', text, remedy, name)];
 }
 
 const finding = (

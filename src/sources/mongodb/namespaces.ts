@@ -6,7 +6,7 @@ import type { SchemaChange } from '../../replication/change';
 import { inParallel } from '../../replication/in-parallel';
 import { namespace, splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
-import type { Size, SourceNamespace } from '../../replication/source';
+import type { Derived, Size, SourceNamespace } from '../../replication/source';
 import { ask } from './deployment';
 
 interface Listed extends ListedCollection {
@@ -25,6 +25,23 @@ export async function listNamespaces(
     listed.push(...all.filter((each) => selection.matches(namespace(name, each.name))));
   }
   return await inParallel(listed, (entry) => describeNamespace(entry, signal));
+}
+
+/** The views that the selection matches now, in one database or in all. */
+export async function listViews(
+  client: MongoClient,
+  selection: Selection,
+  database: string | null,
+  signal: AbortSignal,
+): Promise<Derived> {
+  const databases = database === null ? await databaseNames(client, selection, signal) : [database];
+  const views: SourceNamespace[] = [];
+  for (const name of databases) views.push(...(await list(client.db(name), { type: 'view' }, signal)).map(withoutRows));
+  const isMeant = (name: Namespace): boolean => database === null || splitNamespace(name).database === database;
+  return {
+    list: views.filter(({ name }) => selection.matches(name)),
+    covers: (name) => isMeant(name) && selection.matches(name),
+  };
 }
 
 /** The collection that a schema change speaks of, as it is now, also under another name in its database. */
@@ -54,15 +71,20 @@ async function databaseNames(client: MongoClient, selection: Selection, signal: 
     .sort();
 }
 
-async function describeNamespace(
-  { db, name, type, options, identity }: Listed,
-  signal: AbortSignal,
-): Promise<SourceNamespace> {
-  const base = { name: namespace(db.databaseName, name), identity, options: options.bytes };
-  if (type !== 'collection') {
-    // A view is computed from what is copied; a time series has no change stream.
-    return { ...base, follows: 'nothing', indexes: [], wholeOrder: false };
-  }
+/** A view is computed from what is copied; a time series has no change stream. */
+const withoutRows = ({ db, name, type, options, identity }: Listed): SourceNamespace => ({
+  name: namespace(db.databaseName, name),
+  identity,
+  options: options.bytes,
+  follows: type === 'view' ? 'derived' : 'nothing',
+  indexes: [],
+  wholeOrder: false,
+});
+
+async function describeNamespace(listed: Listed, signal: AbortSignal): Promise<SourceNamespace> {
+  const { db, name, type, options } = listed;
+  const base = withoutRows(listed);
+  if (type !== 'collection') return base;
   const indexes = await ask(() => listIndexes(db, name, options, signal));
   return {
     ...base,
