@@ -133,7 +133,7 @@ const meanings: readonly (readonly [
 
   // One change.
   [
-    [84, 11000, 11001, 12582],
+    [84, 359, 11000, 11001, 12582],
     'poison',
     'duplicate_key',
     'a unique index refuses the row',
@@ -196,7 +196,7 @@ const meanings: readonly (readonly [
     'Make the target anew, unsharded or sharded by _id, or give the namespace another name with `namespaces`; then resume.',
   ],
   [
-    [27, 67, 68, 85, 86, 181, 197, 359, 370],
+    [27, 67, 68, 85, 86, 181, 197, 370],
     'needs_attention',
     'index_refused',
     'the server refuses an index',

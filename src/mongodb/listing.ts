@@ -37,10 +37,7 @@ export async function listCollections(db: Db, filter: Document, signal: AbortSig
   });
 }
 
-/**
- * The indexes of a collection, undecoded and without those of the key; none where it is gone. Where the server leaves a
- * collation out that an index has from its collection, it is put in: on other servers no collation means the simple one.
- */
+/** The indexes of a collection, undecoded and without those of the key; none where it is gone. */
 export async function listIndexes(
   db: Db,
   collection: string,
@@ -52,23 +49,22 @@ export async function listIndexes(
     if (codeOf(error) === NO_SUCH_COLLECTION) return [];
     throw error;
   });
-  const inherited = inheritedCollation(listed, options);
-  return listed
-    .filter((index) => !isOfKey(index))
-    .map((index) => {
-      if (inherited === undefined || index.has('collation')) return index;
-      return index.with('collation', inherited.value);
-    });
+  return withInherited(listed, options).filter((index) => !isOfKey(index));
+}
+
+/**
+ * MongoDB lists the collection's collation with the `_id` index and with every other one that has it, so that none means
+ * the simple one. Where a server leaves out what an index has from its collection, it is put in.
+ */
+export function withInherited(listed: readonly RawDocument[], options: RawDocument): readonly RawDocument[] {
+  const id = listed.find((index) => index.text('name') === ID_INDEX);
+  const inherited = id === undefined || id.has('collation') ? undefined : collationOf(options)?.value;
+  if (inherited === undefined) return listed;
+  return listed.map((index) => (index.has('collation') ? index : index.with('collation', inherited)));
 }
 
 /** The `_id` index, or that of a clustered collection, which has any name. */
 const isOfKey = (index: RawDocument): boolean => index.text('name') === ID_INDEX || index.flag('clustered');
-
-/** MongoDB lists the collection's collation with the `_id` index, and then with every other index that has it. */
-function inheritedCollation(listed: readonly RawDocument[], options: RawDocument): RawDocument | undefined {
-  const id = listed.find((index) => index.text('name') === ID_INDEX);
-  return id === undefined || id.has('collation') ? undefined : collationOf(options);
-}
 
 async function readAll(db: Db, command: Document, signal: AbortSignal): Promise<RawDocument[]> {
   const session: ClientSession = db.client.startSession({ causalConsistency: false });

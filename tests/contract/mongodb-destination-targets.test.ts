@@ -1,4 +1,11 @@
-import { BSON, MongoClient, type CollectionInfo, type CommandStartedEvent, type Document } from 'mongodb';
+import {
+  BSON,
+  MongoClient,
+  type CollationOptions,
+  type CollectionInfo,
+  type CommandStartedEvent,
+  type Document,
+} from 'mongodb';
 import type { Claim, Destination } from '../../src/replication/destination';
 import { runDdl } from '../../src/destinations/mongodb/ddl';
 import { sharedMongo } from '../support/servers';
@@ -62,6 +69,26 @@ describe('the target of a capped collection', () => {
     const error = await failure(made.apply(part([insert(t.namespace, { _id: 1 })]), never));
     expect([error.kind, error.code]).toEqual(['needs_attention', 'not_allowed']);
     expect(error.remedy).toContain('capped');
+  });
+});
+
+describe('a target that exists with a collation', () => {
+  const wanted = { locale: 'en', strength: 2 };
+  const prepare = () => made.prepare([sourceNamespace(t.namespace, { with: { collation: wanted } })], never);
+
+  it.each<Document>([{ ...wanted, caseLevel: true }, { ...wanted, alternate: 'shifted' }, { locale: 'en' }])(
+    'is refused where any field of it is another one: %p',
+    async (collation) => {
+      await t.client.db(t.database).createCollection('orders', { collation: collation as CollationOptions });
+      const error = await failure(prepare());
+      expect([error.kind, error.code, error.namespace]).toEqual(['needs_attention', 'collation_differs', t.namespace]);
+    },
+  );
+
+  it('is taken where it says what the other one leaves to the server', async () => {
+    const filled = { ...wanted, caseLevel: false, alternate: 'non-ignorable', backwards: false } as const;
+    await t.client.db(t.database).createCollection('orders', { collation: filled });
+    await expect(prepare()).resolves.toBeUndefined();
   });
 });
 

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Document } from 'mongodb';
 import { RawDocument } from '../../src/bson/raw-document';
 import { listIndexes } from '../../src/mongodb/listing';
-import type { CoreStream } from '../support/core';
+import { CoreStream, type CoreOptions } from '../support/core';
 import { eventually } from '../support/eventually';
+import { failPoint } from '../support/fail-point';
+import { ownServer } from '../support/own-servers';
 import { built, finalize, forever, inStep, index, indexes } from './schema-context';
 
 /** Keys in an order that no JavaScript object has. */
@@ -13,6 +15,13 @@ const compound = (...fields: readonly string[]): Map<string, number> => new Map(
 async function keyOf(t: CoreStream, name: string): Promise<readonly string[] | undefined> {
   const listed = await listIndexes(t.destinationDb, 'a', RawDocument.EMPTY, forever);
   return listed.find((each) => each.text('name') === name)?.document('key')?.names;
+}
+
+/** Copies everything, and builds the indexes that the source lists. */
+async function copy(t: CoreStream): Promise<void> {
+  await t.copy();
+  const claim = await t.claim('existing');
+  await claim.index(await t.source.namespaces(forever), () => undefined, forever);
 }
 
 /** What `verify` says of indexes and options. */
@@ -26,17 +35,19 @@ describe('a compound index over fields whose names look like integers', () => {
   const wanted = ['b', '10', '2'];
 
   it('keeps the order of its fields: in a copy, in the stream and at the end', async () => {
-    await using t = await inStep();
-    await index(t, 'streamed', { key: compound(...wanted) });
+    await using t = await CoreStream.open();
+    await t.sourceDb.collection('a').insertOne({ n: 1 });
+    await index(t, 'copied', { key: compound(...wanted) });
+    await copy(t);
+    await index(t, 'streamed', { key: compound(...wanted, 'm') });
     await index(t, 'held', { key: compound(...wanted, 'n'), unique: true });
     await t.catchUp();
-    await built(t, 'streamed');
-    expect(await keyOf(t, 'streamed')).toEqual(wanted);
+    await built(t, 'copied', 'streamed');
+    expect(await keyOf(t, 'copied')).toEqual(wanted);
+    expect(await keyOf(t, 'streamed')).toEqual([...wanted, 'm']);
+    expect(await layout(t)).toEqual(['index_held: index held waits for finalize']);
     expect(await finalize(t)).toEqual([]);
     expect(await keyOf(t, 'held')).toEqual([...wanted, 'n']);
-    await t.copy([`${t.sourceDb.databaseName}.a`]);
-    expect(await keyOf(t, 'streamed')).toEqual(wanted);
-    expect(await layout(t)).toEqual(['index_held: index held waits for finalize']);
   });
 
   it('that has another order at the destination is seen by verify and mended by finalize', async () => {
@@ -88,5 +99,136 @@ describe('the options of an index that is dropped and made anew while the stream
     const wanted = (await source.indexes()).find(({ name }: Document) => name === 'i');
     await t.running(() => eventually(async () => expect((await indexes(t))['i']).toEqual(wanted)));
     expect(await layout(t)).toEqual([]);
+  });
+});
+
+describe('an index with the simple collation on a collection that has another one', () => {
+  const simple = { collation: { locale: 'simple' } };
+
+  it('is one at the destination too, in a copy, in the stream and at the end', async () => {
+    await using t = await CoreStream.open();
+    await t.sourceDb.createCollection('a', { collation: { locale: 'en', strength: 2 } });
+    // One value for the collection, two for the index.
+    await t.sourceDb.collection('a').insertMany([{ word: 'a' }, { word: 'A' }]);
+    await index(t, 'copied', { ...simple, key: { word: 1, n: 1 } });
+    await copy(t);
+    await index(t, 'word', { ...simple, unique: true });
+    await index(t, 'partial', { ...simple, key: { word: 1 }, partialFilterExpression: { word: { $gt: '' } } });
+    await index(t, 'wildcard', { ...simple, key: { '$**': 1 } });
+    await index(t, 'inherited');
+    await t.catchUp();
+    await built(t, 'copied', 'inherited', 'partial', 'wildcard');
+    expect(await finalize(t)).toEqual([]);
+    const collations = Object.fromEntries(
+      Object.entries(await indexes(t)).map(([name, { collation }]) => [name, (collation as Document)['locale']]),
+    );
+    expect(collations).toEqual({
+      copied: 'simple',
+      word: 'simple',
+      partial: 'simple',
+      wildcard: 'simple',
+      inherited: 'en',
+    });
+    expect(await layout(t)).toEqual([]);
+  });
+});
+
+describe('finalize', () => {
+  // Fail points are of a whole server.
+  const server = ownServer();
+  const never = { failCommands: ['dropIndexes'], errorCode: 67 };
+
+  /** A plain index at the destination which the source has made anew since. */
+  async function behind(before: Document, after: Document, options: CoreOptions = {}): Promise<CoreStream> {
+    const t = await inStep(options);
+    await index(t, 'i', { key: { n: 1 }, ...before });
+    await t.catchUp();
+    await built(t, 'i');
+    await t.sourceDb.collection('a').dropIndex('i');
+    await index(t, 'i', { key: { n: 1 }, ...after });
+    return t;
+  }
+
+  it.each<[string, Document]>([
+    ['unique', { unique: true }],
+    ['expiring', { expireAfterSeconds: 100_000 }],
+  ])('makes a plain index %s where it stands, and drops nothing', async (_name, after) => {
+    await using t = await behind({}, after, { destinationUri: server() });
+    await using _no = await failPoint(server(), t.id, never);
+    expect(await finalize(t)).toEqual([]);
+    expect((await indexes(t))['i']).toMatchObject(after);
+    expect(await layout(t)).toEqual([]);
+  });
+
+  it('upgrades what an earlier one left prepared', async () => {
+    await using t = await behind({}, { unique: true });
+    await t.destinationDb.command({ collMod: 'a', index: { name: 'i', prepareUnique: true } });
+    expect(await layout(t)).toEqual(['index_differs: index i is another one at the target: prepareUnique, unique']);
+    expect(await finalize(t)).toEqual([]);
+    expect((await indexes(t))['i']).toMatchObject({ unique: true });
+    expect(await layout(t)).toEqual([]);
+  });
+
+  it('leaves the plain index in force where rows share a value, and says so', async () => {
+    await using t = await behind({}, { unique: true });
+    await t.destinationDb.collection('a').insertOne({ _id: 100 as never, n: 1 });
+    const message = expect.stringMatching(/^index i of .*; the plain index of this name goes on serving$/u) as string;
+    expect(await finalize(t)).toMatchObject([{ code: 'unique_violation', message }]);
+    expect((await indexes(t))['i']?.['prepareUnique'] ?? false).toBe(false);
+    // Rows that the stream writes later are not refused.
+    await t.destinationDb.collection('a').insertOne({ _id: 101 as never, n: 1 });
+    await t.destinationDb.collection('a').deleteMany({ _id: { $gte: 100 as never } });
+    expect(await finalize(t)).toEqual([]);
+    expect((await indexes(t))['i']).toMatchObject({ unique: true });
+  });
+
+  it('builds the new one first where the server cannot change the old one', async () => {
+    await using t = await behind({}, { unique: true }, { destinationUri: server() });
+    await t.destinationDb.collection('a').insertOne({ _id: 100 as never, n: 1 });
+    await using _old = await failPoint(server(), t.id, { failCommands: ['collMod'], errorCode: 40415 });
+    const message = expect.stringContaining('the plain index of this name goes on serving') as string;
+    expect(await finalize(t)).toMatchObject([{ code: 'unique_violation', message }]);
+    expect(Object.keys(await indexes(t))).toEqual(['i']);
+    await t.destinationDb.collection('a').deleteOne({ _id: 100 as never });
+    // As a worker leaves it that ends in the middle.
+    await index({ sourceDb: t.destinationDb }, 'tributary.new.i', { key: { n: 1 }, unique: true });
+    expect(await finalize(t)).toEqual([]);
+    expect(await indexes(t)).toMatchObject({ i: { unique: true } });
+    expect(Object.keys(await indexes(t))).toEqual(['i']);
+  });
+
+  it('brings the old one back where the server holds both for one and refuses the new one', async () => {
+    await using t = await behind({}, { sparse: true }, { destinationUri: server() });
+    await using _full = await failPoint(server(), t.id, { failCommands: ['createIndexes'], errorCode: 85 }, 2);
+    const message = expect.stringContaining('the index that was there goes on serving, with another sparse') as string;
+    expect(await finalize(t)).toMatchObject([{ code: 'index_failed', message }]);
+    expect(await indexes(t)).toEqual({ i: { v: 2, key: { n: 1 }, name: 'i' } });
+    expect(await finalize(t)).toEqual([]);
+    expect(await indexes(t)).toMatchObject({ i: { sparse: true } });
+  });
+});
+
+describe('a target that has an old index', () => {
+  it('gets the one of the source in its place: of the same name, or of the same key under another one', async () => {
+    await using t = await CoreStream.open();
+    const [source, target] = [t.sourceDb.collection('a'), t.destinationDb.collection('a')];
+    await source.insertOne({ n: 1, m: 1 });
+    // Swapped names, another name, other options: what is left of a time that no change tells of.
+    await target.createIndexes([
+      { key: { n: 1 }, name: 'x' },
+      { key: { m: 1 }, name: 'y' },
+      { key: { o: 1 }, name: 'old' },
+      { key: { p: 1 }, name: 'p' },
+      { key: { q: 1 }, name: 'own' },
+    ]);
+    await source.createIndexes([
+      { key: { m: 1 }, name: 'x' },
+      { key: { n: 1 }, name: 'y' },
+      { key: { o: 1 }, name: 'new' },
+      { key: { p: 1 }, name: 'p', sparse: true },
+    ]);
+    await copy(t);
+    expect(await layout(t)).toEqual(['index_extra: the target has an index of its own: own']);
+    await t.expectSame();
   });
 });

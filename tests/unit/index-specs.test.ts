@@ -2,7 +2,14 @@ import { BSON, Double, Long, type Document } from 'mongodb';
 import fc from 'fast-check';
 import { RawDocument } from '../../src/bson/raw-document';
 import { collationOf, sameCollation } from '../../src/mongodb/collation';
-import { differences, servesAs, servesMeanwhile, specification } from '../../src/destinations/mongodb/index-specs';
+import { withInherited } from '../../src/mongodb/listing';
+import {
+  differences,
+  requested,
+  servesAs,
+  servesMeanwhile,
+  specification,
+} from '../../src/destinations/mongodb/index-specs';
 
 const bytes = (value: Document | Map<string, unknown>): Buffer => Buffer.from(BSON.serialize(value as Document));
 const index = (options: Document) => specification(bytes({ v: 2, key: { a: 1 }, name: 'i', ...options }));
@@ -169,5 +176,55 @@ describe('the specification of an index', () => {
     expect(options.document('collation')?.names).toEqual(
       Object.keys(filled({ locale: 'en' })).filter((name) => name !== 'version'),
     );
+  });
+});
+
+describe('what createIndexes is asked for', () => {
+  const asked = (options: Document, hasCollation: boolean): Document =>
+    BSON.deserialize(requested(index(options), hasCollation).bytes);
+
+  it.each<[string, Document]>([
+    ['plain', {}],
+    ['unique', { unique: true }],
+    ['text', textListed],
+    ['2d', { key: { a: '2d' } }],
+    ['hashed', { key: { a: 'hashed' } }],
+    ['wildcard', { key: { '$**': 1 } }],
+    ['partial', { partialFilterExpression: { a: { $gt: 'A' } } }],
+  ])('names the simple collation where the collection has another one: %s', (_kind, options) => {
+    expect(asked(options, true)).toEqual({ key: { a: 1 }, name: 'i', ...options, collation: { locale: 'simple' } });
+    expect(asked(options, false)).toEqual({ key: { a: 1 }, name: 'i', ...options });
+  });
+
+  it('keeps a collation that is named', () => {
+    expect(asked({ collation: { locale: 'de' } }, true)['collation']).toEqual({ locale: 'de' });
+  });
+
+  it('leaves prepareUnique to collMod', () => {
+    expect(asked({ prepareUnique: true }, false)).toEqual({ key: { a: 1 }, name: 'i' });
+  });
+});
+
+describe('the collation that an index has from its collection', () => {
+  const own = { locale: 'en', strength: 2 };
+  const options = RawDocument.from(bytes({ collation: filled(own) }));
+  const listed = (id: Document, other: Document) =>
+    withInherited(
+      [
+        { key: { _id: 1 }, name: '_id_', ...id },
+        { key: { a: 1 }, name: 'i', ...other },
+      ].map((each) => RawDocument.from(bytes(each))),
+      options,
+    ).map((each) => each.document('collation')?.text('locale'));
+
+  it('is told by MongoDB, where none means the simple one', () => {
+    expect(listed({ collation: filled(own) }, { collation: filled(own) })).toEqual(['en', 'en']);
+    expect(listed({ collation: filled(own) }, {})).toEqual(['en', undefined]);
+  });
+
+  it('is put in where the server leaves it out', () => {
+    expect(listed({}, {})).toEqual(['en', 'en']);
+    expect(listed({}, { collation: { locale: 'simple' } })).toEqual(['en', 'simple']);
+    expect(listed({}, { collation: { locale: 'de' } })).toEqual(['en', 'de']);
   });
 });

@@ -5,10 +5,11 @@ import type { Log } from '../../replication/connector';
 import { Gate, pause } from '../../replication/gate';
 import type { Namespace } from '../../replication/namespace';
 import type { Fence } from './fence';
-import { isUnique, servesAs, specification, type Index } from './index-specs';
+import { isUnique, specification, type Index } from './index-specs';
 import type { Namespaces } from './namespaces';
+import { placeIndex } from './place-index';
 import type { PendingIndex } from './records';
-import { createIndex, indexesOf, onIndexes } from './target-indexes';
+import { onIndexes } from './target-indexes';
 
 /** A build that so many legs have not lived to see the end of is left to `finalize`, which waits for it. */
 const TRIES = 6;
@@ -188,12 +189,8 @@ export class Builds {
 
   async #create({ source, index }: Task, signal: AbortSignal): Promise<void> {
     const target = this.namespaces.nameOf(source);
-    const there = await indexesOf(this.client, target, signal);
-    const now = there.byName.get(index.name);
-    // Of the same name, from before it was dropped and made anew at the source.
-    if (now !== undefined && !servesAs(now, index))
-      await onIndexes(this.client, target, 'dropIndexes', { index: index.name }, signal);
-    await createIndex(this.client, there, index, signal);
+    const log = (event: string, fields: object): void => this.log('info', event, { namespace: source, ...fields });
+    await placeIndex({ client: this.client, target, keepOld: false, log }, index, signal);
   }
 
   #owed({ source, identity, raw }: Task): PendingIndex | undefined {

@@ -1,5 +1,5 @@
 import { RawDocument, rawInteger, rawText, sameValue, type RawValue } from '../../bson/raw-document';
-import { collationOf, sameCollation, withoutVersion } from '../../mongodb/collation';
+import { SIMPLE, collationOf, sameCollation, withoutVersion } from '../../mongodb/collation';
 
 /** An index as a server lists it, or is asked to build it. */
 export interface Index {
@@ -67,7 +67,7 @@ function sameFields(a: RawDocument | undefined, b: RawDocument | undefined): boo
 }
 
 /** What can be changed of an index that is there, so that it need not be built anew. */
-const CHANGEABLE: ReadonlySet<string> = new Set(['hidden', 'unique', 'prepareUnique', 'expireAfterSeconds']);
+export const CHANGEABLE: ReadonlySet<string> = new Set(['hidden', 'unique', 'prepareUnique', 'expireAfterSeconds']);
 
 /** Whether an index serves as the other one, whatever is hidden and however long rows last. */
 export const servesAs = (a: Index, b: Index): boolean =>
@@ -76,13 +76,21 @@ export const servesAs = (a: Index, b: Index): boolean =>
 /** Whether an index is what another one would be without what is held back of it. */
 export const servesMeanwhile = (a: Index, b: Index): boolean => servesAs(a, withoutHeld(b));
 
-const withoutHeld = ({ name, options }: Index): Index => ({
+export const renamed = ({ options }: Index, name: string): Index => ({
   name,
-  options: options.without('unique', 'prepareUnique', 'expireAfterSeconds'),
+  options: options.with('name', rawText(name)),
 });
 
-/** For the simple collation where a collection has another one: what is left out would be the collection's. */
-export const collated = ({ name, options }: Index, by: RawValue): Index => ({
-  name,
-  options: options.has('collation') ? options : options.with('collation', by),
-});
+/** What waits for `finalize`. */
+export const HELD: ReadonlySet<string> = new Set(['unique', 'prepareUnique', 'expireAfterSeconds']);
+
+const withoutHeld = ({ name, options }: Index): Index => ({ name, options: options.without(...HELD) });
+
+/**
+ * What `createIndexes` is asked for. An index without a collation is one with the simple collation, which a collection
+ * with another one gives only when asked. Not every server that knows `prepareUnique` takes it where an index is built.
+ */
+export function requested({ options }: Index, hasCollation: boolean): RawDocument {
+  const asked = options.without('prepareUnique');
+  return hasCollation && !asked.has('collation') ? asked.with('collation', SIMPLE) : asked;
+}

@@ -1,15 +1,16 @@
 import { Binary, type MongoClient } from 'mongodb';
 import { classify } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
+import type { ReplicationError } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
 import type { SourceNamespace } from '../../replication/source';
 import { isPassing } from './builds';
-import { sendable } from './ddl';
 import type { Fence } from './fence';
-import { differences, expires, isHidden, isUnique, servesAs, specification, type Index } from './index-specs';
+import { HELD, differences, expires, isUnique, specification, type Index } from './index-specs';
 import type { Namespaces } from './namespaces';
-import { createIndex, indexesOf, onIndexes, type TargetIndexes } from './target-indexes';
+import { placeIndex } from './place-index';
+import { indexesOf, onIndexes } from './target-indexes';
 
 /**
  * Unique indexes would refuse values that move between rows in different lanes, unless they are wanted in force;
@@ -53,8 +54,7 @@ export class Indexes {
     report(0, work.length);
     for (const [done, { source, index, raw }] of work.entries()) {
       await this.fence.check(signal);
-      const there = await indexesOf(this.client, this.namespaces.nameOf(source), signal);
-      await createIndex(this.client, there, index, signal).catch(async (error: unknown) => {
+      await this.#place(source, index, false, signal).catch(async (error: unknown) => {
         const failure = classify(error, { role: 'destination', namespace: source });
         // A server that is away is worth waiting for; an index that it refuses must not hold up the rows.
         if (isPassing(failure) || failure.code === 'unauthorized') throw failure;
@@ -110,7 +110,6 @@ export class Indexes {
         findings.push(displacedTarget(name, record.target));
         continue;
       }
-      const there = await indexesOf(this.client, record.target, signal);
       const held: Binary[] = [];
       const expiring: Binary[] = [];
       for (const raw of indexes) {
@@ -118,12 +117,13 @@ export class Indexes {
         if (index.name === '_id_') continue;
         await this.fence.check(signal);
         try {
-          await this.#putInForce(there, index, signal);
+          await this.#place(name, index, true, signal);
           if (expires(index)) expiring.push(new Binary(raw));
         } catch (error) {
           const failure = classify(error, { role: 'destination', namespace: name });
           if (isPassing(failure)) throw failure;
-          findings.push(notBuilt(name, index.name, failure.code, failure.message));
+          const there = await indexesOf(this.client, record.target, signal);
+          findings.push(notBuilt(name, index.name, failure, serving(there.byName.get(index.name), index)));
           held.push(new Binary(raw));
         }
       }
@@ -132,25 +132,21 @@ export class Indexes {
     return findings;
   }
 
-  async #putInForce(there: TargetIndexes, index: Index, signal: AbortSignal): Promise<void> {
-    const { target } = there;
-    const { name, options } = index;
-    const now = there.byName.get(name);
-    if (now !== undefined && servesAs(now, index)) {
-      const other = differences(now, index);
-      const expiry = options.pick((option) => option === 'expireAfterSeconds');
-      const changes = {
-        ...(other.includes('expireAfterSeconds') && Object.fromEntries(sendable(expiry, target))),
-        ...(other.includes('hidden') && { hidden: isHidden(index) }),
-      };
-      if (Object.keys(changes).length > 0)
-        await onIndexes(this.client, target, 'collMod', { index: { name, ...changes } }, signal);
-      return;
-    }
-    // A plain index that has since become unique at the source stands in its own way.
-    if (now !== undefined) await onIndexes(this.client, target, 'dropIndexes', { index: name }, signal);
-    await createIndex(this.client, there, index, signal);
+  #place(source: Namespace, index: Index, keepOld: boolean, signal: AbortSignal): Promise<void> {
+    const log = (event: string, fields: object): void => this.log('info', event, { namespace: source, ...fields });
+    const target = this.namespaces.nameOf(source);
+    return placeIndex({ client: this.client, target, keepOld, log }, index, signal);
   }
+}
+
+/** What an application finds in place of an index that could not be put in force. */
+function serving(now: Index | undefined, wanted: Index): string {
+  if (now === undefined) return 'the target has no index of this name';
+  const other = differences(now, wanted);
+  const held = other.every((option) => HELD.has(option));
+  return held
+    ? 'the plain index of this name goes on serving'
+    : `the index that was there goes on serving, with another ${other.join(', ')}`;
 }
 
 const displacedTarget = (namespace: Namespace, target: Namespace): Finding => ({
@@ -161,10 +157,10 @@ const displacedTarget = (namespace: Namespace, target: Namespace): Finding => ({
   namespace,
 });
 
-const notBuilt = (namespace: Namespace, index: string, code: string, message: string): Finding => ({
+const notBuilt = (namespace: Namespace, index: string, { code, message }: ReplicationError, now: string): Finding => ({
   severity: 'error',
   code: code === 'duplicate_key' ? 'unique_violation' : 'index_failed',
-  message: `index ${index} of ${namespace} could not be built: ${message}`,
+  message: `index ${index} of ${namespace} could not be built: ${message}; ${now}`,
   remedy:
     code === 'duplicate_key'
       ? 'Find the rows that share a value and correct them at the source. The stream has ended: `apply` starts it again from where it stands, then `streams finalize ID` builds what is missing.'

@@ -9,7 +9,7 @@ import { hasRows } from '../../replication/source';
 import { isPassing, type Builds } from './builds';
 import { runDdl, sendable } from './ddl';
 import type { Fence } from './fence';
-import { isHidden, servesAs, specification, type Index } from './index-specs';
+import { differences, isHidden, servesMeanwhile, specification, type Index } from './index-specs';
 import type { Namespaces } from './namespaces';
 import type { NamespaceDocument } from './records';
 import { indexesOf } from './target-indexes';
@@ -67,8 +67,9 @@ export class Reshaping {
         if (now !== undefined) await this.#drop(known, name, signal);
       } else if (this.options.isHeld(index)) {
         held.push(new Binary(raw));
-      } else if (now === undefined || !servesAs(now, index)) {
-        if (now !== undefined) await this.#drop(known, name, signal);
+      } else if (now === undefined || differences(now, index).some((option) => option !== 'hidden')) {
+        // A plain one that is to be unique goes on serving until it is.
+        if (now !== undefined && !servesMeanwhile(now, index)) await this.#drop(known, name, signal);
         pending.push({ index: new Binary(raw), tries: 0 });
       } else if (isHidden(now) !== isHidden(index)) {
         await this.#modify(known, { index: { name, hidden: isHidden(index) } }, signal);

@@ -1,9 +1,9 @@
 import type { Document, MongoClient } from 'mongodb';
-import { SIMPLE, collationOf } from '../../mongodb/collation';
+import { collationOf } from '../../mongodb/collation';
 import { listIndexes } from '../../mongodb/listing';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import { runDdl, sendable } from './ddl';
-import { collated, indexOf, type Index } from './index-specs';
+import { indexOf, requested, type Index } from './index-specs';
 import { present, type Present } from './targets';
 
 /** The indexes of a target, that of the key left out; none where there is no target. */
@@ -38,8 +38,11 @@ export async function createIndex(
   index: Index,
   signal: AbortSignal,
 ): Promise<void> {
-  const { options } = hasCollation ? collated(index, SIMPLE) : index;
-  await onIndexes(client, target, 'createIndexes', { indexes: [sendable(options, target)] }, signal);
+  const { name, options } = index;
+  const asked = sendable(requested(index, hasCollation), target);
+  await onIndexes(client, target, 'createIndexes', { indexes: [asked] }, signal);
+  if (!options.flag('prepareUnique')) return;
+  await onIndexes(client, target, 'collMod', { index: { name, prepareUnique: true } }, signal);
 }
 
 /** Asks for one of the changes of which the first field names the collection. */
