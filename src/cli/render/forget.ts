@@ -29,7 +29,7 @@ export function forgottenText(forgotten: Forgotten): string {
       ? [`${count(heldIndexes)} unique or TTL indexes that were never put in force; create them by hand`]
       : []),
     ...(historyInTemporal ? ['the history of its ended runs in Temporal, until its retention has passed'] : []),
-    'the number of its last epoch in the ledger, so that no old worker can ever write again',
+    'the number of its last epoch in the ledger: no old worker can write again',
   ];
   const nothing = recordsOf(forgotten) === 0;
   const head = nothing
