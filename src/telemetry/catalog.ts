@@ -106,6 +106,7 @@ export const METRICS = {
     'activity',
     'outcome',
   ]),
+  events: counter('stream_events', '{event}', 'What happened to a stream, by event', ['event']),
   verifiedRows: counter('verification_rows', '{row}', 'Rows of the source that verifications have compared'),
   verifiedDifferences: counter(
     'verification_differences',

@@ -162,6 +162,11 @@ export class StreamMetrics {
     };
   }
 
+  /** What a workflow reports. */
+  happened({ stream, source, destination, event }: StreamLabels & { readonly event: string }): void {
+    this.#add(METRICS.events, 1, { stream, source, destination, event });
+  }
+
   #add(spec: MetricSpec, value: number, labels: Attributes): void {
     this.#counters.get(spec)?.add(value, labels);
   }

@@ -2,6 +2,7 @@ import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Activities } from '../activities';
 import type { Log } from '../replication/connector';
 import { telemetryInterceptor } from '../telemetry/interceptor';
+import { streamEvents } from '../telemetry/stream-events';
 import type { StreamMetrics } from '../telemetry/stream-metrics';
 import { pumpQueue } from '../workflows/names';
 import { codeUnusable, workflowCode } from './bundle';
@@ -81,6 +82,7 @@ export async function createPair(
     Worker.create({
       ...common,
       ...workflowCode(),
+      sinks: streamEvents(streams),
       taskQueue,
       activities: pick(activities, true),
       maxConcurrentActivityTaskExecutions: MAX_CONTROL_ACTIVITIES,

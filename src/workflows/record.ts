@@ -1,11 +1,26 @@
-import { log, metricMeter } from '@temporalio/workflow';
+import { log, proxySinks, type Sinks } from '@temporalio/workflow';
 import type { Run } from './run';
+import { streamId } from './view';
+
+/** What a worker counts; it says of which stream, which Temporal's own meter for workflows cannot without labels of its own. */
+export interface StreamEvent {
+  readonly stream: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly event: string;
+}
+
+export interface StreamSinks extends Sinks {
+  readonly streams: { happened(event: StreamEvent): void };
+}
+
+const { streams } = proxySinks<StreamSinks>();
 
 /** Nothing changes silently: one event name, in the log and in a metric. */
 export function record(run: Run, event: string, fields: Readonly<Record<string, unknown>> = {}): void {
-  const { epoch, phase, revision } = run.state;
+  const { epoch, phase, revision, parsed } = run.state;
   log.info(event, { event, epoch, phase, revision, ...fields });
-  metricMeter
-    .createCounter('tributary_stream_events', undefined, 'What happened to a stream, by event')
-    .add(1, { event });
+  // Input that is not in order says nothing that could be a label.
+  const kind = (side: 'source' | 'destination'): string => (parsed ? run.spec.stream[side].type : 'unknown');
+  streams.happened({ stream: streamId(run), source: kind('source'), destination: kind('destination'), event });
 }

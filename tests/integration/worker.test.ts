@@ -4,6 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { waitFor } from '../../src/services/wait';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/names';
 import { Pipeline } from '../support/pipeline';
+import { promtool } from '../support/promtool';
 import { privateTemporal, sharedTemporal, uniqueName } from '../support/servers';
 import { strictJson } from '../support/strict-json';
 import { WorkerProcess } from '../support/worker-process';
@@ -63,6 +64,8 @@ test('a stream is in the probes, on the metrics page and on every line of its lo
   expect(page).toContain(`tributary_stream_status{${labels},status="replicating"} 1\n`);
   expect(page).toMatch(new RegExp(`tributary_lag_seconds\\{${labels}\\} `));
   expect(page).toMatch(/^temporal_worker_task_slots_available\{/m);
+  expect(page).toMatch(new RegExp(`tributary_stream_events_total\\{${labels},event="stream.prepared"\\} 1`));
+  expect(await promtool(['check', 'metrics'], page)).toEqual({ status: 0, out: '' });
 
   const ofLegs = parsed(worker).filter(({ activity, event }) => activity === 'pump' && event !== 'temporal');
   expect(ofLegs.length).toBeGreaterThan(0);

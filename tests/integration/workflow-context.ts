@@ -23,6 +23,7 @@ import { pumpQueue, workflowId, WORKFLOW_TYPE } from '../../src/workflows/names'
 import type { StreamStatus } from '../../src/workflows/state';
 import type { replicationStream } from '../../src/workflows/stream';
 import { privateTemporal } from '../support/servers';
+import { sinks } from '../support/sinks';
 
 type Handle = WorkflowHandle<typeof replicationStream>;
 type DataCall = 'prepare' | 'copy' | 'pump' | 'finalize';
@@ -288,7 +289,9 @@ export class Theatre implements AsyncDisposable {
   /** Runs workflows and what they call on the control queue, and on the pump queue unless that is null. */
   async work(taskQueue: string, control: object, pump: object | null): Promise<AsyncDisposable> {
     const common = { connection: this.#native, namespace: this.#server.namespace, maxHeartbeatThrottleInterval: 100 };
-    const workers = [await Worker.create({ ...common, workflowBundle: this.#bundle, taskQueue, activities: control })];
+    const workers = [
+      await Worker.create({ ...common, workflowBundle: this.#bundle, sinks, taskQueue, activities: control }),
+    ];
     if (pump) workers.push(await Worker.create({ ...common, taskQueue: pumpQueue(taskQueue), activities: pump }));
     const runs = workers.map((worker) => worker.run());
     return {

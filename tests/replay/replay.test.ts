@@ -11,6 +11,7 @@ import {
 
 import { REPLAY_TYPE, VERIFICATION_TYPE, WORKFLOW_TYPE } from '../../src/workflows/names';
 import { fromJson } from './history';
+import { sinks } from '../support/sinks';
 
 const DIRECTORY = join(__dirname, 'histories');
 const histories = readdirSync(DIRECTORY).filter((name) => name.endsWith('.json'));
@@ -42,7 +43,7 @@ test('there are histories of every workflow, of its start and of its ends', () =
 });
 
 test.each(histories)('%s replays against the current code', async (name) => {
-  await Worker.runReplayHistory({ workflowBundle }, read(name), 'tributary/replayed');
+  await Worker.runReplayHistory({ workflowBundle, sinks }, read(name), 'tributary/replayed');
 });
 
 test('a history that does not fit is told from one that does', async () => {
@@ -50,5 +51,5 @@ test('a history that does not fit is told from one that does', async () => {
     '"name": "prepare"',
     '"name": "another"',
   );
-  await expect(Worker.runReplayHistory({ workflowBundle }, fromJson(text), 'tributary/x')).rejects.toThrow();
+  await expect(Worker.runReplayHistory({ workflowBundle, sinks }, fromJson(text), 'tributary/x')).rejects.toThrow();
 });

@@ -50,6 +50,7 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     leg.changeFailed('key_too_large');
     meter.refused('duplicate_key', 'dead_letter');
     leg.ended('pump', 'done');
+    telemetry.streams.happened({ ...ORDERS, event: 'stream.paused' });
     const page = await telemetry.page();
     expect(page).toContain(`tributary_changes_read_total{${LABELS}} 100\n`);
     expect(page).toContain(`tributary_changes_read_bytes_total{${LABELS}} 9000\n`);
@@ -63,6 +64,7 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     expect(page).toContain(`tributary_batch_changes_sum{${LABELS}} 100\n`);
     expect(page).toContain(`tributary_lag_seconds{${LABELS}} 0.04\n`);
     expect(page).toContain(`tributary_throttled_seconds_total{${LABELS}} 1.5\n`);
+    expect(page).toContain(`tributary_stream_events_total{${LABELS},event="stream.paused"} 1\n`);
     expect(page).toContain(`tributary_step_limit_changes{${LABELS}} 16\n`);
     expect(page).toContain(`tributary_slow_steps_total{${LABELS},code="conflict"} 1\n`);
     expect(page).toContain(`tributary_snapshot_progress_ratio{${LABELS}} 0.25\n`);

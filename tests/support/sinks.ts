@@ -1,0 +1,7 @@
+import type { InjectedSinks } from '@temporalio/worker';
+import type { StreamSinks } from '../../src/workflows/record';
+
+/** For workers of tests that count nothing. */
+export const sinks: InjectedSinks<StreamSinks> = {
+  streams: { happened: { fn: () => undefined, callDuringReplay: false } },
+};
