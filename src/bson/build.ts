@@ -4,6 +4,10 @@ import { BsonType } from './types';
 export const header = (type: number, name: string): Buffer =>
   Buffer.concat([Buffer.from([type]), Buffer.from(name, 'utf8'), Buffer.from([0])]);
 
+/** The same from the bytes of a name, which need not be valid UTF-8: old drivers wrote such names. */
+export const rawHeader = (type: number, name: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([type]), name, Buffer.from([0])]);
+
 /** A document of ready-made pieces: headers each followed by the value's bytes, or whole elements. */
 export function document(pieces: readonly Buffer[]): Buffer {
   let size = 5;

@@ -180,6 +180,9 @@ export function elements(buf: Buffer, offset = 0): NamedElement[] {
   return list;
 }
 
+/** The bytes of a string or symbol value, not copied: its text would have U+FFFD in place of what is not valid UTF-8. */
+export const textBytes = (buf: Buffer, { start, end }: Element): Buffer => buf.subarray(start + 4, end - 1);
+
 /** The bytes of a value, not copied. */
 export const slice = (buf: Buffer, element: Element): Buffer => buf.subarray(element.start, element.end);
 

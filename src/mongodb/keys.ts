@@ -10,7 +10,7 @@ export function queryId(key: Buffer, namespace: Namespace): unknown {
   if (query) return query.value;
   throw new ReplicationError('poison', {
     code: 'key_not_queryable',
-    message: `a row of ${namespace} has an _id that cannot be asked for: a date out of range, or a name given twice`,
+    message: `a row of ${namespace} has an _id that cannot be asked for: a date out of range, a name given twice, or text that is not valid UTF-8`,
     remedy: 'Give the row another _id, or exclude its namespace.',
     namespace,
   });

@@ -1,8 +1,19 @@
 import { BSON, Timestamp } from 'mongodb';
+import { document, header, rawHeader } from '../../src/bson/build';
+import { BsonType } from '../../src/bson/types';
 import { emptyTimestamps } from '../../src/destinations/mongodb/empty-timestamps';
 
 const EMPTY = new Timestamp({ t: 0, i: 0 });
 const row = (fields: object): Buffer => Buffer.from(BSON.serialize(fields));
+
+describe('an empty timestamp under a name that is not valid UTF-8', () => {
+  it('is put back under the bytes of its name', () => {
+    const name = Buffer.from([0x61, 0xff, 0x62]);
+    const zeros = Buffer.alloc(8);
+    const encoded = document([rawHeader(BsonType.timestamp, name), zeros]);
+    expect(emptyTimestamps(encoded)).toEqual(document([header(BsonType.document, '$set'), encoded]));
+  });
+});
 
 describe.each([
   ['small', 'x'],

@@ -1,4 +1,6 @@
 import { BSON, type Document } from 'mongodb';
+import { array, document, header, int32Element, rawHeader } from '../../src/bson/build';
+import { BsonType } from '../../src/bson/types';
 import { deltaUpdates } from '../../src/destinations/mongodb/delta';
 
 const updates = (description: Document): Document[] | null =>
@@ -54,5 +56,48 @@ describe('deltaUpdates', () => {
 
   it('has nothing to do for a delta that changed nothing', () => {
     expect(updates({ updatedFields: {}, removedFields: [], truncatedArrays: [] })).toEqual([]);
+  });
+});
+
+describe('names that are not valid UTF-8', () => {
+  /** `f` and a byte that begins no character; its text would be U+FFFD, which is another field. */
+  const ODD = Buffer.from([0x66, 0xff]);
+  const one = Buffer.from([1, 0, 0, 0]);
+  const asString = (text: Buffer): Buffer => {
+    const value = Buffer.concat([Buffer.alloc(4), text, Buffer.from([0])]);
+    value.writeInt32LE(text.length + 1);
+    return value;
+  };
+  const list = (name: string, values: readonly Buffer[], type?: number): Buffer[] => [
+    header(BsonType.array, name),
+    array(values, type),
+  ];
+  const empty = asString(Buffer.alloc(0));
+
+  it('are removed by their bytes', () => {
+    const description = document(list('removedFields', [asString(ODD)], BsonType.string));
+    expect(deltaUpdates(description)).toEqual([
+      document([header(BsonType.document, '$unset'), document([rawHeader(BsonType.string, ODD), empty])]),
+    ]);
+  });
+
+  it('name the array that is truncated by their bytes', () => {
+    const truncation = document([header(BsonType.string, 'field'), asString(ODD), int32Element('newSize', 2)]);
+    const keep = document([...list('$each', []), int32Element('$slice', 2)]);
+    expect(deltaUpdates(document(list('truncatedArrays', [truncation])))).toEqual([
+      document([header(BsonType.document, '$push'), document([rawHeader(BsonType.document, ODD), keep])]),
+    ]);
+  });
+
+  it('are set by their bytes, in the order in which the server adds them', () => {
+    const field = (name: Buffer): Buffer => Buffer.concat([rawHeader(BsonType.int32, name), one]);
+    const run = (...names: Buffer[]): Buffer =>
+      document([header(BsonType.document, '$set'), document(names.map(field))]);
+    const description = (...names: Buffer[]): Buffer =>
+      document([header(BsonType.document, 'updatedFields'), document(names.map(field))]);
+    // As text the second one would come after the first one, as bytes it comes before it.
+    const [accent, odd] = [Buffer.from('é'), Buffer.from([0x80])];
+    expect(deltaUpdates(description(accent, odd))).toEqual([run(accent), run(odd)]);
+    expect(deltaUpdates(description(odd, accent))).toEqual([run(odd, accent)]);
   });
 });

@@ -13,11 +13,14 @@ export interface ShowOptions {
   readonly canonical: boolean;
 }
 
+/** Old drivers wrote text that is not valid UTF-8: it is shown as well as it can be. */
+const READ = { promoteValues: false, bsonRegExp: true, validation: { utf8: false } } as const;
+
 export function shown(letter: Letter, { canonical }: ShowOptions): ShownLetter {
   const read = (encoded: Buffer | null): unknown =>
     encoded === null
       ? null
-      : BSON.EJSON.serialize(BSON.deserialize(encoded, { promoteValues: false, bsonRegExp: true }), {
+      : BSON.EJSON.serialize(BSON.deserialize(encoded, READ), {
           relaxed: !canonical,
         });
   return { ...letter, key: read(letter.key), row: read(letter.row), delta: read(letter.delta) };

@@ -36,6 +36,10 @@ export async function differingRows(
 }
 
 const shown = (key: Buffer): string => {
-  const { _id: id } = BSON.deserialize(key, { promoteValues: false, bsonRegExp: true }) as { _id: unknown };
+  const { _id: id } = BSON.deserialize(key, {
+    promoteValues: false,
+    bsonRegExp: true,
+    validation: { utf8: false },
+  }) as { _id: unknown };
   return BSON.EJSON.stringify({ id }, { relaxed: false }).slice('{"id":'.length, -1);
 };

@@ -1,6 +1,6 @@
-import { document, header } from '../../bson/build';
+import { document, header, rawHeader } from '../../bson/build';
 import { BsonType } from '../../bson/types';
-import { elements, find, names, slice, type NamedElement } from '../../bson/walk';
+import { elements, find, names, slice, textBytes, type NamedElement } from '../../bson/walk';
 
 const PARTS = names('updatedFields', 'removedFields', 'truncatedArrays', 'disambiguatedPaths');
 const TRUNCATION = names('field', 'newSize');
@@ -15,7 +15,7 @@ const SLICE = header(BsonType.int32, '$slice');
 /**
  * The updates that do to a row what an `updateDescription` says was done at the source, to be run one after the other;
  * null where update operators cannot say it (a name with a dot or a dollar sign), so that the row has to be read again.
- * Values are copied as they are.
+ * Values and names are copied as they are: a name that is not valid UTF-8 keeps its bytes.
  */
 export function deltaUpdates(delta: Buffer): Buffer[] | null {
   const [updated, removed, truncated, ambiguous] = find(delta, 0, PARTS);
@@ -31,14 +31,15 @@ export function deltaUpdates(delta: Buffer): Buffer[] | null {
 
   const unset: Buffer[] = [];
   for (const path of removed ? elements(delta, removed.start) : []) {
-    const name = delta.toString('utf8', path.start + 4, path.end - 1);
-    if (!addressable(name)) return null;
-    unset.push(header(BsonType.string, name), EMPTY_STRING);
+    const name = textBytes(delta, path);
+    if (!addressable(characters(name))) return null;
+    unset.push(rawHeader(BsonType.string, name), EMPTY_STRING);
   }
 
   const fields = updated ? elements(delta, updated.start) : [];
-  if (!fields.every(({ name }) => addressable(name))) return null;
-  const sets = runsOf(fields).map((run) => run.map(({ from, end }) => delta.subarray(from, end)));
+  const paths = fields.map(({ from, start }) => characters(delta.subarray(from + 1, start - 1)));
+  if (!paths.every(addressable)) return null;
+  const sets = runsOf(fields, paths).map((run) => run.map(({ from, end }) => delta.subarray(from, end)));
 
   const first = sets.shift();
   const head = [
@@ -51,13 +52,14 @@ export function deltaUpdates(delta: Buffer): Buffer[] | null {
 }
 
 /** The server adds the new fields of one `$set` in the order of their names, the source in the order given here. */
-function runsOf(fields: readonly NamedElement[]): NamedElement[][] {
+function runsOf(fields: readonly NamedElement[], paths: readonly string[]): NamedElement[][] {
   const runs: NamedElement[][] = [];
   let last = new Map<string, string>();
-  for (const field of fields) {
-    const dot = field.name.lastIndexOf('.');
-    const parent = field.name.slice(0, Math.max(dot, 0));
-    const name = field.name.slice(dot + 1);
+  for (const [index, field] of fields.entries()) {
+    const path = paths[index] ?? '';
+    const dot = path.lastIndexOf('.');
+    const parent = path.slice(0, Math.max(dot, 0));
+    const name = path.slice(dot + 1);
     const before = last.get(parent);
     const run = runs.at(-1);
     if (run !== undefined && (before === undefined || ascending(before, name))) run.push(field);
@@ -73,24 +75,24 @@ function runsOf(fields: readonly NamedElement[]): NamedElement[][] {
 function truncate(delta: Buffer, truncation: NamedElement): Buffer | null {
   const [field, newSize] = find(delta, truncation.start, TRUNCATION);
   if (field === undefined || newSize?.type !== BsonType.int32) return null;
-  const name = delta.toString('utf8', field.start + 4, field.end - 1);
-  if (!addressable(name)) return null;
+  const name = textBytes(delta, field);
+  if (!addressable(characters(name))) return null;
   const keep = document([EACH_NOTHING, SLICE, slice(delta, newSize)]);
-  return document([PUSH, document([header(BsonType.document, name), keep])]);
+  return document([PUSH, document([rawHeader(BsonType.document, name), keep])]);
 }
 
 const isPlain = (name: string): boolean => name !== '' && !name.startsWith('$');
 
+/** One character for each byte: to be looked at and compared as the server does, and never to be sent. */
+const characters = (name: Buffer): string => name.toString('latin1');
+
 const addressable = (path: string): boolean =>
   (path.includes('.') ? path.split('.').every(isPlain) : isPlain(path)) && !path.includes('\0');
-
-/** In ASCII alone the order of characters is that of their bytes. */
-const isAscii = (name: string): boolean => Buffer.byteLength(name) === name.length;
 
 const isNumber = (name: string): boolean => /^\d+$/u.test(name);
 
 /** Whether the server, by text or by number, would put `b` after `a`. Where the two disagree the answer is no. */
 function ascending(a: string, b: string): boolean {
-  if (isAscii(a) && isAscii(b) ? a >= b : Buffer.compare(Buffer.from(a), Buffer.from(b)) >= 0) return false;
+  if (a >= b) return false;
   return !(isNumber(a) && isNumber(b)) || BigInt(a) < BigInt(b);
 }

@@ -1,4 +1,4 @@
-import { document, header } from '../../bson/build';
+import { document, header, rawHeader } from '../../bson/build';
 import { BsonType } from '../../bson/types';
 import { walk } from '../../bson/walk';
 
@@ -19,10 +19,11 @@ export function emptyTimestamps(row: Buffer): Buffer | null | 'impossible' {
   const impossible: string[] = [];
   walk(row, 0, (type, nameStart, nameEnd, start, end) => {
     if (type !== BsonType.timestamp || ZEROS.compare(row, start, end) !== 0) return false;
-    const name = row.toString('utf8', nameStart, nameEnd);
+    // One character for each byte: only looked at.
+    const name = row.toString('latin1', nameStart, nameEnd);
     if (name === '_id') return false;
     if (name === '' || name.startsWith('$') || name.includes('.')) impossible.push(name);
-    fields.push(header(type, name), ZEROS);
+    fields.push(rawHeader(type, row.subarray(nameStart, nameEnd)), ZEROS);
     return false;
   });
   if (impossible.length > 0) return 'impossible';
