@@ -3,6 +3,24 @@ import { toDriver } from '../bson/value';
 import { ReplicationError } from '../replication/errors';
 import type { Namespace } from '../replication/namespace';
 
+/** Keys per question, and bytes of them: a question is one command, which may have 16 MB. */
+const KEYS = 500;
+const KEY_BYTES = 4 * 1024 * 1024;
+
+/** Keys, or what has one, in as many questions as it takes; a larger key is asked for alone. */
+export function* questions<T>(all: readonly T[], keyOf: (each: T) => Buffer): Generator<readonly T[]> {
+  let [from, bytes] = [0, 0];
+  for (const [at, each] of all.entries()) {
+    const { length } = keyOf(each);
+    if (at > from && (at - from >= KEYS || bytes + length > KEY_BYTES)) {
+      yield all.slice(from, at);
+      [from, bytes] = [at, 0];
+    }
+    bytes += length;
+  }
+  if (from < all.length) yield all.slice(from);
+}
+
 /** The `_id` of a key, as a query can hold it. */
 export function queryId(key: Buffer, namespace: Namespace): unknown {
   const id = findOne(key, 0, '_id');

@@ -8,7 +8,7 @@ import { splitNamespace, type Namespace } from '../replication/namespace';
 import type { Interval, RowBatch } from '../replication/source';
 import { classify, type Where } from './errors';
 import { askFor, nextRows } from './internals';
-import { queryId } from './keys';
+import { queryId, questions } from './keys';
 
 /** Of a message, about: more would be memory and no speed. */
 const MESSAGE_BYTES = 2 * 1024 * 1024;
@@ -16,8 +16,6 @@ const MESSAGE_BYTES = 2 * 1024 * 1024;
 const BATCH_BYTES = 2 * MESSAGE_BYTES;
 /** How large rows are is known once some have come. */
 const FIRST_ROWS = 500;
-/** Keys per question: their bytes stay far below the limit of a command. */
-const KEYS = 500;
 
 /** Whose rows are read, and how. */
 export interface Reading {
@@ -102,8 +100,8 @@ export async function fetchRows(
   const rows = new Map<string, EncodedRow>();
   try {
     if (reading.since !== null) session.advanceOperationTime(reading.since);
-    for (let at = 0; at < keys.length; at += KEYS) {
-      const $in = keys.slice(at, at + KEYS).map((key) => queryId(key, namespace));
+    for (const asked of questions(keys, (key) => key)) {
+      const $in = asked.map((key) => queryId(key, namespace));
       const cursor = client
         .db(database)
         .collection(collection)
@@ -113,7 +111,7 @@ export async function fetchRows(
           signal,
           readPreference,
           readConcern: { level: 'majority' },
-          batchSize: KEYS + 1,
+          batchSize: asked.length + 1,
         });
       for (const row of await ask(reading, () => take(cursor as unknown as FindCursor<Buffer>, namespace, allowed))) {
         const key = idDocument(row);

@@ -172,6 +172,16 @@ describe('rows at the MongoDB destination', () => {
     expect(Buffer.compare(stored!, row)).toBe(0);
   });
 
+  it('of nearly 16 MB go through beside a key of 40 KB, and hundreds of such keys are asked for', async () => {
+    const _id = 'k'.repeat(40 * 1024);
+    const row = bytes({ _id, a: 'x'.repeat(16 * 1024 * 1024 - 60 * 1024) });
+    await made.apply(part([encoded('replace', t.namespace, row)]), never);
+    await made.apply(part([encoded('replace', t.namespace, row)], { expected: 1 }), never);
+    const keys = Array.from({ length: 450 }, (_, n) => insert(t.namespace, { _id: n === 7 ? _id : `${n}${_id}` }).key);
+    const found = await destination.fetch(t.namespace, keys, never);
+    expect([...found.values()].map((each) => Buffer.compare(each, row))).toEqual([0]);
+  });
+
   it('pass a validator that the target has', async () => {
     const strict = `${t.database}.strict`;
     await made.prepare([sourceNamespace(strict, { with: { validator: { a: { $type: 'string' } } } })], never);

@@ -1,4 +1,4 @@
-import type { Change } from '../../replication/change';
+import type { Change, RowChange } from '../../replication/change';
 import type { Namespace } from '../../replication/namespace';
 import { deltaUpdates } from './delta';
 import { emptyTimestamps } from './empty-timestamps';
@@ -29,8 +29,11 @@ const ORDER: Readonly<Record<Mode, readonly Verb[]>> = {
   exact: ['delete', 'insert', 'update'],
 };
 
-/** A replacement of this size no longer fits beside its filter in one statement. */
-const LARGE_ROW = 16 * 1024 * 1024 - 16 * 1024;
+/** What surely fits into one statement; servers allow a little more. */
+const MOST_BYTES = 16 * 1024 * 1024 - 16 * 1024;
+
+/** A replacement that does not fit into one statement beside its filter, which holds the key once more. */
+const isLarge = ({ key, row }: RowChange): boolean => row.length + key.bytes.length > MOST_BYTES;
 
 /** Statements of one namespace that run verb by verb without changing what any key ends as. */
 class Group {
@@ -94,7 +97,7 @@ function verbsOf(change: Change, mode: Mode): readonly Verb[] {
     case 'replace':
       break;
   }
-  return mode === 'exact' || change.row.length > LARGE_ROW ? DELETE_AND_INSERT : UPDATE;
+  return mode === 'exact' || isLarge(change) ? DELETE_AND_INSERT : UPDATE;
 }
 
 /** The commands that apply changes in order per key, as few as possible. */
@@ -104,7 +107,7 @@ export function compose(
   wholeOrder: (namespace: Namespace) => boolean,
 ): Statements[] {
   // A row too large for a replacement is deleted and inserted, which only this order allows.
-  const mode = changes.some((change) => 'row' in change && change.row.length > LARGE_ROW) ? 'exact' : wanted;
+  const mode = changes.some((change) => 'row' in change && isLarge(change)) ? 'exact' : wanted;
   const commands: Statements[] = [];
   const open = new Map<Namespace, Group>();
   for (const change of changes) {
@@ -130,7 +133,10 @@ function addTo(group: Group, change: Change, verbs: readonly Verb[]): void {
       const updates = deltaUpdates(change.delta);
       if (updates === null) throw deltaMissed(change.namespace);
       const filter = idFilter(change.key);
-      for (const update of updates) group.add(change, 'update', updateStatement(filter, update));
+      const statements = updates.map((update) => updateStatement(filter, update));
+      // The row itself is read and written whole: it fits where a delta does not beside a long key.
+      if (statements.some(({ length }) => length > MOST_BYTES)) throw deltaMissed(change.namespace);
+      for (const statement of statements) group.add(change, 'update', statement);
       return;
     }
     case 'insert':

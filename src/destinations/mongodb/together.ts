@@ -1,7 +1,7 @@
 import type { ClientSession } from 'mongodb';
 import { idDocument, keyOf } from '../../bson/key';
 import { codeOf } from '../../mongodb/errors';
-import { queryId } from '../../mongodb/keys';
+import { queryId, questions } from '../../mongodb/keys';
 import { Replacement, type Change, type EncodedRow } from '../../replication/change';
 import { deltaMissed } from '../../replication/errors';
 import { namespace as joined, splitNamespace, type Namespace } from '../../replication/namespace';
@@ -9,9 +9,6 @@ import { compose, type Statements } from './compose';
 import { inOneStep, type LaneShare, type LaneShares, type WriterOptions } from './lane';
 import { runCommand } from './run';
 import { targetOf, type Target, type Targets } from './targets';
-
-/** Keys per question: their bytes stay far below the limit of a command. */
-const KEYS = 500;
 
 /**
  * Parts of several lanes in one transaction over all of their records, as the final states of their rows: the old states
@@ -98,12 +95,12 @@ export class Together {
   ): Promise<ReadonlyMap<string, EncodedRow>> {
     const { database, collection } = splitNamespace(from);
     const rows = new Map<string, EncodedRow>();
-    for (let at = 0; at < changes.length; at += KEYS) {
-      const $in = changes.slice(at, at + KEYS).map(({ key, namespace }) => queryId(key.bytes, namespace));
+    for (const asked of questions(changes, ({ key }) => key.bytes)) {
+      const $in = asked.map(({ key, namespace }) => queryId(key.bytes, namespace));
       const found = await this.options.store.client
         .db(database)
         .collection(collection)
-        .find({ _id: { $in } } as object, { raw: true, session, signal, batchSize: KEYS + 1 })
+        .find({ _id: { $in } } as object, { raw: true, session, signal, batchSize: asked.length + 1 })
         .toArray();
       for (const row of found as unknown as Buffer[]) {
         const key = idDocument(row);
