@@ -1,4 +1,5 @@
 import { BSON, type Db, type Document } from 'mongodb';
+import { RawDocument } from '../../src/bson/raw-document';
 
 /** What `collMod` may change, with what holds where a server does not list it. */
 const OPTIONS: Readonly<Record<string, unknown>> = {
@@ -27,13 +28,24 @@ async function layouts(db: Db): Promise<Map<string, Layout>> {
   const found = new Map<string, Layout>();
   for (const { name, options = {} } of await db.listCollections<{ name: string; options?: Document }>().toArray()) {
     if (name.startsWith('system.')) continue;
-    const indexes = (await db.collection(name).listIndexes().toArray()) as Document[];
     found.set(name, {
       options: new Map(Object.entries(OPTIONS).map(([option, left]) => [option, shown(options[option] ?? left)])),
-      indexes: new Map(indexes.map(({ v: _v, ns: _ns, ...index }) => [String(index['name']), index])),
+      indexes: new Map((await indexesOf(db, name)).map((index) => [String(index['name']), index])),
     });
   }
   return found;
+}
+
+/** As they are listed, but for what says nothing: the server's own version, a flag that is false, the order of options. */
+async function indexesOf(db: Db, collection: string): Promise<Document[]> {
+  const listed = await db.collection(collection).listIndexes({ raw: true }).toArray();
+  return (listed as unknown as Uint8Array[]).map((raw) => {
+    const { v: _v, ns: _ns, ...index } = BSON.deserialize(raw);
+    const options = Object.entries(index).filter(([, value]) => value !== false);
+    // An object would put names that look like integers first.
+    const keys = RawDocument.from(raw).document('key')?.names ?? [];
+    return Object.fromEntries([...options, ['fields', keys] as const].sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
 }
 
 /** What differs between both sides apart from rows, in words. Which collections there are is compared with the rows. */

@@ -3,6 +3,22 @@ import type { Random } from './random';
 
 export const PLAIN = { key: { z: 1 }, name: 'by z' } as const;
 
+/** What it is made anew with: another order, other options, and fields that a JavaScript object would put in another order. */
+export const PLAINS: readonly Document[] = [
+  PLAIN,
+  { ...PLAIN, key: { z: -1 } },
+  { ...PLAIN, sparse: true },
+  {
+    ...PLAIN,
+    key: new Map([
+      ['z', 1],
+      ['10', 1],
+      ['2', 1],
+    ]),
+  },
+  { ...PLAIN, partialFilterExpression: { z: { $gt: 5 } } },
+];
+
 /** Far beyond any test; no row has such a field besides. */
 const EXPIRING = { key: { later: 1 }, name: 'by later', expireAfterSeconds: 1_000_000_000 } as const;
 

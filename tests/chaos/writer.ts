@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Int32, MongoClient, type AnyBulkWriteOperation, type Collection, type Db, type Document } from 'mongodb';
 import { Holders } from './holders';
-import { modify, PLAIN } from './modify';
+import { modify, PLAIN, PLAINS } from './modify';
 import type { Act, SchemaWork, Work } from './plan';
 import { Random } from './random';
 import { EQUAL_KEYS, ODD_KEYS, row, UPDATES } from './rows';
@@ -242,7 +242,8 @@ export class Writer implements AsyncDisposable {
           await this.#db.dropDatabase();
           return;
         case 'create_index':
-          if ((await this.#rows(name).findOne()) !== null) await this.#db.collection(name).createIndexes([PLAIN]);
+          if ((await this.#rows(name).findOne()) !== null)
+            await this.#db.command({ createIndexes: name, indexes: [random.pick(PLAINS)] });
           return;
         case 'drop_index':
           await this.#db.collection(name).dropIndex(PLAIN.name);

@@ -54,7 +54,7 @@ export class Indexes {
     report(0, work.length);
     for (const [done, { source, index, raw }] of work.entries()) {
       await this.fence.check(signal);
-      await this.#place(source, index, false, signal).catch(async (error: unknown) => {
+      await this.#place(source, index, signal).catch(async (error: unknown) => {
         const failure = classify(error, { role: 'destination', namespace: source });
         // A server that is away is worth waiting for; an index that it refuses must not hold up the rows.
         if (isPassing(failure) || failure.code === 'unauthorized') throw failure;
@@ -117,7 +117,7 @@ export class Indexes {
         if (index.name === '_id_') continue;
         await this.fence.check(signal);
         try {
-          await this.#place(name, index, true, signal);
+          await this.#place(name, index, signal);
           if (expires(index)) expiring.push(new Binary(raw));
         } catch (error) {
           const failure = classify(error, { role: 'destination', namespace: name });
@@ -132,10 +132,10 @@ export class Indexes {
     return findings;
   }
 
-  #place(source: Namespace, index: Index, keepOld: boolean, signal: AbortSignal): Promise<void> {
+  #place(source: Namespace, index: Index, signal: AbortSignal): Promise<void> {
     const log = (event: string, fields: object): void => this.log('info', event, { namespace: source, ...fields });
     const target = this.namespaces.nameOf(source);
-    return placeIndex({ client: this.client, target, keepOld, log }, index, signal);
+    return placeIndex({ client: this.client, target, keepOld: true, log }, index, signal);
   }
 }
 

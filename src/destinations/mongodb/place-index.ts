@@ -4,6 +4,7 @@ import type { Namespace } from '../../replication/namespace';
 import { sendable } from './ddl';
 import { CHANGEABLE, differences, expires, isHidden, renamed, servesAs, type Index } from './index-specs';
 import { createIndex, indexesOf, onIndexes, type TargetIndexes } from './target-indexes';
+import { present } from './targets';
 
 /** Codes with which a server says that it cannot change this of an index: the command or the option is not known there. */
 const NOT_CHANGEABLE: ReadonlySet<number> = new Set([2, 9, 59, 72, 115, 238, 303, 40415]);
@@ -129,9 +130,9 @@ async function build(placing: Placing, there: TargetIndexes, index: Index, signa
   }
 }
 
-/** Brings back what was dropped where the other one is refused after all. */
+/** Brings back what was dropped where the other one is refused after all, unless its collection is gone too. */
 async function orBack(
-  { client, keepOld }: Placing,
+  { client, target, keepOld }: Placing,
   there: TargetIndexes,
   dropped: Index,
   work: () => Promise<void>,
@@ -140,7 +141,8 @@ async function orBack(
   try {
     await work();
   } catch (error) {
-    if (keepOld) await createIndex(client, there, dropped, signal).catch(() => undefined);
+    if (keepOld && (await present(client, [target], signal)).has(target))
+      await createIndex(client, there, dropped, signal).catch(() => undefined);
     throw error;
   }
 }
