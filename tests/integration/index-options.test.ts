@@ -133,11 +133,12 @@ describe('an index with the simple collation on a collection that has another on
   });
 });
 
-describe('finalize', () => {
-  // Fail points are of a whole server.
-  const server = ownServer();
-  const never = { failCommands: ['dropIndexes'], errorCode: 67 };
+/** Fail points are of a whole server. */
+const server = ownServer();
+/** So that nothing can be dropped. */
+const never = { failCommands: ['dropIndexes'], errorCode: 67 };
 
+describe('finalize', () => {
   /** A plain index at the destination which the source has made anew since. */
   async function behind(before: Document, after: Document, options: CoreOptions = {}): Promise<CoreStream> {
     const t = await inStep(options);
@@ -230,5 +231,20 @@ describe('a target that has an old index', () => {
     await copy(t);
     expect(await layout(t)).toEqual(['index_extra: the target has an index of its own: own']);
     await t.expectSame();
+  });
+});
+
+describe('an index that is to be unique in force', () => {
+  it('goes on serving as a plain one until it is, and is not dropped', async () => {
+    await using t = await inStep({ destinationUri: server(), uniqueIndexes: 'in_force' });
+    await index(t, 'n');
+    await t.catchUp();
+    await built(t, 'n');
+    await t.sourceDb.collection('a').dropIndex('n');
+    await index(t, 'n', { unique: true });
+    await using _no = await failPoint(server(), t.id, never);
+    await t.catchUp();
+    await t.running(() => eventually(async () => expect(await indexes(t)).toMatchObject({ n: { unique: true } })));
+    expect(await layout(t)).toEqual([]);
   });
 });
