@@ -1,3 +1,4 @@
+import { absentFrom } from '../replication/absent';
 import { derive } from '../replication/derive';
 import type { Finding } from '../replication/finding';
 import { hasRows } from '../replication/source';
@@ -15,8 +16,10 @@ export const finalize =
       const { source, destination } = pipeline;
       const namespaces = await source.namespaces(signal);
       const claim = await claimFor(leg, destination, signal);
-      const inForce = await claim.finalize(namespaces.filter(hasRows), signal);
+      const followed = namespaces.filter(hasRows);
+      const converted = await claim.convert(followed, await absentFrom(source, signal), signal);
+      const inForce = await claim.finalize(followed, signal);
       const left = await derive(source, namespaces, claim, signal);
       await source.drop(signal);
-      return [...inForce, ...left];
+      return [...converted, ...inForce, ...left];
     });

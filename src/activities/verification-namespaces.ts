@@ -23,3 +23,16 @@ export async function selectedNamespaces(
   const matches = chosen(spec, namespaces);
   return (await source.namespaces(signal)).filter(({ name }) => matches(name));
 }
+
+/** Whether rows of a namespace may go at the source without a change: asked for once, and only where it matters. */
+export function losingRows(
+  source: Pick<Source, 'namespace'>,
+  signal: AbortSignal,
+): (name: Namespace) => Promise<boolean> {
+  const known = new Map<Namespace, Promise<boolean>>();
+  return (name) => {
+    const asked = known.get(name) ?? source.namespace(name, signal).then((found) => found?.losesRows === true);
+    known.set(name, asked);
+    return asked;
+  };
+}

@@ -17,7 +17,7 @@ import {
 } from './verification-contract';
 import { layoutOf } from './verification-layout';
 import { noVerificationMeter, type VerificationMeter } from './verification-meter';
-import { selectedNamespaces } from './verification-namespaces';
+import { losingRows, selectedNamespaces } from './verification-namespaces';
 import { repair } from './verification-repair';
 
 /** Ranges that are read at a time: their rows are in memory. */
@@ -104,6 +104,7 @@ const compare = (deps: ActivityDeps): VerificationActivities['compareRows'] => {
         destination,
         verification,
         since: await source.here(signal),
+        losesRows: losingRows(source, signal),
         keyOf: rowKey,
         parallelism: PARALLELISM,
         batchSize: batchRows(asked.rowsPerSecond),
@@ -138,6 +139,7 @@ const settleAll = (deps: ActivityDeps): VerificationActivities['settleDifference
           source,
           destination,
           verification,
+          losesRows: losingRows(source, signal),
           sliceMs: asked.sliceMs,
           now: () => deps.now(),
           report: (now) => void (progress = now),

@@ -21,6 +21,8 @@ export interface CompareOptions {
   readonly verification: Verification;
   /** The source is read no earlier than here. */
   readonly since: Position;
+  /** Whether rows of a namespace may go at the source without a change: what only the destination has is no difference then. */
+  readonly losesRows: (namespace: Namespace) => Promise<boolean>;
   /** The key of a row; null where it has none. */
   readonly keyOf: (row: EncodedRow) => Key | null;
   readonly parallelism: number;
@@ -165,15 +167,17 @@ class RangeComparison implements Comparison {
     const interval: Interval = { from: range.from, after: range.after, upTo: batch.last, to: null };
     for await (const { rows } of destination.rows(namespace, interval, { batchSize }, signal)) {
       const found: Difference[] = [];
+      const extra: Difference[] = [];
       for (const row of rows) {
         const key = this.#keyOf(namespace, row);
         const mine = wanted.get(key.id);
         wanted.delete(key.id);
-        if (mine === undefined) found.push(differenceOf(namespace, key, 'extra', row.length));
+        if (mine === undefined) extra.push(differenceOf(namespace, key, 'extra', row.length));
         else if (!mine.row.equals(row))
           found.push(differenceOf(namespace, mine.key, 'different', Math.max(row.length, mine.row.length)));
       }
       tally.destinationRows += rows.length;
+      found.push(...(await this.#damage(namespace, extra)));
       await this.#note(found, tally, signal);
       await this.#destinationThrottle.take(rows.length, signal);
     }
@@ -198,7 +202,7 @@ class RangeComparison implements Comparison {
       const found = rows.map((row) =>
         differenceOf(range.namespace, this.#keyOf(range.namespace, row), 'extra', row.length),
       );
-      await this.#note(found, tally, signal);
+      await this.#note(await this.#damage(range.namespace, found), tally, signal);
       const next = advanced(at, tally, last);
       await verification.advance(at, next, signal);
       at = raised(next);
@@ -207,6 +211,11 @@ class RangeComparison implements Comparison {
       await this.#destinationThrottle.take(rows.length, signal);
     }
     return { range: at, done: true };
+  }
+
+  /** Rows that only the destination has, where those are differences. */
+  async #damage(namespace: Namespace, extra: readonly Difference[]): Promise<readonly Difference[]> {
+    return extra.length > 0 && (await this.#options.losesRows(namespace)) ? [] : extra;
   }
 
   async #note(found: readonly Difference[], tally: Tally, signal: AbortSignal): Promise<void> {

@@ -194,6 +194,9 @@ export interface Kept {
   readonly heldIndexes: number;
 }
 
+/** Which of these rows the source does not have any more. */
+export type Absent = (namespace: Namespace, keys: readonly Key[], signal: AbortSignal) => Promise<readonly Key[]>;
+
 /** A database that is written. Every method rejects with a `ReplicationError` only. */
 export interface Destination extends AsyncDisposable {
   readonly traits: DestinationTraits;
@@ -316,6 +319,11 @@ export interface Claim {
   derive(derived: Derived, signal: AbortSignal): Promise<readonly Finding[]>;
   /** Whether a schema change is about derived namespaces, as recorded: not every source says so. */
   derives(change: SchemaChange): boolean;
+  /**
+   * Makes of targets what they cannot be while lanes write them, before indexes are put in force; rows that have gone at the
+   * source without a change go first. Reports what could not be.
+   */
+  convert(namespaces: readonly SourceNamespace[], absent: Absent, signal: AbortSignal): Promise<readonly Finding[]>;
   /** Puts unique and TTL indexes in force; reports what could not be. */
   finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]>;
 }

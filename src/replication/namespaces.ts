@@ -101,4 +101,5 @@ const gone = (name: Namespace): SourceNamespace => ({
   options: UNKNOWN,
   indexes: [],
   wholeOrder: false,
+  losesRows: false,
 });

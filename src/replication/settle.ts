@@ -23,6 +23,8 @@ export interface SettleOptions {
   readonly source: Pick<Source, 'fetch' | 'here' | 'stream' | 'order'>;
   readonly destination: Pick<Destination, 'fetch'>;
   readonly verification: Verification;
+  /** As of a comparison. */
+  readonly losesRows: (namespace: Namespace) => Promise<boolean>;
   readonly sliceMs: number;
   readonly now: () => number;
   readonly report: (progress: SettleProgress) => void;
@@ -89,7 +91,7 @@ interface Unequal {
 }
 
 async function look(
-  { source, destination, verification, log }: SettleOptions,
+  { source, destination, verification, losesRows, log }: SettleOptions,
   batch: readonly Difference[],
   last: boolean,
   signal: AbortSignal,
@@ -109,7 +111,9 @@ async function look(
     const there = await source.fetch(namespace, keys, before.lowWater, signal);
     for (const difference of list) {
       const kind = kindOf(there.get(difference.key.id), here.get(difference.key.id));
-      if (kind === null) settled.push({ difference, outcome: 'cleared', kind: difference.kind });
+      // It has gone at the source since it was compared.
+      const lost = kind === 'extra' && (await losesRows(namespace));
+      if (kind === null || lost) settled.push({ difference, outcome: 'cleared', kind: difference.kind });
       else unequal.push({ difference, kind });
     }
   }

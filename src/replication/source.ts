@@ -27,6 +27,8 @@ export interface SourceNamespace {
   readonly indexes: readonly Buffer[];
   /** Keep the order of the whole namespace, not only per key (capped, non-simple collation). */
   readonly wholeOrder: boolean;
+  /** Rows may go without a change that tells of it: what the destination has beyond the source is no damage then. */
+  readonly losesRows: boolean;
 }
 
 export const hasRows = ({ follows }: Pick<SourceNamespace, 'follows'>): boolean =>

@@ -68,6 +68,7 @@ export const sourceNamespace = (
   options: Buffer.from(BSON.serialize(rest.with ?? {})),
   indexes: [],
   wholeOrder: false,
+  losesRows: false,
   ...rest,
 });
 

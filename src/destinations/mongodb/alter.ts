@@ -15,7 +15,15 @@ import { present } from './targets';
 import type { Views } from './views';
 
 /** What a record says of a target that is no more. */
-const GONE = { identity: null, partial: false, held: [], pending: [], made: false, origin: null } as const;
+const GONE = {
+  identity: null,
+  partial: false,
+  held: [],
+  pending: [],
+  made: false,
+  origin: null,
+  capped: false,
+} as const;
 
 /** Applies schema changes: the intent first, then the change, then the identities. Any of it may be run again after a crash. */
 export class Alterations {

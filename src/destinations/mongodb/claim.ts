@@ -2,6 +2,7 @@ import type { MongoClient } from 'mongodb';
 import type { SchemaChange } from '../../replication/change';
 import type { Log } from '../../replication/connector';
 import type {
+  Absent,
   Claim,
   LanePart,
   InlineMode,
@@ -23,6 +24,7 @@ import type { Derived, Range, SourceNamespace } from '../../replication/source';
 import { Alterations } from './alter';
 import { Copies } from './copies';
 import { Builds } from './builds';
+import { Capped } from './capped';
 import { Identities } from './ddl';
 import { Fence } from './fence';
 import { inTime } from './in-time';
@@ -68,6 +70,7 @@ export class MongodbClaim implements Claim {
   readonly #builds: Builds;
   readonly #indexes: Indexes;
   readonly #views: Views;
+  readonly #capped: Capped;
   readonly #copies: Copies;
   readonly #layout: Layout;
   readonly #together: Together;
@@ -77,6 +80,8 @@ export class MongodbClaim implements Claim {
   /** Namespaces whose copy has met rows that were there before. */
   readonly #merging = new Set<Namespace>();
   #ledger: Ledger;
+  /** Namespaces whose targets are not the collections that the stream wrote. */
+  #displaced: readonly Namespace[] = [];
 
   private constructor(
     private readonly options: ClaimOptions,
@@ -111,6 +116,7 @@ export class MongodbClaim implements Claim {
       log,
     );
     this.#indexes = new Indexes(client, this.#fence, this.#namespaces, isHeld, log);
+    this.#capped = new Capped(client, this.#fence, this.#namespaces, log);
     this.#copies = new Copies(this.#fence, this.#namespaces, this.#writer);
     this.#layout = new Layout(this.#fence);
     this.#together = new Together(this.#writer, ledgerDatabase);
@@ -127,6 +133,7 @@ export class MongodbClaim implements Claim {
       options.store.rangesOf(options.stream, signal),
       claim.#views.load(signal),
     ]);
+    claim.#displaced = displaced;
     const lanes = holdings.records.filter((record) => record.kind === 'lane');
     claim.#ledger = {
       epoch: options.epoch,
@@ -134,7 +141,7 @@ export class MongodbClaim implements Claim {
       lanes: claim.#open(lanes, holdings.stream.lanes),
       barrier: barrier && { position: readPosition(barrier.position) as Position, state: barrier.state },
       ranges: ranges.map(readRange),
-      displaced,
+      displaced: [...displaced, ...claim.#namespaces.capped()],
       known: claim.#namespaces.all().map(({ source }) => source),
       left: claim.#namespaces.all().flatMap(({ source, left }) => (left === true ? [source] : [])),
       parked: claim.#namespaces.parked(),
@@ -382,9 +389,18 @@ export class MongodbClaim implements Claim {
     this.#builds.look();
   }
 
+  async convert(
+    namespaces: readonly SourceNamespace[],
+    absent: Absent,
+    signal: AbortSignal,
+  ): Promise<readonly Finding[]> {
+    if (!this.options.createOptions) return [];
+    return guarded(() => this.#capped.convert(namespaces, absent, signal));
+  }
+
   async finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]> {
     if (!this.options.buildIndexes) return [];
-    return guarded(() => this.#indexes.finalize(namespaces, this.#ledger.displaced, signal));
+    return guarded(() => this.#indexes.finalize(namespaces, this.#displaced, signal));
   }
 
   close(): void {

@@ -41,8 +41,9 @@ export class Namespaces {
     );
     this.#madeBefore = records.flatMap(({ made, source }) => (made === true ? [source] : []));
     const displaced: Namespace[] = [];
-    for (const record of records) {
-      const now = there.get(record.target);
+    for (const found of records) {
+      const now = there.get(found.target);
+      const record = converted(found, now);
       this.#keep(record, now);
       if (record.identity === null || touched.has(record.source)) continue;
       // What stands there is looked at when they come back.
@@ -62,6 +63,13 @@ export class Namespaces {
         validated: now.options.has('validator'),
         wholeOrder: record.wholeOrder,
       });
+  }
+
+  /** Targets that `finalize` has made capped: they are made plain, and copied anew, before the stream goes on. */
+  capped(): Namespace[] {
+    return this.all().flatMap(({ source, capped, identity, left, parked }) =>
+      capped === true && identity !== null && left !== true && parked == null ? [source] : [],
+    );
   }
 
   parked(): Parked[] {
@@ -163,8 +171,10 @@ export class Namespaces {
       else if (now.type !== 'collection') {
         if (!(await this.views.giveWay(now, signal))) throw notACollection(namespace.name, target, now.type);
         missing.push(namespace);
-      } else if (now.options.flag('capped')) throw cappedTarget(namespace.name, target);
-      else if (
+      } else if (now.options.flag('capped')) {
+        if (!(await this.#uncap(namespace.name, now, signal))) throw cappedTarget(namespace.name, target);
+        missing.push(namespace);
+      } else if (
         this.withOptions &&
         isTold(namespace) &&
         // What the stream made itself follows the source event by event, and may be behind it now.
@@ -326,6 +336,10 @@ export class Namespaces {
     signal: AbortSignal,
   ): Promise<void> {
     const there = await present(this.client, sources.map(this.rename), signal);
+    for (const [target, now] of there) {
+      const source = sources.find((name) => this.rename(name) === target);
+      if (source !== undefined && (await this.#uncap(source, now, signal))) there.delete(target);
+    }
     const records = sources.map((source) => {
       const known = this.#records.get(source)?.identity ?? null;
       const identity = there.get(this.rename(source))?.identity === known ? known : null;
@@ -372,7 +386,17 @@ export class Namespaces {
     const options = recorded ? RawDocument.from(recorded.buffer) : now?.options;
     if (now !== undefined) await this.#drop(source, now, signal);
     await createCollection(this.client, target, creatable(options ?? RawDocument.EMPTY), signal);
-    await this.adopt([source], { partial: false }, signal);
+    await this.adopt([source], { partial: false, capped: false }, signal);
+  }
+
+  /** Takes away what the stream itself has made capped. Its rows are copied anew, because it is not the recorded collection. */
+  async #uncap(source: Namespace, now: Present, signal: AbortSignal): Promise<boolean> {
+    const record = this.#records.get(source);
+    if (record?.capped !== true || record.identity !== now.identity || !now.options.flag('capped')) return false;
+    await this.fence.check(signal);
+    await this.#drop(source, now, signal);
+    await this.save([{ ...record, capped: false }], signal);
+    return true;
   }
 
   async #drop(source: Namespace, { name, identity }: Present, signal: AbortSignal): Promise<void> {
@@ -387,6 +411,12 @@ export class Namespaces {
   }
 }
 
+/** Made capped by a `finalize` that did not hear the answer. */
+const converted = (record: NamespaceDocument, now: Present | undefined): NamespaceDocument =>
+  record.capping === true && now?.options.flag('capped') === true
+    ? { ...record, identity: now.identity, capping: false, capped: true }
+    : record;
+
 /** What a record says of a target that was taken away. */
 const REMOVED = {
   identity: null,
@@ -397,6 +427,7 @@ const REMOVED = {
   parked: null,
   made: false,
   origin: null,
+  capped: false,
 } as const;
 
 /** Whether the source has told how the namespace is made; it cannot of one that is gone. */

@@ -118,6 +118,10 @@ export interface NamespaceDocument {
   readonly origin?: string | null;
   /** The target is the stream's own making, maybe before its identity is known: a start that was cut short is undone. */
   readonly made?: boolean;
+  /** It is about to be made capped, which makes another collection of it. */
+  readonly capping?: boolean;
+  /** `finalize` has made it capped; the stream cannot write to it like this. */
+  readonly capped?: boolean;
   /** UUID of a collection that was left behind (`rename_out: keep`): nothing more is written into it. */
   readonly kept?: string;
 }

@@ -134,22 +134,9 @@ function wantedIndexes({ op, description, shape }: SchemaChange): Map<string, Ui
 }
 
 /** What of a schema change MongoDB, as a destination that is written in transactions, cannot express. */
-export function inexpressible({ op, kind, namespace, description, options }: SchemaChange): string | null {
-  switch (op) {
-    case 'other':
-      return kind === 'create' || kind === 'modify'
-        ? `${namespace} is a time series`
-        : 'how a collection is sharded is left to the destination';
-    case 'create':
-      return names(options).has('capped') ? CAP : null;
-    case 'modify':
-      return names(description).has('cappedSize') || names(description).has('cappedMax') ? CAP : null;
-    default:
-      return null;
-  }
+export function inexpressible({ op, kind, namespace }: SchemaChange): string | null {
+  if (op !== 'other') return null;
+  return kind === 'create' || kind === 'modify'
+    ? `${namespace} is a time series`
+    : 'how a collection is sharded is left to the destination';
 }
-
-const CAP = 'targets of capped collections are plain ones';
-
-const names = (raw: Buffer | undefined): ReadonlySet<string> =>
-  new Set(raw === undefined ? [] : RawDocument.from(raw).names);

@@ -1,8 +1,10 @@
 import type { MongoClient } from 'mongodb';
+import { RawDocument } from '../../bson/raw-document';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
 import type { SourceNamespace } from '../../replication/source';
+import { capDifferences, capOf } from './capped';
 import { differences, expires, isUnique, servesMeanwhile, specification, type Index } from './index-specs';
 import type { NamespaceDocument } from './records';
 import { indexesOf } from './target-indexes';
@@ -56,7 +58,7 @@ export async function compareLayout(
     } else if (now.type !== 'collection') {
       findings.push(finding('error', 'not_a_collection', namespace.name, `its target ${target} is a ${now.type}`));
     } else {
-      if (options.createOptions) findings.push(...optionFindings(namespace, now));
+      if (options.createOptions) findings.push(...optionFindings(namespace, now), ...capFindings(namespace, now));
       if (options.buildIndexes)
         findings.push(...(await indexFindings(options, namespace, held.get(namespace.name), now, signal)));
     }
@@ -77,6 +79,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
     'copy it again: `tributary streams resume ID --namespace NAME`, or `streams restart ID --from snapshot`',
   source_missing: 'drop the target, if nobody needs it',
   not_a_collection: 'rename what is in the way, then copy the namespace again',
+  cap_differs: 'set it with collMod (cappedSize, cappedMax), from MongoDB 6.0',
   options_differ: 'change the options of the target with collMod, or copy the namespace into a new one',
   index_missing: 'create the index at the destination',
   index_differs: 'drop the index at the destination and create it as the source has it',
@@ -88,6 +91,22 @@ function optionFindings({ name, options }: SourceNamespace, now: Present): reado
   return other.length === 0
     ? []
     : [finding('error', 'options_differ', name, `the target has other options than the source: ${other.join(', ')}`)];
+}
+
+/** A plain target is what the stream writes to; the source's cap comes with `finalize`. */
+function capFindings({ name, options }: SourceNamespace, now: Present): readonly Finding[] {
+  const wanted = capOf(RawDocument.from(options));
+  const found = capOf(now.options);
+  if (wanted === null)
+    return found === null || options.length === 0
+      ? []
+      : [finding('error', 'options_differ', name, 'the target is capped, and the source is not')];
+  if (found === null)
+    return [finding('note', 'cap_held', name, 'the source is capped, and the target becomes so with finalize')];
+  const other = capDifferences(wanted, found);
+  return other.length === 0
+    ? []
+    : [finding('error', 'cap_differs', name, `the target is capped with another ${other.join(' and ')}`)];
 }
 
 async function indexFindings(

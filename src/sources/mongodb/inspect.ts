@@ -132,9 +132,9 @@ async function shapes(context: InspectContext, signal: AbortSignal): Promise<Fin
         finding('warning', 'not_followed', text, 'Exclude it, and create it at the destination by hand.', name),
       );
     } else if (isCapped(options)) {
-      const text = `${name} is capped: its target is a plain collection, written by one lane in order, and loses only the rows whose deletion the source reports`;
+      const text = `${name} is capped: its target is a plain collection, written by one lane in order, keeps what falls out at the source, and becomes capped with finalize`;
       const remedy = 'Nothing to do; or exclude it, or delete old rows at the destination from time to time.';
-      findings.push(finding('warning', 'capped', text, remedy, name));
+      findings.push(finding('note', 'capped', text, remedy, name));
     } else if (wholeOrder) {
       const text = `${name} has a collation: it is written by one lane, in order`;
       findings.push(finding('note', 'whole_order', text, 'Nothing to do; it is slower than others.', name));

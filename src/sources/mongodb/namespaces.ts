@@ -79,6 +79,7 @@ const withoutRows = ({ db, name, type, options, identity }: Listed): SourceNames
   follows: type === 'view' ? 'derived' : 'nothing',
   indexes: [],
   wholeOrder: false,
+  losesRows: false,
 });
 
 async function describeNamespace(listed: Listed, signal: AbortSignal): Promise<SourceNamespace> {
@@ -91,6 +92,7 @@ async function describeNamespace(listed: Listed, signal: AbortSignal): Promise<S
     follows: 'stream',
     indexes: indexes.map((index) => index.bytes),
     wholeOrder: keepsWholeOrder(base.options),
+    losesRows: isCapped(base.options),
   };
 }
 
