@@ -178,8 +178,20 @@ describe('the life of a stream by its commands', () => {
     expect(await differences(source, destination)).toEqual([]);
   });
 
-  it('is finalized', async () => {
-    const { view } = await json<FinalizeReport>('streams', 'finalize', id);
+  it('is finalized, which is no success while an index cannot be put in force', async () => {
+    await source.collection('orders.eu').createIndex({ tag: 1 }, { unique: true, sparse: true }, {});
+    await json<Waited>('streams', 'wait', id, '--until', 'caught-up');
+    const twice = [20_000, 20_001].map((n) => ({ _id: Long.fromNumber(n), tag: 'same' }));
+    await destination.collection<{ _id: Long }>('orders.eu').insertMany(twice);
+    const refused = await run('streams', 'finalize', id, '--format', 'json');
+    expect(refused.status).toBe(1);
+    const { view, findings } = JSON.parse(refused.out) as FinalizeReport;
     expect(view).toMatchObject({ stream: id, status: 'finalized' });
+    expect(findings).toMatchObject([{ severity: 'error', code: 'unique_violation' }]);
+
+    await destination.collection('orders.eu').deleteMany({ tag: 'same' });
+    await json<Applied>('apply', '-f', file);
+    await json<Waited>('streams', 'wait', id, '--until', 'caught-up');
+    expect((await json<FinalizeReport>('streams', 'finalize', id)).findings).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { type Command, Option } from 'commander';
+import { CliError } from '../failure';
 import type { Io } from '../io';
 import { duration, examples, type TemporalOptions } from '../options';
 import { emit } from '../output';
@@ -31,6 +32,8 @@ interface Control<O extends ControlOptions, R> {
   readonly timeout: string;
   readonly run: (handle: WorkflowHandle, options: O) => Promise<R>;
   readonly table: (result: R) => string;
+  /** What was asked for has happened, and yet is no success. */
+  readonly failed?: (result: R) => CliError | null;
 }
 
 function control<R, O extends ControlOptions = ControlOptions>(io: Io, spec: Control<O, R>): Command {
@@ -44,6 +47,8 @@ function control<R, O extends ControlOptions = ControlOptions>(io: Io, spec: Con
         ),
       );
       emit(io, options.format, result, spec.table);
+      const failed = spec.failed?.(result) ?? null;
+      if (failed !== null) throw failed;
     });
 }
 
@@ -111,6 +116,15 @@ export const finalizeCommand = (io: Io): Command =>
       run: (handle) => handle.executeUpdate(finalizeUpdate),
       table: ({ view, findings }) =>
         [outcome(io)(view), ...(findings.length === 0 ? [] : ['', findingsTable(findings, io.paint)])].join('\n'),
+      failed: ({ view, findings }) => {
+        const errors = findings.filter(({ severity }) => severity === 'error').length;
+        return errors === 0
+          ? null
+          : new CliError(
+              `${view.stream} has ended, and ${errors} of its findings are errors`,
+              'see the remedies above',
+            );
+      },
     }),
     'tributary streams finalize orders',
     'tributary streams finalize orders --timeout 2h',
