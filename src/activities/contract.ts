@@ -56,7 +56,7 @@ export interface Prepared {
     readonly rows: number;
     readonly bytes: number;
     readonly seconds: number;
-    /** The source's history window; null when it cannot be read. */
+    /** For how long the source's log keeps what is written now; null when nobody can tell. */
     readonly windowSeconds: number | null;
   };
   readonly findings: readonly Finding[];

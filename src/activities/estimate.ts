@@ -17,8 +17,8 @@ type Estimate = Prepared['estimate'];
 
 async function windowSeconds(source: Source, signal: AbortSignal): Promise<number | null> {
   try {
-    const { oldestMs, newestMs } = await source.window(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]));
-    return Math.max(0, Math.round((newestMs - oldestMs) / 1000));
+    const { keepsMs } = await source.window(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]));
+    return keepsMs === null ? null : Math.max(0, Math.round(keepsMs / 1000));
   } catch (error) {
     // Reading it may need a privilege that the stream itself does not, or take too long.
     if (isReplicationError(error) && !signal.aborted) return null;
@@ -61,7 +61,7 @@ export const windowFindings = ({ seconds, windowSeconds: window }: Estimate): re
         {
           severity: 'warning',
           code: 'window_short',
-          message: `the copy may take ${hours(seconds)}, and the source's log reaches back ${hours(window)} now`,
+          message: `the copy may take ${hours(seconds)}, and the source's log keeps what is written now for ${hours(window)}`,
           remedy: 'let the source keep its history for longer than the copy takes, or copy with more parallelism',
         },
       ];

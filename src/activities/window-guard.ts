@@ -17,12 +17,13 @@ export class WindowGuard {
   }
 
   /** Passes on what it looks at. */
-  see<P extends { readonly windowSeconds: number | null }>(progress: P): P {
-    const { windowSeconds: seconds } = progress;
+  see<P extends { readonly windowSeconds: number | null; readonly windowAtLeast?: boolean }>(progress: P): P {
+    const { windowSeconds: seconds, windowAtLeast: atLeast = false } = progress;
     const { warnBelowMs, meter, log } = this.#options;
     if (seconds === null) return progress;
-    meter.window(seconds);
-    const short = seconds * 1000 < warnBelowMs;
+    meter.window(seconds, atLeast);
+    // A log that has forgotten nothing is young, not short.
+    const short = !atLeast && seconds * 1000 < warnBelowMs;
     if (short !== this.#short) {
       log(short ? 'warn' : 'info', short ? 'window.short' : 'window.short.over', {
         windowSeconds: seconds,

@@ -111,7 +111,7 @@ class RangeCopy implements Copy {
       rangesDone: this.#done,
       rowsPerSecond: Math.round(rowsPerSecond),
       secondsLeft: left === 0 ? 0 : rowsPerSecond > 0 ? Math.ceil(left / rowsPerSecond) : null,
-      windowSeconds: this.#window.seconds(this.#options.claim.ledger.lowWater),
+      ...this.#window.left(this.#options.claim.ledger.lowWater),
       stepRows: this.#size.learned,
     };
   }

@@ -21,8 +21,10 @@ export interface LegProgress {
   /** Age of the newest change when it became durable at the destination; 0 when level with a silent source. */
   readonly lagMs: number | null;
   readonly changesPerSecond: number;
-  /** For how long the source will still have what comes after the position, should it forget at once all that is older; null: unknown. */
+  /** For how long the source will still have what comes after the position; null: unknown. */
   readonly windowSeconds: number | null;
+  /** At least so long: the source's log has forgotten nothing so far. Missing where an older version told. */
+  readonly windowAtLeast?: boolean;
   /** Copies inside the stream; null when there are none. */
   readonly copies: CopiesProgress | null;
   /** Of this leg alone. */
@@ -50,6 +52,7 @@ export interface CopyProgress {
   readonly secondsLeft: number | null;
   /** As with a leg, of the position that the stream will start from. */
   readonly windowSeconds: number | null;
+  readonly windowAtLeast?: boolean;
   /** Rows in one step at most, while the destination is too slow for more; null or missing where it is not. */
   readonly stepRows?: number | null;
 }
@@ -62,7 +65,7 @@ export interface Meter {
   /** A change that the destination refuses was passed. */
   refused(code: string, policy: 'skip' | 'dead_letter'): void;
   /** For how long the source will still have what comes after the position. */
-  window(seconds: number): void;
+  window(seconds: number, atLeast: boolean): void;
   /** Namespaces that cannot go on. */
   parked(namespaces: number): void;
   /** Changes of parked namespaces. */

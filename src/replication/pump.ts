@@ -86,7 +86,7 @@ class Leg implements Pump {
 
   get progress(): LegProgress {
     return this.#tally.progress(this.#recorded, this.#options.source, {
-      windowSeconds: this.#window.seconds(this.#recorded),
+      ...this.#window.left(this.#recorded),
       copies: this.#beside?.copies.progress ?? null,
       stepChanges: this.#size.learned,
     });

@@ -98,6 +98,11 @@ export interface HistoryWindow {
   /** The oldest time that can still be resumed from, ms since the epoch. */
   readonly oldestMs: number;
   readonly newestMs: number;
+  /**
+   * For how long the log keeps what is written now, at its pace so far. Null while it has forgotten nothing and is so far
+   * from full that its size does not tell when it will: how far back it reaches is then its age, and no measure.
+   */
+  readonly keepsMs: number | null;
 }
 
 export interface CutOptions {

@@ -2,6 +2,7 @@ import type { LowWater } from './low-water';
 import type { CopiesProgress, LegProgress, Totals } from './progress';
 import { Rate } from './rate';
 import type { Source } from './source';
+import type { WindowLeft } from './window';
 
 /** What a leg counts for people; read by the heartbeat at any time. */
 export class Tally {
@@ -75,11 +76,7 @@ export class Tally {
   progress(
     recorded: LowWater['position'] | null,
     source: Pick<Source, 'describe'>,
-    more: {
-      readonly windowSeconds: number | null;
-      readonly copies: CopiesProgress | null;
-      readonly stepChanges: number | null;
-    },
+    more: WindowLeft & { readonly copies: CopiesProgress | null; readonly stepChanges: number | null },
   ): LegProgress {
     return {
       position: recorded,

@@ -1,27 +1,43 @@
 import type { Position } from './position';
-import type { Source } from './source';
+import type { HistoryWindow, Source } from './source';
 
 /** Some sources read their whole log to find its oldest entry. */
 const EVERY_MS = 10_000;
 /** So many times as long as the answer took. */
 const SHARE = 50;
 
-/** For how long the source still has what comes after a position: asked for in the background, and not often. */
+/** For how long the source will still have what comes after a position. */
+export interface WindowLeft {
+  /** Null where it cannot be told. */
+  readonly windowSeconds: number | null;
+  /** The log only grows so far: the stream has at least so long, and maybe much longer. */
+  readonly windowAtLeast: boolean;
+}
+
+export const UNKNOWN_WINDOW: WindowLeft = { windowSeconds: null, windowAtLeast: false };
+
+/** What is left to a position at this source time. */
+export function windowLeft({ oldestMs, newestMs, keepsMs }: HistoryWindow, atMs: number): WindowLeft {
+  const leftMs = keepsMs === null ? atMs - oldestMs : keepsMs - (newestMs - atMs);
+  return { windowSeconds: Math.max(0, Math.round(leftMs / 1000)), windowAtLeast: keepsMs === null };
+}
+
+/** Asks in the background how far back the source remembers, and not often. */
 export class WindowWatch {
   readonly #source: Pick<Source, 'window' | 'timeOf'>;
   readonly #ended = new AbortController();
-  #oldestMs: number | null = null;
+  #last: HistoryWindow | null = null;
   #nextMs = 0;
 
   constructor(source: Pick<Source, 'window' | 'timeOf'>) {
     this.#source = source;
   }
 
-  /** As last found out; null where nobody can tell. */
-  seconds(position: Position | null): number | null {
+  /** As last found out. */
+  left(position: Position | null): WindowLeft {
     this.#look();
-    const at = position && this.#source.timeOf(position);
-    return at === null || this.#oldestMs === null ? null : Math.max(0, Math.round((at - this.#oldestMs) / 1000));
+    const atMs = position && this.#source.timeOf(position);
+    return atMs === null || this.#last === null ? UNKNOWN_WINDOW : windowLeft(this.#last, atMs);
   }
 
   close(): void {
@@ -35,12 +51,9 @@ export class WindowWatch {
     this.#nextMs = Infinity;
     void this.#source
       .window(this.#ended.signal)
-      .then(
-        ({ oldestMs }) => oldestMs,
-        () => null,
-      )
-      .then((oldestMs) => {
-        this.#oldestMs = oldestMs;
+      .catch(() => null)
+      .then((window) => {
+        this.#last = window;
         // A slow answer is asked for less often.
         if (!this.#ended.signal.aborted)
           this.#nextMs = performance.now() + EVERY_MS + SHARE * (performance.now() - now);

@@ -100,6 +100,11 @@ export const METRICS = {
     's',
     'For how long the source will still have what comes after the position',
   ),
+  windowAtLeast: gauge(
+    'position_window_at_least_seconds',
+    's',
+    "In place of the former while the source's log has forgotten nothing: how far before the position it begins",
+  ),
   parked: gauge('parked_namespaces', '{namespace}', 'Namespaces that cannot go on until they are resumed'),
   status: gauge('stream_status', '1', 'Always 1: what this worker does for the stream at the moment', ['status']),
   legs: counter('legs', '{leg}', 'Runs of an activity that moves data, by activity and outcome', [

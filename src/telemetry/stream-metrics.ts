@@ -11,7 +11,7 @@ interface LiveLeg {
   lagMs: number | undefined;
   copy: CopyProgress | undefined;
   lastProgressMs: number | undefined;
-  windowSeconds?: number;
+  window?: { readonly seconds: number; readonly atLeast: boolean };
   stepLimit?: number;
   parked?: number;
 }
@@ -52,6 +52,7 @@ export class StreamMetrics {
       left: gauge(METRICS.snapshotLeft),
       progress: gauge(METRICS.lastProgress),
       window: gauge(METRICS.window),
+      windowAtLeast: gauge(METRICS.windowAtLeast),
       parked: gauge(METRICS.parked),
       steps: gauge(METRICS.stepLimit),
       status: gauge(METRICS.status),
@@ -61,11 +62,12 @@ export class StreamMetrics {
     const observe = (result: BatchObservableResult): void => {
       result.observe(gauges.active, this.#legs.size);
       for (const { labels, atMs } of this.#verified.values()) result.observe(gauges.verified, atMs / 1_000, labels);
-      for (const { labels, status, lagMs, copy, lastProgressMs, windowSeconds, parked, stepLimit } of this.#legs) {
+      for (const { labels, status, lagMs, copy, lastProgressMs, window, parked, stepLimit } of this.#legs) {
         result.observe(gauges.status, 1, { ...labels, status });
         if (lagMs !== undefined) result.observe(gauges.lag, lagMs / 1_000, labels);
         if (lastProgressMs !== undefined) result.observe(gauges.progress, lastProgressMs / 1_000, labels);
-        if (windowSeconds !== undefined) result.observe(gauges.window, windowSeconds, labels);
+        if (window !== undefined)
+          result.observe(window.atLeast ? gauges.windowAtLeast : gauges.window, window.seconds, labels);
         if (parked !== undefined) result.observe(gauges.parked, parked, labels);
         if (stepLimit !== undefined) result.observe(gauges.steps, stepLimit, labels);
         if (copy === undefined) continue;
@@ -129,7 +131,7 @@ export class StreamMetrics {
         this.#add(METRICS.deadLetters, 1, { ...labels, code, policy });
         touch();
       },
-      window: (seconds) => note((leg) => (leg.windowSeconds = seconds)),
+      window: (seconds, atLeast) => note((leg) => (leg.window = { seconds, atLeast })),
       parked: (namespaces) => note((leg) => (leg.parked = namespaces)),
       stepLimit: (changes) => note((leg) => (leg.stepLimit = changes)),
       slowStep: (code) => this.#add(METRICS.slowSteps, 1, { ...labels, code }),

@@ -1,4 +1,5 @@
 import { count, plain } from './markdown';
+import { isShort } from './live';
 import type { StreamView } from './messages';
 
 function bytes(n: number): string {
@@ -43,9 +44,10 @@ function parked({ parkedCount, parked: some }: StreamView): string {
   return `${count(parkedCount)}${first === undefined ? '' : `, such as ${first.namespace} (**${first.code}**)`}`;
 }
 
-function historyWindow({ windowSeconds: left, windowWarningSeconds: warning }: StreamView): string {
+function historyWindow(view: StreamView): string {
+  const { windowSeconds: left, windowAtLeast: atLeast } = view;
   if (left === null) return '';
-  return `${timeSpan(left * 1000)}${warning !== null && left < warning ? ' **about to be lost**' : ''}`;
+  return `${atLeast ? 'at least ' : ''}${timeSpan(left * 1000)}${isShort(view) ? ' **about to be lost**' : ''}`;
 }
 
 function failure(view: StreamView): string {

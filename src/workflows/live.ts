@@ -7,15 +7,23 @@ export function shown(progress: LegProgress): NonNullable<StreamView['progress']
   return rest;
 }
 
+/** The source is about to forget what the stream has not read yet. One that has forgotten nothing so far is young, not short. */
+export const isShort = ({ windowSeconds, windowAtLeast, windowWarningSeconds }: StreamView): boolean =>
+  !windowAtLeast && windowSeconds !== null && windowWarningSeconds !== null && windowSeconds < windowWarningSeconds;
+
 /** A view with what a running leg or copy last reported. */
 export function withLive(view: StreamView, progress: LegProgress | CopyProgress): StreamView {
-  if ('rowsPerSecond' in progress) return { ...view, copy: progress, windowSeconds: progress.windowSeconds };
+  const window = {
+    windowSeconds: progress.windowSeconds ?? view.windowSeconds,
+    windowAtLeast: progress.windowSeconds === null ? view.windowAtLeast : (progress.windowAtLeast ?? false),
+  };
+  if ('rowsPerSecond' in progress) return { ...view, copy: progress, ...window };
   return {
     ...view,
     at: progress.at,
     lagMs: progress.lagMs,
     changesPerSecond: progress.changesPerSecond,
-    windowSeconds: progress.windowSeconds ?? view.windowSeconds,
+    ...window,
     progress: shown(progress),
     totals: sum(view.totals, progress.totals),
   };

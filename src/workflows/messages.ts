@@ -19,8 +19,10 @@ export interface StreamView {
   readonly at: string | null;
   readonly lagMs: number | null;
   readonly changesPerSecond: number;
-  /** For how long the source will still have what comes after the position, as of the last leg; null where nobody can tell. */
+  /** For how long the source will still have what comes after the position; null where nobody can tell. */
   readonly windowSeconds: number | null;
+  /** At least so long: the source's log has forgotten nothing so far, and is not known to begin soon. */
+  readonly windowAtLeast: boolean;
   /** Below it the stream is about to lose its history: `advanced.window_warning`. */
   readonly windowWarningSeconds: number | null;
   readonly epoch: number;

@@ -44,6 +44,7 @@ function windowWarningOf({ spec, state }: Run): number | null {
 
 export function viewOf(run: Run): StreamView {
   const { state } = run;
+  const last = state.phase === 'snapshot' ? state.copyProgress : state.progress;
   return {
     stream: streamId(run),
     name: (state.parsed ? run.spec.stream.name : undefined) ?? streamId(run),
@@ -54,7 +55,8 @@ export function viewOf(run: Run): StreamView {
     at: state.at,
     lagMs: state.progress?.lagMs ?? null,
     changesPerSecond: state.progress?.changesPerSecond ?? 0,
-    windowSeconds: (state.phase === 'snapshot' ? state.copyProgress : state.progress)?.windowSeconds ?? null,
+    windowSeconds: last?.windowSeconds ?? null,
+    windowAtLeast: last?.windowAtLeast ?? false,
     windowWarningSeconds: windowWarningOf(run),
     epoch: state.epoch,
     revision: state.revision,

@@ -1,5 +1,6 @@
 import type { Colors } from 'picocolors/types';
 import type { CopiesProgress, CopyProgress } from '../../replication/progress';
+import { isShort } from '../../workflows/live';
 import type { StreamView } from '../../workflows/messages';
 import type { StreamReport } from '../streams/report';
 import { findingsTable } from './findings';
@@ -69,13 +70,9 @@ export function streamDetails(report: StreamReport, paint: Colors): string {
   return blocks.join('\n\n');
 }
 
-/** Below the warning: the source is about to forget what the stream has not read yet. */
-export const isShort = ({ windowSeconds, windowWarningSeconds }: StreamView): boolean =>
-  windowSeconds !== null && windowWarningSeconds !== null && windowSeconds < windowWarningSeconds;
-
 function historyWindow(view: StreamView): string | null {
   if (view.windowSeconds === null) return null;
-  const left = `${span(view.windowSeconds * 1000)} left`;
+  const left = `${view.windowAtLeast ? 'at least ' : ''}${span(view.windowSeconds * 1000)} left`;
   return isShort(view) ? `${left}: keep more of the source's log, or find out what holds the stream up` : left;
 }
 

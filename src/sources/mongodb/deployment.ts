@@ -4,6 +4,7 @@ import { classify } from '../../mongodb/errors';
 import { isReplicationError, ReplicationError } from '../../replication/errors';
 import type { HistoryWindow } from '../../replication/source';
 import { Lately } from './lately';
+import { filledOf, Forgetting, keepsMs } from './oplog-reach';
 
 /** Runs a driver call; whatever it throws leaves as a `ReplicationError`. */
 export async function ask<T>(call: () => Promise<T>): Promise<T> {
@@ -35,6 +36,8 @@ interface Hello extends Document {
 
 /** Of all deployments that streams of this worker read. */
 const OLDEST = new Lately<Timestamp>();
+const FILLED = new Lately<number>();
+const FORGETS = new Forgetting();
 
 /** The deployment behind a client: who it is, and how far back it remembers. */
 export class Deployment {
@@ -142,17 +145,33 @@ export class Deployment {
   }
 
   async window(signal: AbortSignal): Promise<HistoryWindow> {
-    const oldest = await this.oldestLately(signal);
-    if (oldest === null) {
+    const window = await this.windowOrNull(signal);
+    if (window === null) {
       throw new ReplicationError('needs_attention', {
         code: 'window_unknown',
         message: 'the source does not show how far back its oplog reaches',
         remedy: 'Grant the user `read` on the database `local`, to be warned before history is lost.',
       });
     }
-    const newest = await this.now(signal);
-    return { oldestMs: oldest.t * 1000, newestMs: newest.t * 1000 };
+    return window;
   }
+
+  /** Null where the server does not let the oplog be read, or has none. */
+  async windowOrNull(signal: AbortSignal): Promise<HistoryWindow | null> {
+    const oldest = await this.oldestLately(signal);
+    if (oldest === null) return null;
+    const [newest, filled] = await Promise.all([this.now(signal), FILLED.get(this.#name, this.#askFilled, signal)]);
+    const span = { oldestMs: oldest.t * 1000, newestMs: newest.t * 1000 };
+    return { ...span, keepsMs: keepsMs({ ...span, filled, forgets: FORGETS.see(this.#name, oldest) }) };
+  }
+
+  /** How full the oplog is, 0 to 1; null where the server does not tell. */
+  readonly #askFilled = async (): Promise<number | null> => {
+    const stats = [{ $collStats: { storageStats: {} } }];
+    const oplog = this.#client.db('local').collection('oplog.rs');
+    const reply = await answered(() => oplog.aggregate(stats, { maxTimeMS: 2_000 }).toArray());
+    return filledOf((reply?.[0]?.['storageStats'] ?? {}) as Document);
+  };
 
   /** The reply to a command that not every user may run and not every server knows. */
   async #tryRead(database: string, command: Document): Promise<Document | null> {

@@ -110,14 +110,13 @@ async function changeStream({ streams }: InspectContext, signal: AbortSignal): P
 async function oplog({ deployment }: InspectContext, signal: AbortSignal): Promise<Finding[]> {
   const hello = await deployment.hello(signal);
   if (hello.msg === 'isdbgrid') return [];
-  const oldest = await deployment.oldestLately(signal);
-  if (oldest === null) {
+  const window = await deployment.windowOrNull(signal);
+  if (window === null) {
     const text = 'the user may not read local.oplog.rs, so nobody is warned before history is lost';
     return [finding('warning', 'window_unknown', text, 'Grant the user `read` on the database `local`.')];
   }
-  const windowMs = ((await deployment.now(signal)).t - oldest.t) * 1000;
-  if (windowMs >= SHORT_WINDOW_MS) return [];
-  const text = `the oplog holds only ${Math.round(windowMs / 60_000)} minutes just now`;
+  if (window.keepsMs === null || window.keepsMs >= SHORT_WINDOW_MS) return [];
+  const text = `the oplog keeps what is written now for only ${Math.round(window.keepsMs / 60_000)} minutes`;
   return [finding('note', 'short_window', text, 'Make sure that the oplog is large enough for the longest pause.')];
 }
 
