@@ -10,7 +10,10 @@ export interface HistoryCost {
   readonly actions: number;
   /** Legs of the pump. */
   readonly legs: number;
-  /** Events and actions from the start of one leg to the start of the next, on average. */
+  /** Of legs that tell how far they are: they come by time, and not by leg. Each makes a workflow task. */
+  readonly signals: number;
+  readonly eventsPerSignal: number;
+  /** Signals left out: events and actions from the start of one leg to the start of the next, on average. */
   readonly eventsPerLeg: number;
   readonly actionsPerLeg: number;
 }
@@ -30,15 +33,33 @@ const isAction = (event: HistoryEvent): boolean =>
 const startsLeg = (event: HistoryEvent): boolean =>
   event.activityTaskScheduledEventAttributes?.activityType?.name === 'pump';
 
+const isSignal = (event: HistoryEvent | undefined): boolean => event?.workflowExecutionSignaledEventAttributes != null;
+
+const ofTask = (event: HistoryEvent): boolean =>
+  [
+    event.workflowTaskScheduledEventAttributes,
+    event.workflowTaskStartedEventAttributes,
+    event.workflowTaskCompletedEventAttributes,
+  ].some((attributes) => attributes != null);
+
+/** A signal, or one of the three events of the workflow task that it makes. */
+const bySignal = (events: readonly HistoryEvent[]) => (event: HistoryEvent, at: number) =>
+  isSignal(event) || (ofTask(event) && [1, 2, 3].some((back) => isSignal(events[at - back])));
+
 export async function historyCost(stream: BenchStream): Promise<HistoryCost> {
-  const events = await everyEvent(stream);
+  const all = await everyEvent(stream);
+  const causedBySignal = bySignal(all);
+  const events = all.filter((event, at) => !causedBySignal(event, at));
+  const signals = all.filter(isSignal).length;
   const starts = events.flatMap((event, index) => (startsLeg(event) ? [index] : []));
   const [first = 0, last = events.length] = [starts[0], starts.length > 1 ? starts.at(-1) : undefined];
   const whole = events.slice(first, last);
   const legs = Math.max(1, starts.length - 1);
   return {
-    events: events.length,
-    actions: events.filter(isAction).length,
+    events: all.length,
+    actions: all.filter(isAction).length,
+    signals,
+    eventsPerSignal: signals === 0 ? 0 : (all.length - events.length) / signals,
     legs: starts.length,
     eventsPerLeg: whole.length / legs,
     actionsPerLeg: whole.filter(isAction).length / legs,

@@ -16,7 +16,7 @@ export const temporalCost: Suite = {
   name: 'temporal-cost',
   about: 'history events and actions per day of an idle and of a busy stream, at default settings',
   method:
-    'An idle stream and one that gets 500 writes/s, each with a worker of its own, for ten minutes. Legs are short at first and grow up to `advanced.slice`: the cost of a day is what one leg cost in the history, for as many full legs as a day has. Actions are what Temporal Cloud bills; heartbeats are counted by the worker and extrapolated over time.',
+    'An idle stream and one that gets 500 writes/s, each with a worker of its own, for ten minutes. Legs are short at first and grow up to `advanced.slice`: the cost of a day is what one leg cost in the history, for as many full legs as a day has. Actions are what Temporal Cloud bills; heartbeats are counted by the worker and extrapolated over time, and so are the signals by which a leg in which something moves tells how far it is (one in `advanced.status_interval`).',
   once: true,
   run: async (scope, sizes) => {
     const figures = new Figures();
@@ -33,11 +33,15 @@ export const temporalCost: Suite = {
       { name: 'busy stream', ...busy },
     ].entries()) {
       const beats = (await heartbeats()) - (before[index] ?? 0);
-      const beatsPerDay = (beats / ((performance.now() - started) / 1000)) * DAY_SECONDS;
+      const windowSeconds = (performance.now() - started) / 1000;
+      const beatsPerDay = (beats / windowSeconds) * DAY_SECONDS;
       const cost = await historyCost(stream);
+      const signalsPerDay = (cost.signals / windowSeconds) * DAY_SECONDS;
       figures
         .add(name, 'history events a day', 'count', cost.eventsPerLeg * legsPerDay)
+        .add(name, 'history events a day for a fresh status', 'count', signalsPerDay * cost.eventsPerSignal)
         .add(name, 'actions a day without heartbeats', 'count', cost.actionsPerLeg * legsPerDay)
+        .add(name, 'actions a day for a fresh status', 'count', signalsPerDay)
         .add(name, 'heartbeats a day', 'count', beatsPerDay)
         .add(name, 'history events of a leg', 'count', cost.eventsPerLeg)
         .add(name, 'legs in the window', 'count', cost.legs)

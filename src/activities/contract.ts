@@ -4,6 +4,7 @@ import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
 import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
+import type { WindowLeft } from '../replication/window';
 
 /** Beyond this many namespaces only exceptions are named in results and in state. */
 export const NAMED_NAMESPACES = 300;
@@ -113,12 +114,29 @@ export interface Revised {
   readonly reselected: boolean;
 }
 
+export interface PositionToInspect {
+  readonly spec: StreamSpec;
+  /** Null before there is one: then only the stream's status is metered. */
+  readonly position: Position | null;
+  /** What the stream does instead of running a leg. */
+  readonly status: string;
+  /** The next inspection comes no later. */
+  readonly nextMs: number;
+}
+
+export interface PositionReport extends WindowLeft {
+  /** How far the source's newest entry is beyond the position. */
+  readonly lagMs: number | null;
+  /** The source no longer has what comes next; null while it has. */
+  readonly lost: { readonly code: string; readonly message: string; readonly remedy: string } | null;
+}
+
 export interface CatchUpInput {
   readonly spec: StreamSpec;
   readonly timeoutMs: number;
 }
 
-/** What workflows call. `parse`, `revise`, `catchUp` and `here` run on the control queue, the others on the pump queue. */
+/** What workflows call. `parse`, `revise`, `catchUp`, `here` and `inspectPosition` run on the control queue, the others on the pump queue. */
 export interface StreamActivities {
   /** Fully defaulted and checked; a bad spec is `needs_attention` with every problem named. */
   parse(spec: unknown): Promise<StreamSpec>;
@@ -129,5 +147,6 @@ export interface StreamActivities {
   pump(leg: PumpLeg): Promise<PumpResult>;
   finalize(leg: LegBase): Promise<readonly Finding[]>;
   here(spec: StreamSpec): Promise<{ readonly position: Position; readonly at: string }>;
+  inspectPosition(input: PositionToInspect): Promise<PositionReport>;
   catchUp(input: CatchUpInput): Promise<{ readonly target: string }>;
 }

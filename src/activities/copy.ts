@@ -11,6 +11,7 @@ import type { ActivityDeps } from './deps';
 import { errorPolicy } from './error-policy';
 import { claimFor, openPipeline } from './open';
 import { limiterOf } from './limits';
+import { ProgressSignals } from './progress-signals';
 import { WindowGuard } from './window-guard';
 
 /** Rows are read no earlier than what any lane has written: a lane does not go back to what it has passed. */
@@ -67,7 +68,8 @@ export const copy =
       });
       const warnBelowMs = durationMs(spec.stream.advanced.window_warning);
       const guard = new WindowGuard({ warnBelowMs, meter: deps.meter(spec), log: call.log });
-      call.report(() => guard.see(running.progress));
+      const signals = new ProgressSignals(leg, call.log);
+      call.report(() => signals.see(guard.see(running.progress)));
       const result = (reason: CopyResult['reason'], inStepAfter: CopyResult['inStepAfter'] = null): CopyResult => ({
         reason,
         progress: running.progress,

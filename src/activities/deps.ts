@@ -15,5 +15,7 @@ export interface ActivityDeps {
   meter(spec: StreamSpec): Meter;
   /** Where verifications count; nowhere when left out. */
   verificationMeter?(spec: StreamSpec): VerificationMeter;
+  /** Gauges of a stream that has no leg, for as long as they are of use; none when left out. */
+  resting?(spec: StreamSpec, status: string, forMs: number): Pick<Meter, 'lag' | 'window'>;
   now(): number;
 }

@@ -4,6 +4,7 @@ import { copy } from './copy';
 import type { ActivityDeps } from './deps';
 import { finalize } from './finalize';
 import { here } from './here';
+import { inspectPosition } from './inspect-position';
 import { parse } from './parse';
 import { prepare } from './prepare';
 import { pump } from './pump';
@@ -24,6 +25,7 @@ export const createActivities = (deps: ActivityDeps): Activities => ({
   pump: pump(deps),
   finalize: finalize(deps),
   here: here(deps),
+  inspectPosition: inspectPosition(deps),
   catchUp: catchUp(deps),
   ...createVerificationActivities(deps),
   replayLetters: replayLetters(deps),

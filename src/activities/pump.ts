@@ -9,6 +9,7 @@ import type { ActivityDeps } from './deps';
 import { errorPolicy } from './error-policy';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';
 import { limiterOf } from './limits';
+import { ProgressSignals } from './progress-signals';
 import { WindowGuard } from './window-guard';
 
 async function pumpOf(
@@ -66,10 +67,11 @@ export const pump =
       const meter = deps.meter(leg.spec);
       const warnBelowMs = durationMs(leg.spec.stream.advanced.window_warning);
       const guard = new WindowGuard({ warnBelowMs, meter, log: call.log });
+      const signals = new ProgressSignals(leg, call.log);
       call.report(() => {
         const { stopped } = running;
         if (stopped !== null) meter.parked(stopped.parked.length);
-        return guard.see(running.progress);
+        return signals.see(guard.see(running.progress));
       });
       const { reason, position, copying, parked, resumed, totals } = await runPump(running, call);
       return {

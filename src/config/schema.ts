@@ -308,6 +308,11 @@ export const streamSchema = z.strictObject({
       window_warning: duration('1h').meta(
         live('how much of the history window may be left before the status warns that it is about to be lost'),
       ),
+      status_interval: duration('1m').meta(
+        live(
+          'how often the status is refreshed: by the running leg while something moves, at the price of one Temporal action each time; while no leg runs, first after this long and then less and less often, up to ten times that',
+        ),
+      ),
       stall_timeout: duration('2m').meta(restartLeg('a leg in which nothing moves for this long ends')),
     })
     .prefault({})

@@ -21,6 +21,9 @@ export interface Leg extends Disposable {
   changeFailed(code: string): void;
 }
 
+/** What an inspection itself may take. */
+const RESTING_MARGIN_MS = 60_000;
+
 const options = ({ help, unit, buckets }: MetricSpec) => ({
   description: help,
   unit,
@@ -30,6 +33,8 @@ const options = ({ help, unit, buckets }: MetricSpec) => ({
 /** What a worker counts for its streams. */
 export class StreamMetrics {
   readonly #legs = new Set<LiveLeg>();
+  /** By stream: what was found out while it has no leg. */
+  readonly #resting = new Map<string, LiveLeg & { readonly untilMs: number }>();
   readonly #counters = new Map<MetricSpec, Counter>();
   /** Of each stream and verdict; they stay, because a schedule may take days to the next one. */
   readonly #verified = new Map<string, { readonly labels: Attributes; readonly atMs: number }>();
@@ -62,7 +67,7 @@ export class StreamMetrics {
     const observe = (result: BatchObservableResult): void => {
       result.observe(gauges.active, this.#legs.size);
       for (const { labels, atMs } of this.#verified.values()) result.observe(gauges.verified, atMs / 1_000, labels);
-      for (const { labels, status, lagMs, copy, lastProgressMs, window, parked, stepLimit } of this.#legs) {
+      for (const { labels, status, lagMs, copy, lastProgressMs, window, parked, stepLimit } of this.#live()) {
         result.observe(gauges.status, 1, { ...labels, status });
         if (lagMs !== undefined) result.observe(gauges.lag, lagMs / 1_000, labels);
         if (lastProgressMs !== undefined) result.observe(gauges.progress, lastProgressMs / 1_000, labels);
@@ -91,11 +96,31 @@ export class StreamMetrics {
     const labels = { stream, source, destination };
     const live: LiveLeg = { labels, status, lagMs: undefined, copy: undefined, lastProgressMs: undefined };
     this.#legs.add(live);
+    this.#resting.delete(stream);
     return {
       ended: (activity, outcome) => this.#add(METRICS.legs, 1, { ...labels, activity, outcome }),
       changeFailed: (code) => this.#add(METRICS.failed, 1, { ...labels, code }),
       [Symbol.dispose]: () => void this.#legs.delete(live),
     };
+  }
+
+  /** A stream has no leg: its gauges are on the page until a leg begins here, or this has not been said again for so long. */
+  resting({ stream, source, destination }: StreamLabels, status: string, forMs: number): Pick<Meter, 'lag' | 'window'> {
+    const labels = { stream, source, destination };
+    const untilMs = Date.now() + forMs + RESTING_MARGIN_MS;
+    const gauges = { labels, status, lagMs: undefined, copy: undefined, lastProgressMs: undefined, untilMs };
+    const live: LiveLeg & { readonly untilMs: number } = gauges;
+    this.#resting.set(stream, live);
+    return {
+      lag: (ms) => void (live.lagMs = ms),
+      window: (seconds, atLeast) => void (live.window = { seconds, atLeast }),
+    };
+  }
+
+  #live(): readonly LiveLeg[] {
+    const now = Date.now();
+    for (const [stream, { untilMs }] of this.#resting) if (untilMs < now) this.#resting.delete(stream);
+    return [...this.#legs, ...this.#resting.values()];
   }
 
   /** Where the core counts for one stream. */

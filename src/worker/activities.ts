@@ -18,5 +18,11 @@ export const activitiesOf = (logger: Logger, streams: StreamMetrics): Activities
       streams.meter({ stream: stream.id, source: stream.source.type, destination: stream.destination.type }),
     verificationMeter: ({ stream }: StreamSpec) =>
       streams.verification({ stream: stream.id, source: stream.source.type, destination: stream.destination.type }),
+    resting: ({ stream }: StreamSpec, status, forMs) =>
+      streams.resting(
+        { stream: stream.id, source: stream.source.type, destination: stream.destination.type },
+        status,
+        forMs,
+      ),
     now: () => Date.now(),
   });

@@ -31,6 +31,7 @@ const CONTROL: readonly (keyof Activities)[] = [
   'revise',
   'catchUp',
   'here',
+  'inspectPosition',
   'planVerification',
   'compareRows',
   'settleDifferences',

@@ -50,10 +50,16 @@ function historyWindow(view: StreamView): string {
   return `${atLeast ? 'at least ' : ''}${timeSpan(left * 1000)}${isShort(view) ? ' **about to be lost**' : ''}`;
 }
 
-function failure(view: StreamView): string {
-  if (view.failure === null) return '';
-  const { code, message, remedy, at, namespace } = view.failure;
-  return `${at} **${code}**${namespace === undefined ? '' : ` (${namespace})`}: ${message}${remedy === '' ? '' : ` — ${remedy}`}`;
+function failure({ failure: last }: StreamView): readonly [string, string] {
+  if (last === null) return ['Last error', ''];
+  const { code, message, remedy, at, namespace, recoveredAt } = last;
+  if (recoveredAt !== undefined) return ['Past error', `${at} ${code}, over since ${recoveredAt}: ${message}`];
+  const text = `${at} **${code}**${namespace === undefined ? '' : ` (${namespace})`}: ${message}${remedy === '' ? '' : ` — ${remedy}`}`;
+  return ['Last error', text];
+}
+
+function source({ sourceProblem: problem }: StreamView): string {
+  return problem === null ? '' : `**${problem.code}**: ${problem.message} — ${problem.remedy}`;
 }
 
 /** The short markdown table that the web UI shows for a workflow. */
@@ -72,7 +78,9 @@ export function detailsOf(view: StreamView): string {
     ['Parked', parked(view)],
     ['Failures in a row', view.failures === 0 ? '' : count(view.failures)],
     ['Next try', view.nextTryAt ?? ''],
-    ['Last error', failure(view)],
+    ['Source', source(view)],
+    failure(view),
+    ['As of', view.asOf ?? ''],
   ];
   const lines = rows.filter(([, value]) => value !== '').map(([name, value]) => `| ${name} | ${plain(value)} |`);
   return [`| Stream | ${plain(view.stream)} |`, '| --- | --- |', ...lines].join('\n');

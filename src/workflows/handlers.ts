@@ -8,6 +8,7 @@ import {
   finalizeUpdate,
   pauseUpdate,
   positionQuery,
+  progressSignal,
   reconfigureUpdate,
   restartUpdate,
   resumeNamespaceUpdate,
@@ -15,10 +16,12 @@ import {
   statusQuery,
   stopUpdate,
   type FinalizeReport,
+  type ProgressSignal,
   type ReconfigureOptions,
   type ResumeOptions,
   type StreamView,
 } from './messages';
+import { publish } from './publish';
 import { reconfigure, validateReconfigure } from './reconfigure';
 import { record } from './record';
 import { mustRest } from './rest';
@@ -155,10 +158,12 @@ export function requestStop(run: Run): void {
 /** A request to cancel the workflow is a stop: who has asked for something is told what came of it, and not cut off. */
 function answer<T, A extends unknown[]>(
   update: UpdateDefinition<T, A>,
+  description: string,
   handler: (...args: A) => Promise<T>,
   validator: (...args: A) => void,
 ): void {
-  setHandler(update, (...args) => CancellationScope.nonCancellable(() => handler(...args)), { validator });
+  const answering = (...args: A) => CancellationScope.nonCancellable(() => handler(...args));
+  setHandler(update, answering, { validator, description });
 }
 
 function validatePause(run: Run, reason = ''): void {
@@ -174,45 +179,66 @@ function validateRestart(run: Run, from: unknown): void {
   if (!run.state.parsed) throw refusal('not_parsed', 'the spec is not in order; reconfigure the stream first');
 }
 
+function takeProgress(run: Run, { epoch, progress }: ProgressSignal): void {
+  // A leg that was given up may go on for a while.
+  if (run.scope === null || epoch !== run.state.epoch) return;
+  run.live = { at: new Date().toISOString(), progress };
+  publish(run);
+}
+
 type Given<T> = Partial<T> | undefined;
 
 /** Everything that a stream answers to. Validators are synchronous: what makes no sense never enters history. */
 export function handle(run: Run): void {
-  setHandler(statusQuery, () => viewOf(run));
-  setHandler(specQuery, () => run.spec);
-  setHandler(positionQuery, () => run.state.position);
+  setHandler(statusQuery, () => viewOf(run), {
+    description: 'Status, position, lag, history window, totals, last error.',
+  });
+  setHandler(specQuery, () => run.spec, { description: 'The configuration in force; secrets are references.' });
+  setHandler(positionQuery, () => run.state.position, {
+    description: 'The position as the source has it. Its token may hold the key of the last change.',
+  });
+  setHandler(progressSignal, (signal) => takeProgress(run, signal), {
+    description: 'Sent by the running leg, not by people.',
+  });
   answer(
     pauseUpdate,
+    'Ends the running leg and holds the stream; answers when nothing is being written. Input: {"reason": text}, or none.',
     (options: Given<{ readonly reason: string }>) => pause(run, options?.reason),
     (options: Given<{ readonly reason: string }>) => validatePause(run, options?.reason),
   );
   answer(
     resumeNamespaceUpdate,
+    'Goes on after a pause, or after the stream needed attention. Input: none, or {"namespace": "database.collection"} for one that is parked.',
     (options: Given<ResumeOptions>) => resume(run, options?.namespace),
     (options: Given<ResumeOptions>) => validateResume(run, options?.namespace),
   );
   answer(
     reconfigureUpdate,
+    'Puts a spec in force; answers when it is. Input: the spec, and optionally {"expectedRevision": number} to be refused when another one came before.',
     (spec: StreamSpec, options?: ReconfigureOptions) => reconfigure(run, spec, options),
     (spec: StreamSpec, options?: ReconfigureOptions) => validateReconfigure(run, spec, options),
   );
   answer(
     restartUpdate,
+    'Copies everything again, deletes included, while the destination stays readable. Input: {"from": "snapshot"}.',
     () => restart(run),
     (options: Given<{ readonly from: unknown }>) => validateRestart(run, options?.from),
   );
   answer(
     stopUpdate,
+    'Ends the stream when nothing is being written. Its ledger stays: started again, it goes on from there.',
     () => stop(run),
     () => assertLivesOrStops(run),
   );
   answer(
     finalizeUpdate,
+    'Cut-over: runs to the source as of now, puts unique and TTL indexes in force, ends the stream.',
     () => finalize(run),
     () => validateFinalize(run),
   );
   answer(
     catchUpUpdate,
+    'Answers when the stream has passed the source as of now. Input: {"timeoutMs": number}, or none.',
     (options: Given<{ readonly timeoutMs: number }>) => catchUp(run, options?.timeoutMs),
     (options: Given<{ readonly timeoutMs: number }>) => validateCatchUp(run, options?.timeoutMs),
   );

@@ -95,6 +95,9 @@ export function leg<T>(run: Run, call: (base: LegBase) => Promise<T>, adopt: Ado
 /** A call did what it should: what went wrong before is over. */
 export function succeeded(run: Run): void {
   if (run.state.failures > 0) record(run, 'stream.recovered', { failures: run.state.failures });
+  const { failure } = run.state;
+  if (failure !== null)
+    run.state.failure = { ...failure, recoveredAt: failure.recoveredAt ?? new Date().toISOString() };
   run.state.failures = 0;
   run.fencings = 0;
 }

@@ -1,9 +1,11 @@
 import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
 import type { StreamView } from './messages';
 
+type Shown = LegProgress | Omit<LegProgress, 'position'>;
+
 /** What people and programs see of a leg. */
-export function shown(progress: LegProgress): NonNullable<StreamView['progress']> {
-  const { position: _token, ...rest } = progress;
+export function shown(progress: Shown): NonNullable<StreamView['progress']> {
+  const { position: _token, ...rest } = progress as LegProgress;
   return rest;
 }
 
@@ -12,29 +14,30 @@ export const isShort = ({ windowSeconds, windowAtLeast, windowWarningSeconds }: 
   !windowAtLeast && windowSeconds !== null && windowWarningSeconds !== null && windowSeconds < windowWarningSeconds;
 
 /** A view with what a running leg or copy last reported. */
-export function withLive(view: StreamView, progress: LegProgress | CopyProgress): StreamView {
+export function withLive(view: StreamView, progress: Shown | CopyProgress, asOf: string): StreamView {
   const window = {
     windowSeconds: progress.windowSeconds ?? view.windowSeconds,
     windowAtLeast: progress.windowSeconds === null ? view.windowAtLeast : (progress.windowAtLeast ?? false),
   };
-  if ('rowsPerSecond' in progress) return { ...view, copy: progress, ...window };
+  const fresh = { ...view, ...window, asOf, live: true, sourceProblem: null };
+  if ('rowsPerSecond' in progress) return { ...fresh, copy: progress };
+  const before = view.live && view.progress !== null ? sum(view.totals, view.progress.totals, -1) : view.totals;
   return {
-    ...view,
+    ...fresh,
     at: progress.at,
     lagMs: progress.lagMs,
     changesPerSecond: progress.changesPerSecond,
-    ...window,
     progress: shown(progress),
-    totals: sum(view.totals, progress.totals),
+    totals: sum(before, progress.totals),
   };
 }
 
-/** The view holds what earlier legs returned; the heartbeat counts the running leg alone. */
-const sum = (a: Totals, b: Totals): Totals => ({
-  read: a.read + b.read,
-  applied: a.applied + b.applied,
-  skipped: a.skipped + b.skipped,
-  bytes: a.bytes + b.bytes,
-  schemaChanges: a.schemaChanges + b.schemaChanges,
-  refused: (a.refused ?? 0) + (b.refused ?? 0),
+/** Of the legs before, and of the one that runs. */
+const sum = (a: Totals, b: Totals, sign: 1 | -1 = 1): Totals => ({
+  read: a.read + sign * b.read,
+  applied: a.applied + sign * b.applied,
+  skipped: a.skipped + sign * b.skipped,
+  bytes: a.bytes + sign * b.bytes,
+  schemaChanges: a.schemaChanges + sign * b.schemaChanges,
+  refused: (a.refused ?? 0) + sign * (b.refused ?? 0),
 });

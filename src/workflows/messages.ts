@@ -1,4 +1,4 @@
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
 import type { Parked } from '../replication/destination';
 import type { Finding } from '../replication/finding';
@@ -17,8 +17,13 @@ export interface StreamView {
   readonly destination: string;
   /** The position for people. */
   readonly at: string | null;
+  /** While no leg runs: how far the source's newest entry is beyond the position. */
   readonly lagMs: number | null;
   readonly changesPerSecond: number;
+  /** When position, lag, rate and window were as they are told here; null before the first call has told. */
+  readonly asOf: string | null;
+  /** They are those of the running leg, whose changes `totals` counts already. */
+  readonly live: boolean;
   /** For how long the source will still have what comes after the position; null where nobody can tell. */
   readonly windowSeconds: number | null;
   /** At least so long: the source's log has forgotten nothing so far, and is not known to begin soon. */
@@ -38,7 +43,10 @@ export interface StreamView {
   readonly parkedCount: number;
   readonly parked: readonly Parked[];
   readonly findings: readonly Finding[];
-  readonly failure: (FailureInfo & { readonly at: string }) | null;
+  /** The last one. `recoveredAt` tells that it is past. */
+  readonly failure: (FailureInfo & { readonly at: string; readonly recoveredAt?: string }) | null;
+  /** While no leg runs: the source no longer has what comes next, or cannot be asked. */
+  readonly sourceProblem: { readonly code: string; readonly message: string; readonly remedy: string } | null;
   readonly failures: number;
   /** When the next try begins, while the stream backs off. */
   readonly nextTryAt: string | null;
@@ -66,6 +74,16 @@ export interface CaughtUp {
   readonly target: string;
   readonly waitedMs: number;
 }
+
+/** How far the running leg is. */
+export interface ProgressSignal {
+  /** Of the leg: what an older one still tells counts for nothing. */
+  readonly epoch: number;
+  readonly progress: Omit<LegProgress, 'position'> | CopyProgress;
+}
+
+/** Sent by legs, about every minute while something moves. */
+export const progressSignal = defineSignal<[ProgressSignal]>('progress');
 
 export const statusQuery = defineQuery<StreamView>('status');
 /** The spec in force: what `apply` compares a file with. References to secrets stay references. */

@@ -7,7 +7,7 @@ import { leg, succeeded } from './leg';
 import { takeParked } from './parked';
 import { parseSpec } from './parse';
 import { record } from './record';
-import type { Run } from './run';
+import { seen, type Run } from './run';
 import type { Phase } from './state';
 
 interface Asked {
@@ -20,6 +20,7 @@ function adopt(run: Run, prepared: Prepared, asked: Asked): void {
   state.ledgerExists = true;
   state.position = prepared.position;
   state.at = prepared.at;
+  seen(run);
   if (asked.restart) state.restart = false;
   if (asked.restart || prepared.copyPending) state.inStepAfter = null;
   else state.inStepAfter ??= prepared.inStepAfter;

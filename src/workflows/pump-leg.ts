@@ -7,7 +7,7 @@ import { boundedNamespaces } from './bounded';
 import { DRAIN_MS, dataCalls, durationMs } from './calls';
 import { leg, succeeded, type Adopt } from './leg';
 import { takeParked } from './parked';
-import type { Run } from './run';
+import { seen, type Run } from './run';
 import { doubled, jittered, PROBE_SLICE_MS, PUMP_SLICE_MS } from './slice';
 import type { NamespaceStatus } from './state';
 
@@ -27,6 +27,7 @@ const adoptFailed: Adopt = (run, progress) => {
   state.position = progress.position ?? state.position;
   state.at = progress.at;
   state.progress = progress;
+  seen(run);
   state.totals = add(state.totals, progress.totals);
   // Lanes may write for a whole leg while the low water, which is the slowest of them, stays where it is.
   return moved || (progress.totals.applied > 0 && patched('applied-is-progress'));
@@ -35,6 +36,7 @@ const adoptFailed: Adopt = (run, progress) => {
 function adopt(run: Run, result: PumpResult): void {
   const { state } = run;
   succeeded(run);
+  seen(run);
   state.position = result.position;
   state.at = result.progress.at;
   state.progress = result.progress;

@@ -1,8 +1,14 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
 import { initialState } from './initial';
+import type { ProgressSignal } from './messages';
 import { publish } from './publish';
 import type { StreamInput, StreamState } from './state';
+
+export interface LiveProgress {
+  readonly at: string;
+  readonly progress: ProgressSignal['progress'];
+}
 
 /** What phases and handlers of one workflow run share. All that must outlive the run is in `spec` and `state`. */
 export interface Run {
@@ -23,6 +29,12 @@ export interface Run {
   nudges: number;
   /** Times in a row that the ledger was found at our epoch or above. */
   fencings: number;
+  /** What the running leg has signalled; null before. */
+  live: LiveProgress | null;
+  /** Positions are inspected in this run; undefined before that was asked. */
+  inspects: boolean | undefined;
+  /** An inspection is under way. */
+  inspecting: boolean;
   /** Length of the history when the next run was due; null before. */
   dueAtEvents: number | null;
 }
@@ -38,8 +50,17 @@ export const openRun = (input: StreamInput): Run => ({
   nextTryAt: null,
   nudges: 0,
   fencings: 0,
+  live: null,
+  inspects: undefined,
+  inspecting: false,
   dueAtEvents: null,
 });
+
+/** A call has told how far the stream is: that is newer than what was found out by itself. */
+export function seen({ state }: Run): void {
+  state.seenAt = new Date().toISOString();
+  delete state.inspected;
+}
 
 /** Makes the call in flight return, and ends a wait. Safe at any time: the loop looks at the state before it goes on. */
 export function interrupt(run: Run): void {
@@ -59,6 +80,7 @@ export async function interruptible<T>(run: Run, call: () => Promise<T>): Promis
     return await scope.run(call);
   } finally {
     run.scope = null;
+    run.live = null;
   }
 }
 

@@ -5,7 +5,7 @@ import { boundedFindings } from './bounded';
 import { COPY_MS, dataCalls } from './calls';
 import { leg, succeeded, type Adopt } from './leg';
 import { record } from './record';
-import type { Run } from './run';
+import { seen, type Run } from './run';
 import { COPY_SLICE_MAX_MS, COPY_SLICE_MS, doubled, PROBE_SLICE_MS } from './slice';
 import type { Phase } from './state';
 
@@ -13,6 +13,7 @@ const adoptFailed: Adopt = (run, progress) => {
   if (progress === null || !('rangesDone' in progress)) return false;
   const before: CopyProgress | null = run.state.copyProgress;
   run.state.copyProgress = progress;
+  seen(run);
   return before === null || progress.rows > before.rows || progress.rangesDone > before.rangesDone;
 };
 
@@ -44,6 +45,7 @@ export async function snapshot(run: Run): Promise<Phase> {
   );
   if (result === null) return 'snapshot';
   succeeded(run);
+  seen(run);
   state.copyProgress = result.progress;
   if (result.findings.length > 0) state.findings = boundedFindings([...state.findings, ...result.findings]);
   if (result.reason === 'slice') state.sliceMs = doubled(sliceMs, COPY_SLICE_MAX_MS);

@@ -1,3 +1,4 @@
+import type { PositionReport } from '../activities/contract';
 import type { StreamSpec } from '../config/schema';
 import type { Parked } from '../replication/destination';
 import type { ErrorKind } from '../replication/errors';
@@ -84,7 +85,7 @@ export interface StreamState {
   progress: LegProgress | null;
   copyProgress: CopyProgress | null;
   findings: readonly Finding[];
-  failure: (FailureInfo & { readonly at: string }) | null;
+  failure: (FailureInfo & { readonly at: string; readonly recoveredAt?: string }) | null;
   /** Failures in a row without progress. */
   failures: number;
   needsAttention: boolean;
@@ -97,6 +98,22 @@ export interface StreamState {
   revision: number;
   legs: number;
   startedAt: string;
+  /** When a call last told how far the stream is. Missing before the first, and where an older version wrote. */
+  seenAt?: string;
+  /** What the workflow found out by itself since then. */
+  inspected?: Inspected;
+}
+
+/** The position, inspected while no leg runs. */
+export interface Inspected {
+  /** In a row. */
+  readonly inspections: number;
+  readonly triedAt: string;
+  /** When `report` was made. */
+  readonly at: string | null;
+  readonly report: PositionReport | null;
+  /** Why the last inspection could not report. */
+  readonly problem: { readonly code: string; readonly message: string; readonly remedy: string } | null;
 }
 
 /** Input of every run. People give only `spec`; continue-as-new adds `state`. */

@@ -2,6 +2,7 @@ import { allHandlersFinished, CancellationScope, condition } from '@temporalio/w
 import { continueRun, mayContinue } from './continue';
 import { finalize } from './finalize';
 import { handle, requestStop } from './handlers';
+import { inspectWhenDue } from './inspect';
 import type { StreamView } from './messages';
 import { prepare } from './prepare';
 import { publish } from './publish';
@@ -43,6 +44,7 @@ async function step(run: Run): Promise<void> {
   else if (run.delayMs > 0) await backOff(run);
   else {
     redirect(run);
+    if (state.failures > 0 && state.failure?.code === 'no_worker') inspectWhenDue(run);
     state.phase = await PHASES[state.phase](run);
     publish(run);
   }

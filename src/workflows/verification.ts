@@ -214,8 +214,9 @@ export async function verification(input: VerificationInput): Promise<Verificati
   const { firstExecutionRunId, startTime } = workflowInfo();
   const state = input.state ?? initialVerification(firstExecutionRunId, startTime.toISOString());
   const run: Verifying = { spec: input.spec, input, state };
-  setHandler(progressQuery, () => viewOfVerification(input, state));
-  setHandler(verifiedSpecQuery, () => run.spec);
+  const description = 'How far the comparison is, and what it has found; keys are at the destination.';
+  setHandler(progressQuery, () => viewOfVerification(input, state), { description });
+  setHandler(verifiedSpecQuery, () => run.spec, { description: 'The configuration of the stream that is compared.' });
   try {
     await go(run);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { durationMs } from './calls';
-import { shown } from './live';
+import { shown, withLive } from './live';
 import type { StreamView } from './messages';
 import { workflowId } from './names';
 import type { Run } from './run';
@@ -43,8 +43,15 @@ function windowWarningOf({ spec, state }: Run): number | null {
 }
 
 export function viewOf(run: Run): StreamView {
+  const view = settledView(run);
+  return run.live === null ? view : withLive(view, run.live.progress, run.live.at);
+}
+
+/** What calls that have ended, and inspections since then, have told. */
+function settledView(run: Run): StreamView {
   const { state } = run;
-  const last = state.phase === 'snapshot' ? state.copyProgress : state.progress;
+  const { inspected } = state;
+  const last = inspected?.report ?? (state.phase === 'snapshot' ? state.copyProgress : state.progress);
   return {
     stream: streamId(run),
     name: (state.parsed ? run.spec.stream.name : undefined) ?? streamId(run),
@@ -53,7 +60,9 @@ export function viewOf(run: Run): StreamView {
     source: sideOf(run, 'source'),
     destination: sideOf(run, 'destination'),
     at: state.at,
-    lagMs: state.progress?.lagMs ?? null,
+    lagMs: (inspected?.report ?? state.progress)?.lagMs ?? null,
+    asOf: (inspected?.report ? inspected.at : state.seenAt) ?? null,
+    live: false,
     changesPerSecond: state.progress?.changesPerSecond ?? 0,
     windowSeconds: last?.windowSeconds ?? null,
     windowAtLeast: last?.windowAtLeast ?? false,
@@ -70,6 +79,7 @@ export function viewOf(run: Run): StreamView {
     parked: [...state.parked, ...state.park],
     findings: state.findings,
     failure: state.failure,
+    sourceProblem: inspected?.problem ?? inspected?.report?.lost ?? null,
     failures: state.failures,
     nextTryAt: run.nextTryAt,
     pauseReason: state.pauseReason,

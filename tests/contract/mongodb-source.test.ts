@@ -256,6 +256,21 @@ describe('trouble with a MongoDB source', () => {
       expect(await codeOf(collect(source, ahead, () => true))).toBe('needs_attention source_behind');
     }));
 
+  it('is not feared of an oplog that is young, and foreseen of one that is full', async () => {
+    await withShortLog(async ({ source }) => {
+      const { keepsMs, oldestMs, newestMs } = await source.window(soon());
+      expect({ keepsMs, isYoung: newestMs - oldestMs < 60_000 }).toEqual({ keepsMs: null, isYoung: true });
+      const findings = await source.inspect(soon());
+      expect(findings.filter(({ code }) => code === 'short_window')).toEqual([]);
+    });
+    await withShortLog(async ({ source, other }) => {
+      await other.collection('b').insertMany(Array.from({ length: 2_000 }, (_, value) => ({ value })));
+      const { keepsMs, oldestMs, newestMs } = await source.window(soon());
+      expect(keepsMs).toBe(newestMs - oldestMs);
+      expect((await source.inspect(soon())).map(({ code }) => code)).toContain('short_window');
+    });
+  });
+
   it('is seen when the oplog has rolled over a position', () =>
     withShortLog(async (fixture) => {
       const from = await fixture.source.here(soon());

@@ -33,13 +33,17 @@ test('a parked namespace is shown with its remedy wherever people look, and come
   const page = await waitFor(
     async () => {
       const text = await t.metrics();
-      return /^tributary_position_window_remaining_seconds\{.*\} \d/m.test(text) ? text : undefined;
+      return /^tributary_position_window_(remaining|at_least)_seconds\{.*\} \d/m.test(text) ? text : undefined;
     },
     { what: 'the history window', timeoutMs: 60_000 },
   );
   expect(page).toMatch(new RegExp(`^tributary_parked_namespaces\\{stream="${t.id}",.*\\} 1$`, 'm'));
   const told = await jsonCli<StreamReport>(t, 'streams', 'status', t.id);
-  expect(told.view).toMatchObject({ windowSeconds: expect.any(Number) as number, windowWarningSeconds: 3_600 });
+  expect(told.view).toMatchObject({
+    windowSeconds: expect.any(Number) as number,
+    windowAtLeast: expect.any(Boolean) as boolean,
+    windowWarningSeconds: 3_600,
+  });
 
   const unknown = await runCli(t, 'streams', 'resume', t.id, '--namespace', `${t.source.databaseName}.orders`);
   expect(unknown).toMatchObject({ status: 1, out: '' });

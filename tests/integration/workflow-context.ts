@@ -158,6 +158,10 @@ export class Script implements StreamActivities {
     ['pump', longLeg],
     ['finalize', () => Promise.resolve([])],
     ['here', () => Promise.resolve({ position: at(100), at: 'position 100' })],
+    [
+      'inspectPosition',
+      () => Promise.resolve({ lagMs: 90_000, windowSeconds: 7_200, windowAtLeast: false, lost: null }),
+    ],
     ['catchUp', () => Promise.resolve({ target: 'position 50' })],
   ]);
 
@@ -200,6 +204,7 @@ export class Script implements StreamActivities {
   readonly pump = (input: Input<'pump'>) => this.#play('pump', input);
   readonly finalize = (input: Input<'finalize'>) => this.#play('finalize', input);
   readonly here = (input: Input<'here'>) => this.#play('here', input);
+  readonly inspectPosition = (input: Input<'inspectPosition'>) => this.#play('inspectPosition', input);
   readonly catchUp = (input: Input<'catchUp'>) => this.#play('catchUp', input);
 }
 
@@ -282,8 +287,12 @@ export class Theatre implements AsyncDisposable {
   }
 
   async worker(taskQueue: string, script: Script, pump = true): Promise<AsyncDisposable> {
-    const { parse, revise, here, catchUp, prepare, copy, pump: leg, finalize } = script;
-    return this.work(taskQueue, { parse, revise, here, catchUp }, pump ? { prepare, copy, pump: leg, finalize } : null);
+    const { parse, revise, here, catchUp, inspectPosition, prepare, copy, pump: leg, finalize } = script;
+    return this.work(
+      taskQueue,
+      { parse, revise, here, catchUp, inspectPosition },
+      pump ? { prepare, copy, pump: leg, finalize } : null,
+    );
   }
 
   /** Runs workflows and what they call on the control queue, and on the pump queue unless that is null. */

@@ -28,8 +28,12 @@ const view: StreamView = {
   at: '2026-01-01T00:00:00Z',
   lagMs: 40,
   changesPerSecond: 1234.5,
+  asOf: null,
+  live: false,
   windowSeconds: null,
+  windowAtLeast: false,
   windowWarningSeconds: 3600,
+  sourceProblem: null,
   epoch: 3,
   revision: 1,
   legs: 2,
@@ -99,8 +103,8 @@ describe('words for numbers', () => {
 describe('streams', () => {
   it('are a line each, without colours where there are none', () => {
     expect(streamsTable([report()], plain).split('\n')).toEqual([
-      'STREAM  STATUS       PROGRESS    LAG     RATE  APPLIED  COPIED  AT',
-      'orders  replicating  -         40 ms  1,235/s      100       -  2026-01-01T00:00:00Z',
+      'STREAM  STATUS       PROGRESS    LAG     RATE  APPLIED  COPIED  AT                    AS OF',
+      'orders  replicating  -         40 ms  1,235/s      100       -  2026-01-01T00:00:00Z  -',
     ]);
   });
 
@@ -163,6 +167,26 @@ describe('streams', () => {
       /10 min 0 s left: keep more of the source's log/,
     );
     expect(streamDetails(report({ windowSeconds: null }), plain)).not.toContain('history window');
+    // A log that was begun ten minutes ago has forgotten nothing.
+    expect(streamDetails(report({ windowSeconds: 600, windowAtLeast: true }), plain)).toMatch(
+      /history window +at least 10 min 0 s left$/m,
+    );
+  });
+
+  it('tell how old they are, what is past, and what is wrong with the source of a stream that rests', () => {
+    const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
+    expect(streamDetails(report({ asOf: ago(90_000) }), plain)).toMatch(/as of +1 min 30 s ago$/m);
+    expect(streamDetails(report({ asOf: ago(100) }), plain)).toMatch(/as of +now$/m);
+    expect(streamsTable([report({ asOf: ago(90_000) })], plain)).toMatch(/ AS OF\n.* 1 min 30 s ago$/);
+    const failure = { kind: 'retry', code: 'not_reachable', message: 'gone', remedy: 'look', at: ago(60_000) } as const;
+    expect(streamDetails(report({ failure }), plain)).toMatch(/^last failure \(not_reachable, .*\): gone\n+ {2}look$/m);
+    const past = streamDetails(report({ failure: { ...failure, recoveredAt: ago(50_000) } }), plain);
+    expect(past).toMatch(/^past failure \(not_reachable, 1 min 0 s ago, over since 50 s\): gone$/m);
+    expect(past).not.toContain('look');
+    const sourceProblem = { code: 'history_lost', message: 'it is lost', remedy: 'copy again' };
+    expect(streamDetails(report({ sourceProblem }), plain)).toMatch(
+      /^source \(history_lost\): it is lost\n+ {2}copy again$/m,
+    );
   });
 
   it('tell of copies inside the stream', () => {
@@ -183,18 +207,18 @@ describe('streams', () => {
     );
   });
 
-  it('add what the running leg has done', () => {
-    const live = withLive(view, {
-      position: null,
-      at: 'now',
-      lagMs: 7,
-      changesPerSecond: 9,
-      windowSeconds: 50,
-      copies: null,
-      totals,
-    });
+  it('add what the running leg has done, and count it once', () => {
+    const leg = { at: 'now', lagMs: 7, changesPerSecond: 9, windowSeconds: 50, copies: null, totals };
+    const seen = new Date().toISOString();
+    const live = withLive(view, { position: null, ...leg }, seen);
     expect(live).toMatchObject({ at: 'now', lagMs: 7, windowSeconds: 50, totals: { read: 240, applied: 200 } });
-    expect(withLive(view, copy).copy).toEqual(copy);
+    expect(live).toMatchObject({ asOf: seen, live: true });
+    expect(live.progress).toEqual(leg);
+    expect(withLive(view, copy, seen).copy).toEqual(copy);
+    // The same leg, told of again a while later.
+    const more = { ...totals, read: totals.read + 5, applied: totals.applied + 4 };
+    const later = withLive(live, { position: null, ...leg, windowSeconds: null, totals: more }, seen);
+    expect(later).toMatchObject({ windowSeconds: 50, totals: { read: 245, applied: 204 } });
   });
 });
 

@@ -33,7 +33,9 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     meter.applied(100, 9_000, 20);
     meter.skipped(3);
     meter.leftOut(2);
-    meter.window(7_200);
+    meter.window(7_200, false);
+    const quiet = { ...ORDERS, stream: 'quiet' };
+    telemetry.streams.resting(quiet, 'paused', 60_000).window(60, true);
     meter.parked(1);
     meter.deltaMissed(1);
     meter.schemaChange('drop', 'applied');
@@ -79,6 +81,7 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
     for (const { name } of SPECS) expect(page).toContain(`# TYPE ${name} `);
     const named = [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     expect(named.sort()).toEqual(['target_info', ...SPECS.map(({ name }) => name)].sort());
+    telemetry.streams.leg(quiet, 'replicating')[Symbol.dispose]();
   }
   meter.applied(1, 1, 1);
   const after = await telemetry.page();
@@ -87,6 +90,23 @@ test('what the core counts is on the page, and gauges leave with their leg', asy
   expect(after).not.toMatch(
     /^tributary_(lag|position_window|parked|stream_status|snapshot_progress|snapshot_left|last_progress)/m,
   );
+});
+
+test('a stream without a leg has gauges until a leg begins, or they are no longer renewed', async () => {
+  const { streams } = telemetry;
+  const resting = streams.resting(ORDERS, 'paused', 60_000);
+  resting.lag(90_000);
+  resting.window(30, true);
+  const page = await telemetry.page();
+  expect(page).toContain(`tributary_stream_status{${LABELS},status="paused"} 1\n`);
+  expect(page).toContain(`tributary_lag_seconds{${LABELS}} 90\n`);
+  expect(page).toContain(`tributary_position_window_at_least_seconds{${LABELS}} 30\n`);
+  expect(page).not.toContain(`tributary_position_window_remaining_seconds{`);
+  expect(page).toContain('tributary_active_legs 0\n');
+  streams.leg(ORDERS, 'replicating')[Symbol.dispose]();
+  expect(await telemetry.page()).not.toContain('status="paused"');
+  streams.resting(ORDERS, 'paused', -120_000);
+  expect(await telemetry.page()).not.toContain('status="paused"');
 });
 
 test("a stale leg's end does not take its successor's gauges", async () => {

@@ -37,7 +37,10 @@ describe('for how long an oplog keeps what is written now', () => {
 test('what is left to a position is what the log keeps, without the age of the position', () => {
   const span = { oldestMs: 1_000_000, newestMs: 1_000_000 + HOUR_MS };
   const tenMinutesAgo = span.newestMs - 600_000;
-  expect(windowLeft({ ...span, keepsMs: HOUR_MS }, tenMinutesAgo)).toEqual({ windowSeconds: 3_000, windowAtLeast: false });
+  expect(windowLeft({ ...span, keepsMs: HOUR_MS }, tenMinutesAgo)).toEqual({
+    windowSeconds: 3_000,
+    windowAtLeast: false,
+  });
   expect(windowLeft({ ...span, keepsMs: 4 * HOUR_MS }, tenMinutesAgo)).toEqual({
     windowSeconds: 13_800,
     windowAtLeast: false,

@@ -89,7 +89,7 @@ async function reconfigure(
 }
 
 async function start(temporal: Temporal, spec: StreamSpec): Promise<void> {
-  const options = startOptions(spec, temporal.taskQueue);
+  const options = startOptions(spec, temporal.taskQueue, temporal.namespace);
   try {
     await temporal.client.workflow.start(WORKFLOW_TYPE, { ...options, workflowIdConflictPolicy: 'FAIL' });
   } catch (error) {

@@ -4,10 +4,11 @@ import type { StreamSpec } from '../../config/schema';
 import { VERIFICATION_TYPE, verificationId } from '../../workflows/names';
 import type { VerificationInput } from '../../workflows/verification-state';
 import { CliError } from '../failure';
+import { verificationHowTo } from '../static-details';
 import type { Temporal } from '../temporal';
 
 /** Makes the schedule of a stream's verification what its configuration says: there, changed, or gone. */
-export async function applySchedule({ client, taskQueue }: Temporal, spec: StreamSpec): Promise<void> {
+export async function applySchedule({ client, taskQueue, namespace }: Temporal, spec: StreamSpec): Promise<void> {
   const { id, enabled, verification } = spec.stream;
   const scheduleId = verificationId(id);
   const text = verification.schedule;
@@ -23,6 +24,7 @@ export async function applySchedule({ client, taskQueue }: Temporal, spec: Strea
       taskQueue,
       args: [input],
       staticSummary: `verification of ${id}, by its schedule`,
+      staticDetails: verificationHowTo(id, namespace),
     },
     // A comparison that takes longer than its interval is not worth another one beside it.
     policies: { overlap: ScheduleOverlapPolicy.SKIP },

@@ -3,6 +3,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import type { StreamSpec } from '../../config/schema';
 import { SEARCH_ATTRIBUTES, TASK_QUEUE, workflowId } from '../../workflows/names';
 import type { StreamInput } from '../../workflows/state';
+import { streamHowTo } from '../static-details';
 
 /** What a worker that dies or freezes holds of a workflow is given to another one after this long; a task takes milliseconds. */
 const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
@@ -12,7 +13,7 @@ type Start = WorkflowStartOptions<(input: StreamInput) => Promise<unknown>>;
 const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 
 /** How the workflow of a stream is started: `client.workflow.start(WORKFLOW_TYPE, startOptions(spec))`. A stream that runs is left alone. */
-export function startOptions(spec: StreamSpec, taskQueue: string = TASK_QUEUE): Start {
+export function startOptions(spec: StreamSpec, taskQueue: string = TASK_QUEUE, namespace?: string): Start {
   const { id, name, source, destination } = spec.stream;
   return {
     workflowId: workflowId(id),
@@ -22,6 +23,7 @@ export function startOptions(spec: StreamSpec, taskQueue: string = TASK_QUEUE): 
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: `${name ?? id}: ${source.type} to ${destination.type}`,
+    staticDetails: streamHowTo(id, namespace),
     typedSearchAttributes: [
       { key: keyword(SEARCH_ATTRIBUTES.stream), value: id },
       { key: keyword(SEARCH_ATTRIBUTES.status), value: 'preparing' },

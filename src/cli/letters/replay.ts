@@ -8,6 +8,7 @@ import { CliError } from '../failure';
 import { observe } from '../streams/observe';
 import type { StreamReport } from '../streams/report';
 import { specOf } from '../streams/spec';
+import { replayHowTo } from '../static-details';
 import type { Temporal } from '../temporal';
 
 /** The documented JSON of `dead-letters replay`. */
@@ -56,6 +57,7 @@ async function begin(temporal: Temporal, stream: string, filter: ReplayFilter): 
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       staticSummary: `replay dead letters of ${stream}`,
+      staticDetails: replayHowTo(stream, temporal.namespace),
     })
     .catch((cause: unknown) => {
       if (!(cause instanceof WorkflowExecutionAlreadyStartedError)) throw cause;

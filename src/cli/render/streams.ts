@@ -9,7 +9,9 @@ import { age, bar, bytes, count, percent, rate, span } from './text';
 
 const GOOD = new Set(['replicating', 'finalized']);
 const BAD = new Set(['needs_attention', 'retrying', 'unknown']);
-const HEAD = ['STREAM', 'STATUS', 'PROGRESS', 'LAG', 'RATE', 'APPLIED', 'COPIED', 'AT'];
+const HEAD = ['STREAM', 'STATUS', 'PROGRESS', 'LAG', 'RATE', 'APPLIED', 'COPIED', 'AT', 'AS OF'];
+/** Heartbeats come every two seconds. */
+const NOW_MS = 5_000;
 const RIGHT = [3, 4, 5, 6];
 
 export function paintStatus(paint: Colors, status: string): string {
@@ -20,6 +22,12 @@ export function paintStatus(paint: Colors, status: string): string {
 const lag = (view: StreamView): string => (view.lagMs === null ? '-' : span(view.lagMs));
 const fraction = (copy: CopyProgress): number =>
   copy.ranges > 0 && copy.rangesDone === copy.ranges ? 1 : Math.min(0.99, copy.rows / Math.max(1, copy.estimatedRows));
+
+/** How old the figures of a view are; a running leg's heartbeat is as of now. */
+const asOf = ({ asOf: at }: StreamView): string | null => {
+  if (at === null) return null;
+  return Date.now() - Date.parse(at) < NOW_MS ? 'now' : `${age(at)} ago`;
+};
 
 export const copyBar = (copy: CopyProgress): string => `${bar(fraction(copy), 12)} ${percent(fraction(copy))}`;
 
@@ -38,7 +46,7 @@ export function streamsTable(reports: readonly StreamReport[], paint: Colors): s
   if (reports.length === 0) return 'no streams; start some with `tributary apply -f FILE`';
   const rows = reports.map(({ stream, status, view }) =>
     view === null
-      ? [stream, paintStatus(paint, status), '-', '-', '-', '-', '-', 'no worker answers']
+      ? [stream, paintStatus(paint, status), '-', '-', '-', '-', '-', 'no worker answers', '-']
       : [
           stream,
           paintStatus(paint, status) +
@@ -49,6 +57,7 @@ export function streamsTable(reports: readonly StreamReport[], paint: Colors): s
           count(view.totals.applied),
           view.copy === null ? '-' : count(view.copy.rows),
           view.at ?? '-',
+          asOf(view) ?? '-',
         ],
   );
   return grid(HEAD, rows, { right: RIGHT });
@@ -85,6 +94,7 @@ function viewFacts(view: StreamView): [string, string | null][] {
     ['next try', view.nextTryAt],
     ['source', view.source],
     ['destination', view.destination],
+    ['as of', asOf(view)],
     ['position', view.at],
     ['lag', lag(view)],
     ['history window', historyWindow(view)],
@@ -146,7 +156,15 @@ function viewBlocks(view: StreamView, paint: Colors): string[] {
   }
   if (view.parkedCount > 0) blocks.push(...parkedBlocks(view, paint));
   if (view.findings.length > 0) blocks.push(findingsTable(view.findings, paint));
-  if (view.failure !== null) {
+  if (view.sourceProblem !== null) {
+    const { code, message, remedy } = view.sourceProblem;
+    blocks.push(`${paint.red(`source (${code})`)}: ${message}`);
+    if (remedy !== '') blocks.push(`  ${remedy}`);
+  }
+  if (view.failure?.recoveredAt !== undefined) {
+    const { code, message, at, recoveredAt } = view.failure;
+    blocks.push(`past failure (${code}, ${age(at)} ago, over since ${age(recoveredAt)}): ${message}`);
+  } else if (view.failure !== null) {
     const { code, message, remedy, at } = view.failure;
     const repeated = view.failures > 1 ? `, ${count(view.failures)} in a row` : '';
     blocks.push(`${paint.red(`last failure (${code}, ${age(at)} ago${repeated})`)}: ${message}`);

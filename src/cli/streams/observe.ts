@@ -1,5 +1,6 @@
 import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { optionalTsToMs } from '@temporalio/common/lib/time';
 import type { CopyProgress, LegProgress } from '../../replication/progress';
 import { withLive } from '../../workflows/live';
 import { statusQuery, type StreamView } from '../../workflows/messages';
@@ -55,6 +56,11 @@ export async function observe(temporal: Temporal, stream: string): Promise<Strea
   return reportOf(description, view, heartbeats(description));
 }
 
+interface Beat {
+  readonly progress: LegProgress | CopyProgress;
+  readonly asOf: string;
+}
+
 /** Null when no worker answers in time. */
 async function ask(temporal: Temporal, id: string): Promise<StreamView | null> {
   const { client } = temporal;
@@ -64,25 +70,22 @@ async function ask(temporal: Temporal, id: string): Promise<StreamView | null> {
 }
 
 /** Heartbeats of what runs now. Stream workflows use the default payload converter: nothing in them is a secret. */
-function heartbeats(description: WorkflowExecutionDescription): (LegProgress | CopyProgress)[] {
+function heartbeats(description: WorkflowExecutionDescription): Beat[] {
   const pending = description.raw.pendingActivities ?? [];
-  return pending.flatMap(({ heartbeatDetails }) => {
+  return pending.flatMap(({ heartbeatDetails, lastHeartbeatTime }) => {
     const payload = heartbeatDetails?.payloads?.[0];
     const details: unknown = payload == null ? undefined : defaultPayloadConverter.fromPayload(payload);
-    return isProgress(details) ? [details] : [];
+    const asOf = new Date(optionalTsToMs(lastHeartbeatTime) ?? Date.now()).toISOString();
+    return isProgress(details) ? [{ progress: details, asOf }] : [];
   });
 }
 
 const isProgress = (value: unknown): value is LegProgress | CopyProgress =>
   typeof value === 'object' && value !== null && ('changesPerSecond' in value || 'rowsPerSecond' in value);
 
-function reportOf(
-  info: Info,
-  view: StreamView | null,
-  progress: readonly (LegProgress | CopyProgress)[],
-): StreamReport {
+function reportOf(info: Info, view: StreamView | null, beats: readonly Beat[]): StreamReport {
   const execution = EXECUTIONS[info.status.name] ?? 'unknown';
-  const live = execution === 'running' && view !== null && progress.length > 0;
+  const live = execution === 'running' && view !== null && beats.length > 0;
   const known = info.typedSearchAttributes.get(STATUS);
   return {
     stream: info.workflowId.slice(PREFIX.length),
@@ -96,6 +99,6 @@ function reportOf(
     },
     worker: view === null ? 'silent' : 'answers',
     live,
-    view: live ? progress.reduce(withLive, view) : view,
+    view: live ? beats.reduce((seen, { progress, asOf }) => withLive(seen, progress, asOf), view) : view,
   };
 }

@@ -7,6 +7,7 @@ import { SEARCH_ATTRIBUTES, VERIFICATION_TYPE, verificationId, workflowId } from
 import { progressQuery, verifiedSpecQuery, type VerificationView } from '../../workflows/verification-messages';
 import type { VerificationInput } from '../../workflows/verification-state';
 import { CliError, EXIT, type ExitStatus } from '../failure';
+import { verificationHowTo } from '../static-details';
 import type { Temporal } from '../temporal';
 
 const QUERY_TIMEOUT_MS = 5_000;
@@ -51,7 +52,7 @@ async function specOf({ client, taskQueue }: Temporal, stream: string): Promise<
 }
 
 export async function begin(temporal: Temporal, stream: string, options: VerifyOptions): Promise<Begun> {
-  const { client, taskQueue } = temporal;
+  const { client, taskQueue, namespace } = temporal;
   const running = await latest(temporal, stream);
   if (running !== null && isRunning(running)) return { workflow: running.workflowId, joined: true };
   const input: VerificationInput = { spec: await specOf(temporal, stream), ...options };
@@ -63,6 +64,7 @@ export async function begin(temporal: Temporal, stream: string, options: VerifyO
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: `verification of ${stream}`,
+    staticDetails: verificationHowTo(stream, namespace),
   });
   return { workflow: id, joined: false };
 }
