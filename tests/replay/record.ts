@@ -26,9 +26,9 @@ async function runsOf(client: Client, id: string): Promise<readonly History[]> {
 }
 
 const ofStream =
-  ({ script, play }: Scenario): Play =>
+  ({ script, play, spec }: Scenario): Play =>
   async (theatre, name) => {
-    await using stage = await theatre.stage({ script: script(), id: name });
+    await using stage = await theatre.stage({ script: script(), id: name, ...(spec && { spec }) });
     await play(stage);
     return await runsOf(theatre.client, workflowId(name));
   };

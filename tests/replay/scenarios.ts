@@ -3,6 +3,7 @@ import {
   catchUpUpdate,
   finalizeUpdate,
   pauseUpdate,
+  progressSignal,
   reconfigureUpdate,
   restartUpdate,
   resumeUpdate,
@@ -13,6 +14,8 @@ import {
   copied,
   copyProgress,
   fails,
+  legProgress,
+  longLeg,
   prepared,
   pumped,
   Script,
@@ -20,9 +23,12 @@ import {
   type Stage,
 } from '../integration/workflow-context';
 
+const OFTEN = { advanced: { heartbeat_timeout: '2s', status_interval: '500ms' } };
+
 export interface Scenario {
   readonly script: () => Script;
   readonly play: (stage: Stage) => Promise<void>;
+  readonly spec?: typeof OFTEN;
 }
 
 const copyInTwo = (script: Script): Script =>
@@ -80,6 +86,31 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await stage.handle.cancel();
       await stage.handle.result();
     },
+  },
+  'inspected-signalled': {
+    script: () =>
+      new Script().next(
+        'pump',
+        () => fails('retry'),
+        longLeg,
+        () => fails('needs_attention'),
+      ),
+    play: async (stage) => {
+      await stage.begun('pump', 2);
+      const epoch = stage.script.inputs('pump')[1]?.epoch ?? 0;
+      const { position: _position, ...progress } = legProgress(at(2));
+      await stage.handle.signal(progressSignal, { epoch, progress });
+      await stage.handle.executeUpdate(pauseUpdate, { args: [{ reason: 'a look' }] });
+      await stage.begun('inspectPosition', 2);
+      const spec = specOf(stage.id, { batch_size: 9, ...OFTEN }) as StreamSpec;
+      await stage.handle.executeUpdate(reconfigureUpdate, { args: [spec, { expectedRevision: 0 }] });
+      stage.script.next('inspectPosition', () => fails('retry'));
+      await stage.handle.executeUpdate(resumeUpdate);
+      await stage.is('needs_attention');
+      await stage.begun('inspectPosition', 4);
+      await stage.handle.executeUpdate(stopUpdate);
+    },
+    spec: OFTEN,
   },
   continued: {
     script: () =>
