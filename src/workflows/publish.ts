@@ -1,6 +1,7 @@
 import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { detailsOf } from './details';
+import { streamHowTo } from './how-to';
 import { SEARCH_ATTRIBUTES } from './names';
 import type { Run } from './run';
 import { statusOf, streamId, viewOf } from './view';
@@ -15,7 +16,11 @@ const KEYS = {
 
 /** Shows the stream's state in the web UI. Details cost no history event; search attributes do, so only on change. */
 export function publish(run: Run): void {
-  setCurrentDetails(detailsOf(viewOf(run)));
+  const details = detailsOf(viewOf(run));
+  const { continuedFromExecutionRunId, namespace } = workflowInfo();
+  // Static details belong to the first run alone, and most people look at a later one.
+  const isLater = continuedFromExecutionRunId !== undefined;
+  setCurrentDetails(isLater ? `${details}\n\n${streamHowTo(streamId(run), namespace)}` : details);
   const wanted = [
     { key: KEYS.stream, value: streamId(run) },
     { key: KEYS.status, value: statusOf(run) as string },

@@ -63,7 +63,7 @@ function settledView(run: Run): StreamView {
     lagMs: (inspected?.report ?? state.progress)?.lagMs ?? null,
     asOf: (inspected?.report ? inspected.at : state.seenAt) ?? null,
     live: false,
-    changesPerSecond: state.progress?.changesPerSecond ?? 0,
+    changesPerSecond: run.resting ? 0 : (state.progress?.changesPerSecond ?? 0),
     windowSeconds: last?.windowSeconds ?? null,
     windowAtLeast: last?.windowAtLeast ?? false,
     windowWarningSeconds: windowWarningOf(run),

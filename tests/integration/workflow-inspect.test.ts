@@ -88,7 +88,9 @@ describe('a stream without a leg', () => {
       expect(historyLength).toBeLessThan(3 * SUGGESTED_EVENTS);
       return runId !== first && stage.script.inputs('inspectPosition').length > 8;
     });
-    expect(await stage.status()).toMatchObject({ status: 'paused', lagMs: 90_000 });
+    expect(await stage.status()).toMatchObject({ status: 'paused', lagMs: 90_000, changesPerSecond: 0 });
+    // Static details are the first run's alone.
+    expect(await currentDetails(stage)).toContain(`tributary streams resume ${stage.id}`);
     const intervals = stage.script.inputs('inspectPosition').map(({ nextMs }) => nextMs);
     // Longer and longer, also over runs.
     expect(intervals.slice(0, 4)).toEqual([100, 200, 400, 500]);

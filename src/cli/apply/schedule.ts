@@ -1,10 +1,10 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import { cadenceOf, type Cadence } from '../../config/schedule';
 import type { StreamSpec } from '../../config/schema';
+import { verificationHowTo } from '../../workflows/how-to';
 import { VERIFICATION_TYPE, verificationId } from '../../workflows/names';
 import type { VerificationInput } from '../../workflows/verification-state';
 import { CliError } from '../failure';
-import { verificationHowTo } from '../static-details';
 import type { Temporal } from '../temporal';
 
 /** Makes the schedule of a stream's verification what its configuration says: there, changed, or gone. */

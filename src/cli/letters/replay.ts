@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { defaultPayloadConverter, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { ReplayFilter, ReplayProgress } from '../../activities/replay-contract';
+import { replayHowTo } from '../../workflows/how-to';
 import { REPLAY_TYPE, replayId } from '../../workflows/names';
 import type { ReplayInput } from '../../workflows/replay';
 import { CliError } from '../failure';
 import { observe } from '../streams/observe';
 import type { StreamReport } from '../streams/report';
 import { specOf } from '../streams/spec';
-import { replayHowTo } from '../static-details';
 import type { Temporal } from '../temporal';
 
 /** The documented JSON of `dead-letters replay`. */

@@ -61,11 +61,15 @@ interface Beat {
   readonly asOf: string;
 }
 
+/** What workers of an older version do not tell yet. */
+const TOLD_LATELY = { asOf: null, live: false, windowAtLeast: false, sourceProblem: null };
+
 /** Null when no worker answers in time. */
 async function ask(temporal: Temporal, id: string): Promise<StreamView | null> {
   const { client } = temporal;
   return client
     .withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => client.workflow.getHandle(id).query(statusQuery))
+    .then((view) => ({ ...TOLD_LATELY, ...view }))
     .catch(() => null);
 }
 

@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/common';
 import type { StreamSpec } from '../../config/schema';
+import { verificationHowTo } from '../../workflows/how-to';
 import { specQuery } from '../../workflows/messages';
 import { SEARCH_ATTRIBUTES, VERIFICATION_TYPE, verificationId, workflowId } from '../../workflows/names';
 import { progressQuery, verifiedSpecQuery, type VerificationView } from '../../workflows/verification-messages';
 import type { VerificationInput } from '../../workflows/verification-state';
 import { CliError, EXIT, type ExitStatus } from '../failure';
-import { verificationHowTo } from '../static-details';
 import type { Temporal } from '../temporal';
 
 const QUERY_TIMEOUT_MS = 5_000;

@@ -1,4 +1,4 @@
-import { SEARCH_ATTRIBUTES } from '../workflows/names';
+import { SEARCH_ATTRIBUTES } from './names';
 
 const table = (rows: readonly (readonly [string, string])[]): string =>
   ['| to | command |', '| --- | --- |', ...rows.map(([to, command]) => `| ${to} | \`${command}\` |`)].join('\n');
