@@ -63,7 +63,10 @@ async function inspect(run: Run): Promise<void> {
   };
   const found = await controlCalls('inspect the position', TIMEOUT_MS)
     .inspectPosition(input)
-    .then((report): Outcome => ({ report, problem: null }), failed);
+    .then(
+      ({ lost, ...report }): Outcome => ({ report: { ...report, lost: lost && clipped(lost) }, problem: null }),
+      failed,
+    );
   // A leg has told more meanwhile.
   if (state.seenAt !== seenAt) return;
   const triedAt = new Date().toISOString();
@@ -80,8 +83,11 @@ interface Outcome {
 function failed(error: unknown): Outcome {
   if (isCancellation(error)) return { report: null, problem: null };
   const { info } = readFailure(error, pumpQueue(workflowInfo().taskQueue));
-  return {
-    report: null,
-    problem: { code: info.code, message: clipShort(info.message), remedy: clipShort(info.remedy) },
-  };
+  return { report: null, problem: clipped(info) };
 }
+
+const clipped = ({ code, message, remedy }: NonNullable<Inspected['problem']>): Inspected['problem'] => ({
+  code,
+  message: clipShort(message),
+  remedy: clipShort(remedy),
+});

@@ -17,6 +17,7 @@ import type { VerificationActivities, VerificationCall } from '../activities/ver
 import type { StreamSpec } from '../config/schema';
 import { clipFailure } from './bounded';
 import { readFailure } from './failure';
+import { verificationHowTo } from './how-to';
 import { SEARCH_ATTRIBUTES } from './names';
 import { backOffMs } from './policy';
 import { sumOf, verdictOf } from './verdict';
@@ -153,7 +154,10 @@ const PHASES: Readonly<Record<Exclude<VerificationPhase, 'ended'>, (run: Verifyi
 const key = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 
 function publish({ spec, input, state }: Verifying): void {
-  setCurrentDetails(verificationDetails(viewOfVerification(input, state)));
+  const details = verificationDetails(viewOfVerification(input, state));
+  const { continuedFromExecutionRunId, namespace } = workflowInfo();
+  const isLater = continuedFromExecutionRunId !== undefined;
+  setCurrentDetails(isLater ? `${details}\n\n${verificationHowTo(spec.stream.id, namespace)}` : details);
   const wanted = [
     { key: key(SEARCH_ATTRIBUTES.stream), value: spec.stream.id },
     { key: key(SEARCH_ATTRIBUTES.status), value: statusOfVerification(state) as string },

@@ -1,5 +1,6 @@
 import { ActivityFailure, ApplicationFailure, CancelledFailure, TimeoutFailure } from '@temporalio/common';
 import { readFailure, type CallFailure } from '../../src/workflows/failure';
+import { untilNextMs } from '../../src/workflows/inspect';
 import { backOffMs, decide } from '../../src/workflows/policy';
 import type { ErrorKind } from '../../src/replication/errors';
 import { toFailure } from '../../src/activities/failure';
@@ -73,4 +74,18 @@ test('what Temporal itself tells is the platform, and carries the last heartbeat
   expect(read(new CancelledFailure('c')).cause).toBe('interrupted');
   expect(read(ApplicationFailure.create({ type: 'WorkerShutdown' })).cause).toBe('platform');
   expect(() => readFailure(new TypeError('a bug of ours'), 'q')).toThrow(TypeError);
+});
+
+describe('a position that is inspected while no leg runs', () => {
+  const MINUTE_MS = 60_000;
+  it('is inspected less and less often, at least every ten intervals', () => {
+    const waits = [0, 1, 2, 3, 4, 500].map((inspections) => untilNextMs(MINUTE_MS, inspections, null) / MINUTE_MS);
+    expect(waits).toEqual([1, 2, 4, 8, 10, 10]);
+  });
+
+  it('is inspected four times within what is left of the window, and never more often than the interval', () => {
+    expect(untilNextMs(MINUTE_MS, 9, 1_200)).toBe(5 * MINUTE_MS);
+    expect(untilNextMs(MINUTE_MS, 9, 10)).toBe(MINUTE_MS);
+    expect(untilNextMs(MINUTE_MS, 9, 86_400)).toBe(10 * MINUTE_MS);
+  });
 });

@@ -96,6 +96,15 @@ function largest(namespaceStatuses: Record<string, NamespaceStatus>): StreamInpu
       at: STARTED,
     },
   };
+  const problem = { code: 'x', message: clipShort('m'.repeat(2_000)), remedy: clipShort('r'.repeat(2_000)) };
+  state.seenAt = STARTED;
+  state.inspected = {
+    inspections: 9,
+    triedAt: STARTED,
+    at: STARTED,
+    report: { lagMs: 1, windowSeconds: 1, windowAtLeast: false, lost: problem },
+    problem,
+  };
   const spec = parseSpec({
     stream: {
       id: 'orders',
