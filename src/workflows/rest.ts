@@ -18,13 +18,20 @@ export async function rest(run: Run): Promise<void> {
   await condition(over, Math.min(untilOldMs(), untilInspectionMs(run)));
 }
 
-/** Waits before the next try; whatever a person asks for ends the wait. */
+/** Waits before the next try; whatever a person asks for ends the wait. A long one has its position inspected meanwhile. */
 export async function backOff(run: Run): Promise<void> {
-  const { nudges, delayMs } = run;
-  run.nextTryAt = new Date(Date.now() + delayMs).toISOString();
+  const { nudges } = run;
+  const untilMs = Date.now() + run.delayMs;
+  run.nextTryAt = new Date(untilMs).toISOString();
   publish(run);
-  inspectWhenDue(run);
-  await condition(() => run.nudges !== nudges, delayMs);
+  for (;;) {
+    inspectWhenDue(run);
+    const { inspecting } = run;
+    const leftMs = Math.max(1, untilMs - Date.now());
+    const waitMs = Math.min(leftMs, untilInspectionMs(run));
+    const woken = await condition(() => run.nudges !== nudges || run.inspecting !== inspecting, waitMs);
+    if (run.nudges !== nudges || (!woken && waitMs === leftMs)) break;
+  }
   run.delayMs = 0;
   run.nextTryAt = null;
 }
