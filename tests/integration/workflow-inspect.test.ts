@@ -105,9 +105,9 @@ describe('a leg that tells how far it is', () => {
     const [{ epoch } = { epoch: 0 }] = stage.script.inputs('pump');
     const totals = { read: 500, applied: 400, skipped: 0, bytes: 9, schemaChanges: 0 };
     const { position: _position, ...progress } = { ...legProgress(at(9)), at: 'far', lagMs: 1_234, totals };
-    await stage.handle.signal(progressSignal, { epoch: epoch - 1, progress: { ...progress, at: 'of an older one' } });
     await stage.handle.signal(progressSignal, { epoch, progress });
     await until('the signal is shown', async () => (await stage.status()).at !== 'position 1');
+    await stage.handle.signal(progressSignal, { epoch: epoch - 1, progress: { ...progress, at: 'of an older one' } });
     const view = await stage.status();
     expect(view).toMatchObject({ at: 'far', lagMs: 1_234, live: true, totals: { read: 500, applied: 400 } });
     expect(await currentDetails(stage)).toContain(`| As of | ${view.asOf} |`);
