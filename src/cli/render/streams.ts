@@ -9,9 +9,9 @@ import { age, bar, bytes, count, percent, rate, span } from './text';
 
 const GOOD = new Set(['replicating', 'finalized']);
 const BAD = new Set(['needs_attention', 'retrying', 'unknown']);
-const HEAD = ['STREAM', 'STATUS', 'PROGRESS', 'LAG', 'RATE', 'APPLIED', 'COPIED', 'AT', 'AS OF'];
-/** Heartbeats come every two seconds. */
-const NOW_MS = 5_000;
+const HEAD = ['STREAM', 'STATUS', 'PROGRESS', 'LAG', 'RATE', 'APPLIED', 'COPIED', 'AT'];
+/** Heartbeats come every two seconds, and some are late. */
+const NOW_MS = 10_000;
 const RIGHT = [3, 4, 5, 6];
 
 export function paintStatus(paint: Colors, status: string): string {
@@ -41,12 +41,12 @@ function currentRate(view: StreamView): string {
   return rate(view.phase === 'snapshot' ? (view.copy?.rowsPerSecond ?? 0) : view.changesPerSecond);
 }
 
-/** One line per stream; the same columns in `list`, `watch` and the demo. */
+/** One line per stream; the same columns in `list`, `watch` and the demo, and how old they are where one is not as of now. */
 export function streamsTable(reports: readonly StreamReport[], paint: Colors): string {
   if (reports.length === 0) return 'no streams; start some with `tributary apply -f FILE`';
   const rows = reports.map(({ stream, status, view }) =>
     view === null
-      ? [stream, paintStatus(paint, status), '-', '-', '-', '-', '-', 'no worker answers', '-']
+      ? [stream, paintStatus(paint, status), '-', '-', '-', '-', '-', 'no worker answers']
       : [
           stream,
           paintStatus(paint, status) +
@@ -57,10 +57,12 @@ export function streamsTable(reports: readonly StreamReport[], paint: Colors): s
           count(view.totals.applied),
           view.copy === null ? '-' : count(view.copy.rows),
           view.at ?? '-',
-          asOf(view) ?? '-',
         ],
   );
-  return grid(HEAD, rows, { right: RIGHT });
+  const ages = reports.map(({ view }) => (view === null ? '-' : (asOf(view) ?? '-')));
+  if (ages.every((each) => each === '-' || each === 'now')) return grid(HEAD, rows, { right: RIGHT });
+  const aged = rows.map((row, at) => [...row, ages[at] ?? '-']);
+  return grid([...HEAD, 'AS OF'], aged, { right: RIGHT });
 }
 
 /** Everything about one stream. */
