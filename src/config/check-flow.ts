@@ -1,7 +1,8 @@
 import { flowsInto, includes, sourceArea, targetArea, type Area } from './area';
 import { splitNamespace } from '../replication/namespace';
-import { deploymentKey } from './connection-string';
+import { cycles } from './cycles';
 import type { Found, Path } from './problem';
+import { Readers } from './readers';
 import type { StreamConfig } from './schema';
 
 /** A stream that has passed its own checks, and where it stands. */
@@ -24,14 +25,25 @@ function checkSelf({ at, from, into }: Flow): readonly Found[] {
   return [{ path, message: 'is followed by the source, so that the stream would copy its own writes', remedy }];
 }
 
+/** Streams that follow something, and an index of who follows what. */
+interface Followed {
+  readonly flows: readonly Flow[];
+  readonly readers: Readers<Flow>;
+}
+
+/** The first in the order of the file. */
+const first = (found: ReadonlySet<Flow>, flows: readonly Flow[]): Flow | undefined =>
+  found.size === 0 ? undefined : flows.find((flow) => found.has(flow));
+
 /** A ledger is no data: it must not be copied by any stream that follows the deployment that it lies in. */
-function checkLedgers(flows: readonly Flow[]): readonly Found[] {
-  return flows.flatMap(({ at, stream }) => {
+function checkLedgers({ flows, readers }: Followed): readonly Found[] {
+  const known = new Map<string, Flow | undefined>();
+  return flows.flatMap(({ at, stream, into: { deployment } }) => {
     const ledger = stream.destination.options.ledger_database;
-    const deployment = deploymentKey(stream.destination.connection_string);
-    const reader = flows.find(
-      ({ from }) => from.deployment === deployment && includes(from, { database: ledger, collection: '*' }),
-    );
+    const place = JSON.stringify([deployment, ledger]);
+    if (!known.has(place))
+      known.set(place, first(readers.of(deployment, { database: ledger, collection: '*' }), flows));
+    const reader = known.get(place);
     if (reader === undefined) return [];
     return [
       {
@@ -44,19 +56,16 @@ function checkLedgers(flows: readonly Flow[]): readonly Found[] {
 }
 
 /** Nor must refused changes be copied, by this stream or another one. */
-function checkLetters(flows: readonly Flow[]): readonly Found[] {
-  return flows.flatMap(({ at, stream }) => {
-    const letters = stream.error_handling.dead_letter_destination;
+function checkLetters({ flows, readers }: Followed): readonly Found[] {
+  return flows.flatMap((flow) => {
+    const letters = flow.stream.error_handling.dead_letter_destination;
     if (letters === undefined) return [];
-    const deployment = deploymentKey(stream.destination.connection_string);
     const name = splitNamespace(letters);
-    const reader = flows.find(
-      (flow) => (flow.stream === stream || flow.from.deployment === deployment) && includes(flow.from, name),
-    );
+    const reader = includes(flow.from, name) ? flow : first(readers.of(flow.into.deployment, name), flows);
     if (reader === undefined) return [];
     return [
       {
-        path: [...at, 'error_handling', 'dead_letter_destination'],
+        path: [...flow.at, 'error_handling', 'dead_letter_destination'],
         message: `is followed by the stream "${reader.stream.id}"`,
         remedy: `leave the default, or exclude "${letters}" in "${reader.stream.id}"`,
       },
@@ -64,37 +73,20 @@ function checkLetters(flows: readonly Flow[]): readonly Found[] {
   });
 }
 
-/** The shortest way from a stream back to itself over other streams. */
-function wayBack(start: Flow, flows: readonly Flow[]): readonly Flow[] | null {
-  const queue: (readonly Flow[])[] = [[start]];
-  const seen = new Set<Flow>();
-  for (let way = queue.shift(); way !== undefined; way = queue.shift()) {
-    const last = way.at(-1) ?? start;
-    for (const next of flows) {
-      if (next === last || !flowsInto(last.into, next.from)) continue;
-      if (next === start) return way;
-      if (seen.has(next)) continue;
-      seen.add(next);
-      queue.push([...way, next]);
-    }
-  }
-  return null;
-}
-
-function checkCycles(flows: readonly Flow[]): readonly Found[] {
-  const reported = new Set<Flow>();
-  return flows.flatMap((flow) => {
-    const way = reported.has(flow) ? null : wayBack(flow, flows);
-    if (way === null) return [];
-    for (const member of way) reported.add(member);
-    const names = [...way, flow].map(({ stream }) => stream.id).join(' → ');
-    return [
-      {
-        path: flow.at,
-        message: `is part of a cycle, in which changes would go round for ever: ${names}`,
-        remedy: 'disable one of these streams, or let them follow different collections',
-      },
-    ];
+function checkCycles({ flows, readers }: Followed): readonly Found[] {
+  const leads = new Map(
+    flows.map((flow) => {
+      const next = flow.into.parts.flatMap((part) => [...readers.of(flow.into.deployment, part)]);
+      return [flow, new Set(next.filter((other) => other !== flow))];
+    }),
+  );
+  return cycles(flows, leads).map((way) => {
+    const names = [...way, ...way.slice(0, 1)].map(({ stream }) => stream.id).join(' → ');
+    return {
+      path: way[0]?.at ?? [],
+      message: `is part of a cycle, in which changes would go round for ever: ${names}`,
+      remedy: 'disable one of these streams, or let them follow different collections',
+    };
   });
 }
 
@@ -106,5 +98,6 @@ export function checkFlow(streams: readonly Placed[]): readonly Found[] {
     into: targetArea(placed.stream),
   }));
   const enabled = flows.filter(({ stream }) => stream.enabled);
-  return [...flows.flatMap(checkSelf), ...checkLedgers(enabled), ...checkLetters(enabled), ...checkCycles(enabled)];
+  const followed = { flows: enabled, readers: new Readers(enabled.map((flow) => [flow, flow.from] as const)) };
+  return [...flows.flatMap(checkSelf), ...checkLedgers(followed), ...checkLetters(followed), ...checkCycles(followed)];
 }

@@ -1,7 +1,10 @@
 import { compileName } from '../replication/pattern';
 
+const WILDCARD = /[*?]/u;
+
 /** Whether some name matches both patterns. */
 export function overlap(a: string, b: string): boolean {
+  if (!WILDCARD.test(a) && !WILDCARD.test(b)) return a === b;
   const left = Array.from(a);
   const right = Array.from(b);
   // reachable[j]: the first i characters of a and the first j of b can stand for the same text.
@@ -24,6 +27,8 @@ export function overlap(a: string, b: string): boolean {
 
 /** Whether `wide` surely matches every name that `narrow` matches; false when that is hard to say. */
 export function covers(wide: string, narrow: string): boolean {
+  if (wide === '*') return true;
+  if (!WILDCARD.test(wide)) return wide === narrow;
   const pattern = compileName(wide);
   const sample = (length: number): string => narrow.replaceAll('*', '\uE010'.repeat(length)).replaceAll('?', '\uE010');
   return [0, 1, 97].every((length) => pattern.matches(sample(length)));
