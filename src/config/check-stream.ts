@@ -6,6 +6,12 @@ import { durationMs } from './duration';
 import type { Found, Path } from './problem';
 import type { StreamConfig } from './schema';
 
+/** What nearly no name holds, and many a regular expression does. */
+const EXPRESSION =
+  /^\^|\$$|^\/.*\/[a-z]*$|\\[.^$*+?()[\]{}|dDwWsSbB]|\[\^|\[[^\]]*-[^\]]*\]|\][*+?{]|\)[*+?{]|\(\?|\([^)]*\||\.\+|[^.]\|/u;
+const EXPRESSION_REMEDY =
+  'patterns know * (any text) and ? (one character), as in "orders*"; for a name that holds such a character, write ? in its place';
+
 type Report = (path: Path, message: string, remedy: string, at?: 'key') => void;
 
 /** What a ledger database keeps besides refused changes. */
@@ -40,7 +46,9 @@ function checkPatterns(stream: StreamConfig, report: Report): boolean {
     for (const [index, pattern] of (source[key] ?? []).entries()) {
       const path = ['source', key, index];
       const { database, collection } = splitNamespace(pattern);
-      if (pattern.includes('\0') || pattern.startsWith('$')) {
+      if (EXPRESSION.test(pattern)) {
+        refuse(path, 'is a regular expression', EXPRESSION_REMEDY);
+      } else if (pattern.includes('\0') || pattern.startsWith('$')) {
         refuse(path, 'is no pattern for collection names', 'a collection name has no "$" in front and no NUL');
       } else if (source.database === undefined && (collection === '' || database === '')) {
         const example = JSON.stringify(`shop.${collection || database || 'orders'}`);
@@ -79,7 +87,9 @@ function checkRenames(stream: StreamConfig, report: Report): void {
     const value = splitNamespace(to);
     const other = seen.get(to);
     seen.set(to, from);
-    if (key.collection === '' || key.database === '') {
+    if (EXPRESSION.test(from)) {
+      report(path, 'is a regular expression', EXPRESSION_REMEDY, 'key');
+    } else if (key.collection === '' || key.database === '') {
       report(path, 'names no database', `write it as "${stream.source.database ?? 'shop'}.${from}"`, 'key');
     } else if (value.collection === '' || value.database === '') {
       report(path, 'goes to a name without a database', `write it as "${database ?? key.database}.${to || 'orders'}"`);

@@ -1,6 +1,6 @@
-import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
-import type { Document, Node, Pair } from 'yaml';
-import type { Found, Path, Problem } from './problem';
+import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import type { Document, ErrorCode, Node, Pair } from 'yaml';
+import type { Fault, Found, Path, Problem } from './problem';
 import { formatPath } from './problem';
 import { redact } from './connection-string';
 
@@ -55,18 +55,68 @@ function pathOf(document: Document, offset: number): Path {
   return found;
 }
 
-// The parser's own messages quote the text that they are about; what stands behind a colon is dropped.
-const syntaxMessage = (code: string, message: string): string =>
-  code === 'BAD_DIRECTIVE'
-    ? 'Lines that begin with % are not read'
-    : redact(message.split(/(?<!or ): |\n/u)[0] ?? '').replace(/[.:]?$/u, '');
-
-const syntaxRemedy = (code: string): string => {
-  if (code === 'DUPLICATE_KEY') return 'a key may stand once only: remove one of the two';
-  if (code === 'TAB_AS_INDENT') return 'indent with spaces';
-  if (code === 'MULTIPLE_DOCS') return 'one file holds one configuration: remove the "---" line';
-  return 'correct the YAML (or JSON) here; texts with special characters go in quotes';
+/** Deeper than any configuration, and far from what a call stack holds. */
+const DEEPEST = 100;
+const TOO_DEEP: Fault = {
+  message: `is nested more than ${DEEPEST} levels deep`,
+  remedy: 'a configuration has seven levels at most: look for a bracket or an indentation that is repeated',
 };
+
+const SYNTAX: Readonly<Partial<Record<ErrorCode, Fault>>> = {
+  BAD_DIRECTIVE: { message: 'holds a line that begins with %, which is not read', remedy: 'remove the line' },
+  MULTIPLE_DOCS: {
+    message: 'begins a second document, and one file holds one configuration',
+    remedy: 'remove the line "---" (or "...") and put all streams under one "streams:", or make it a file of its own',
+  },
+  NON_STRING_KEY: { message: 'holds a key that is no text', remedy: 'write the key as a plain word or in quotes' },
+  RESOURCE_EXHAUSTION: TOO_DEEP,
+  TAB_AS_INDENT: { message: 'is indented with a tab', remedy: 'indent with spaces: YAML allows no tabs there' },
+  TAG_RESOLVE_FAILED: {
+    message: 'holds a tag (!…) that is not known',
+    remedy: 'remove the tag, or put the text in quotes',
+  },
+  BAD_SCALAR_START: {
+    message: 'holds a value that begins with a character that YAML reserves, such as @ or `',
+    remedy: 'put the text in quotes',
+  },
+};
+
+// The parser's own messages quote the text that they are about; what stands behind a colon is dropped.
+const syntaxFault = (code: ErrorCode, message: string): Fault =>
+  SYNTAX[code] ?? {
+    message: redact(message.split(/(?<!or ): |\n/u)[0] ?? '').replace(/[.:]?$/u, ''),
+    remedy: 'correct the YAML (or JSON) here; texts with special characters go in quotes',
+  };
+
+/** The line in which a key that stands twice stands first. */
+function firstLine(document: Document, path: Path, lines: LineCounter): number | null {
+  const offset = offsetAt(document, path, 'key');
+  return offset === null ? null : lines.linePos(offset).line;
+}
+
+/** What the parser lets pass and the reader cannot use: an alias of nothing, and more levels than there can be. */
+function misuse(document: Document): readonly (Fault & { readonly offset: number | null })[] {
+  const anchors = new Set<string>();
+  const found: (Fault & { readonly offset: number | null })[] = [];
+  // No recursion: the depth is what is measured.
+  const stack: { readonly node: unknown; readonly depth: number }[] = [{ node: document.contents, depth: 0 }];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const { node, depth } = next;
+    if (depth > DEEPEST) return [{ ...TOO_DEEP, offset: offsetOf(node) }];
+    if (isNode(node) && !isAlias(node) && node.anchor !== undefined) anchors.add(node.anchor);
+    // Not the alias's name: it may be a password that begins with a "*".
+    if (isAlias(node) && !anchors.has(node.source)) {
+      const message =
+        'holds a value that begins with *, which repeats an anchor, and there is no such anchor before it';
+      const remedy = 'put the text in quotes, or write &name at the value that *name is to repeat';
+      found.push({ message, remedy, offset: offsetOf(node) });
+    }
+    const children = isPair(node) ? [node.key, node.value] : isMap(node) || isSeq(node) ? node.items : [];
+    const below = isPair(node) ? depth : depth + 1;
+    for (const child of [...children].reverse()) stack.push({ node: child, depth: below });
+  }
+  return found;
+}
 
 /** Reads YAML, of which JSON is a part. */
 export function readDocument(text: string): Input {
@@ -77,12 +127,24 @@ export function readDocument(text: string): Input {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
-  const problems = [...document.errors, ...document.warnings].map(({ code, message, pos }): Problem => ({
-    path: formatPath(code === 'DUPLICATE_KEY' ? pathOf(document, pos[0]) : []),
-    ...place(pos[0]),
-    message: syntaxMessage(code, message),
-    remedy: syntaxRemedy(code),
-  }));
+  const problems = [...document.errors, ...document.warnings].map(({ code, message, pos }): Problem => {
+    const path = code === 'DUPLICATE_KEY' ? pathOf(document, pos[0]) : [];
+    const first = code === 'DUPLICATE_KEY' ? firstLine(document, path, lines) : null;
+    const fault =
+      code === 'DUPLICATE_KEY'
+        ? {
+            message: `is a key that stands here already${first === null ? '' : `, in line ${first}`}`,
+            remedy: 'remove one of the two, or give the second one the name that was meant',
+          }
+        : syntaxFault(code, message);
+    return { path: formatPath(path), ...place(pos[0]), ...fault };
+  });
+  // A parser whose stack is used up says so once for each level that it leaves.
+  const tooDeep = problems.find(({ message }) => message === TOO_DEEP.message);
+  if (tooDeep !== undefined) problems.splice(0, problems.length, tooDeep);
+  if (problems.length === 0) {
+    for (const { offset, ...fault } of misuse(document)) problems.push({ path: '', ...place(offset), ...fault });
+  }
   const value = problems.length > 0 ? undefined : toValue(document);
   if (value === TANGLED) {
     const remedy = 'write the parts out instead of using anchors (&) and aliases (*)';

@@ -3,6 +3,22 @@ import { redact } from './connection-string';
 
 export type Path = readonly (string | number)[];
 
+/** What is wrong with a value, and what to write instead. */
+export interface Fault {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** A message of the schema that brings its remedy, in the one text that zod has room for. */
+export const advice = ({ message, remedy }: Fault): string => `${message}\n${remedy}`;
+
+export function readAdvice(text: string): Fault {
+  const end = text.indexOf('\n');
+  return end < 0
+    ? { message: text, remedy: 'docs/configuration.md describes what is expected here' }
+    : { message: text.slice(0, end), remedy: text.slice(end + 1) };
+}
+
 /** One thing that is wrong in a configuration, and what to do about it. Never holds the value that was found. */
 export interface Problem {
   /** Where, as in `streams[0].source.connection_string`; empty for the whole. */

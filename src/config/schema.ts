@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isTimeZone, WEEKDAYS } from './pace';
-import { cadenceOf } from './schedule';
+import { advice } from './problem';
+import { cadenceFault } from './schedule';
 
 /**
  * How a changed setting takes effect. `live`: at once or with the next leg. `restart_leg`: the running leg ends and a
@@ -24,19 +25,31 @@ const restartWorker = (description: string) => ({ description, effect: 'restart_
 const duration = (example: string) =>
   z
     .string()
-    .regex(/^\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)$/, `expected a duration such as "${example}"`)
+    .regex(
+      /^\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)$/,
+      advice({ message: 'is no duration', remedy: `write a number and ms, s, m, h or d, such as "${example}"` }),
+    )
     .default(example);
 
 const identifier = z
   .string()
+  .max(100)
   .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
-    'expected letters, digits, ".", "_" or "-", starting with a letter or digit',
+    /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+    advice({
+      message: 'holds something else than letters, digits, ".", "_" and "-", or does not begin with a letter or digit',
+      remedy: 'write a short name such as "orders-eu"',
+    }),
   );
 
 const port = z.int().min(0).max(65535);
 
-const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time such as "08:00"');
+const timeOfDay = z
+  .string()
+  .regex(
+    /^([01]\d|2[0-3]):[0-5]\d$/,
+    advice({ message: 'is no time of day', remedy: 'write hours and minutes in quotes, such as "08:00"' }),
+  );
 const eventsPerSecond = z.int().min(0).default(0);
 const bytesPerSecond = z.int().min(0).default(0);
 
@@ -221,7 +234,13 @@ export const streamSchema = z.strictObject({
       bytes_per_second: bytesPerSecond.meta(restartLeg('their encoded size at most; 0: as fast as it goes')),
       time_zone: z
         .string()
-        .refine(isTimeZone, 'expected the name of a time zone, such as "Europe/Zurich"')
+        .refine(
+          isTimeZone,
+          advice({
+            message: 'is no time zone that is known',
+            remedy: 'write its name, such as "Europe/Zurich" or "UTC"',
+          }),
+        )
         .default('UTC')
         .meta(restartLeg('of `hours`')),
       hours: z
@@ -262,7 +281,7 @@ export const streamSchema = z.strictObject({
       retry_delay: duration('1s').meta(restartLeg('between two tries')),
       dead_letter_destination: z
         .string()
-        .regex(/^[^.]+\..+$/, 'expected "database.collection"')
+        .regex(/^[^.]+\..+$/, advice({ message: 'names no collection', remedy: 'write "database.collection"' }))
         .optional()
         .meta(
           needsRestart('`database.collection` at the destination; `dead_letters` in the ledger database when left out'),
@@ -282,10 +301,10 @@ export const streamSchema = z.strictObject({
     .strictObject({
       schedule: z
         .string()
-        .refine(
-          (text) => cadenceOf(text) !== null,
-          'expected an interval of a minute or more, such as "24h", or a cron line, such as "0 3 * * *"',
-        )
+        .superRefine((text, context) => {
+          const fault = cadenceFault(text);
+          if (fault !== null) context.addIssue({ code: 'custom', message: advice(fault) });
+        })
         .optional()
         .meta(live('how often both sides are compared by themselves: `24h`, or a cron line such as `0 3 * * *`')),
       repair: z.boolean().default(false).meta(live('rows that differ are copied again')),

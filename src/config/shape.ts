@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
-import type { Found, Path } from './problem';
+import { readAdvice, type Found, type Path } from './problem';
 import { isSection, settings, variantOf, type SchemaNode } from './settings';
 import { redact } from './connection-string';
 
@@ -27,24 +27,33 @@ function nodeAt(root: SchemaNode, value: unknown, path: Path): SchemaNode | unde
   return node;
 }
 
-const near = (name: string, known: readonly string[]): string | null => {
+/** What was meant, where that is really near: a third of the letters may differ, or the end is missing or too much. */
+function near(name: string, known: readonly string[]): string | null {
   if (known.length === 0) return null;
-  const plain = name.toLowerCase().replaceAll(/[-_ ]/gu, '');
-  const same = known.find((other) => other.replaceAll('_', '') === plain);
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/gu, '');
+  const wanted = plain(name);
+  const begins = (other: string): boolean => {
+    const [short = '', long = ''] = [wanted, other].sort((a, b) => a.length - b.length);
+    return short.length >= 3 && long.length <= 2 * short.length && long.startsWith(short);
+  };
+  const same = known.find((other) => plain(other) === wanted) ?? known.find((other) => begins(plain(other)));
   if (same !== undefined) return same;
-  const best = closest(name, [...known]);
-  return distance(name.toLowerCase(), best) <= Math.max(2, Math.floor(name.length / 3)) ? best : null;
-};
+  const best = closest(name.toLowerCase(), [...known]);
+  const allowed = Math.max(1, Math.floor(Math.max(name.length, best.length) / 3));
+  return distance(name.toLowerCase(), best.toLowerCase()) <= allowed ? best : null;
+}
 
 function unknownKey(key: string, path: Path, node: SchemaNode | undefined): Found {
   const known = Object.keys(node?.properties ?? {});
   const guess = near(key, known);
-  const elsewhere = settings().find((setting) => !isSection(setting) && setting.path.endsWith(`.${key}`));
+  const elsewhere = settings()
+    .filter((setting) => !isSection(setting) && setting.path.endsWith(`.${key}`))
+    .map((setting) => setting.path.slice(0, -key.length - 1));
   const remedy =
     guess !== null
       ? `did you mean "${guess}"?`
-      : elsewhere !== undefined
-        ? `it belongs to ${elsewhere.path.slice(0, -key.length - 1)}`
+      : elsewhere.length > 0
+        ? `it belongs to ${[...new Set(elsewhere)].join(', or to ')}`
         : `known here: ${known.join(', ')}`;
   return { path: [...path, key], at: 'key', message: `the key "${redact(key)}" is not known here`, remedy };
 }
@@ -62,6 +71,8 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 
 const kindOf = (value: unknown): string => {
   if (value === null) return 'nothing';
+  if (typeof value === 'number' && !Number.isFinite(value)) return Number.isNaN(value) ? '.nan' : '.inf';
+  if (typeof value === 'number' && !Number.isInteger(value)) return 'a fraction';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a section with keys';
   return TYPE_WORDS[typeof value] ?? 'something else';
@@ -84,25 +95,29 @@ const choice = (path: Path, actual: unknown, expected: readonly unknown[]): Foun
   const unquoted = expected.some(
     (value) => typeof value === 'string' && typeof actual !== 'string' && value === String(actual),
   );
+  const all = expected.length === 1 ? `${listed(expected)} is the only value that is known` : 'choose one of these';
   return {
     path,
     message: `expected ${expected.length === 1 ? '' : 'one of '}${listed(expected)}`,
     remedy: unquoted
       ? `put it in quotes: "${String(actual)}"`
-      : `write ${guess === null ? listed(expected.slice(0, 1)) : `${JSON.stringify(guess)}, which is the nearest`}`,
+      : guess === null
+        ? all
+        : `did you mean ${JSON.stringify(guess)}?`,
   };
 };
-
-function remedyOf(path: Path, expected: string, quote: boolean, node: SchemaNode | undefined): string {
-  if (path.length === 0) return 'begin with version: "1" and streams:';
-  if (!quote) return `write ${expected}, or leave the key out`;
-  return typeof node?.default === 'string' ? `write a text such as "${node.default}"` : 'put it in quotes';
-}
 
 const bounds = (node: SchemaNode | undefined): string => {
   if (node?.maximum === undefined) return `${node?.minimum ?? 0} or more`;
   return `from ${node.minimum ?? 0} to ${node.maximum}`;
 };
+
+function remedyOf(path: Path, expected: string, quote: boolean, node: SchemaNode | undefined): string {
+  if (path.length === 0) return 'begin with version: "1" and streams:';
+  const limited = node?.minimum !== undefined ? ` ${bounds(node)}` : '';
+  if (!quote) return `write ${expected}${limited}, or leave the key out`;
+  return typeof node?.default === 'string' ? `write a text such as "${node.default}"` : 'put it in quotes';
+}
 
 function explain(issue: Issue, root: unknown, schema: SchemaNode): readonly Found[] {
   const path = issue.path.filter((part) => typeof part !== 'symbol');
@@ -131,15 +146,22 @@ function explain(issue: Issue, root: unknown, schema: SchemaNode): readonly Foun
     }
     case 'too_small':
     case 'too_big':
+      if (issue.code === 'too_big' && issue.origin === 'string' && typeof actual === 'string')
+        return [
+          {
+            path,
+            message: `has ${actual.length} characters, and ${issue.maximum} are allowed`,
+            remedy: 'shorten it',
+          },
+        ];
       if (issue.origin === 'string')
         return [{ path, message: 'is empty', remedy: 'write a value, or leave the key out' }];
       if (issue.origin === 'array')
         return [{ path, message: 'is an empty list', remedy: 'write an entry, or leave the key out' }];
       return [{ path, message: 'is out of range', remedy: `write a number ${bounds(node)}` }];
     case 'invalid_format':
-      return [{ path, message: issue.message, remedy: 'correct the value; docs/configuration.md describes every key' }];
     case 'custom':
-      return [{ path, message: issue.message, remedy: 'docs/configuration.md describes what is expected here' }];
+      return [{ path, ...readAdvice(issue.message) }];
     case 'invalid_element':
     case 'invalid_key':
     case 'not_multiple_of':
