@@ -230,12 +230,7 @@ streams:
       ],
       [10, 'streams[0].source.batch_size', 'the key "batch_size" is not known here', 'it belongs to streams[]'],
       [11, 'streams[0].destination.type', 'expected "mongodb"', 'did you mean "mongodb"?'],
-      [
-        12,
-        'streams[0].snapshot.mode',
-        'expected one of "initial", "never", "only"',
-        'did you mean "initial"?',
-      ],
+      [12, 'streams[0].snapshot.mode', 'expected one of "initial", "never", "only"', 'did you mean "initial"?'],
       [
         12,
         'streams[0].snapshot.copyParallelism',
@@ -249,7 +244,12 @@ streams:
 
   it('is a problem of the syntax: a key that stands twice, with its path', () => {
     const [problem] = problemsIn('version: "1"\nstreams:\n  - id: a\n    source: { type: mongodb }\n    id: b\n');
-    expect(problem).toMatchObject({ path: 'streams[0].id', line: 5, column: 5, message: 'is a key that stands here already, in line 3' });
+    expect(problem).toMatchObject({
+      path: 'streams[0].id',
+      line: 5,
+      column: 5,
+      message: 'is a key that stands here already, in line 3',
+    });
   });
 
   it.each([
