@@ -303,7 +303,7 @@ export const streamSchema = z.strictObject({
         .string()
         .superRefine((text, context) => {
           const fault = cadenceFault(text);
-          if (fault !== null) context.addIssue({ code: 'custom', message: advice(fault) });
+          if (fault !== null) context.addIssue(advice(fault));
         })
         .optional()
         .meta(live('how often both sides are compared by themselves: `24h`, or a cron line such as `0 3 * * *`')),
