@@ -1,6 +1,6 @@
 import { sameDeployment } from '../auth/resolve';
 import type { StreamSpec } from '../config/schema';
-import { ReplicationError } from '../replication/errors';
+import { ReplicationError, THEN_RESUME } from '../replication/errors';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import { compileSelection } from '../replication/pattern';
@@ -22,6 +22,7 @@ export async function inspected({ source, destination }: Pipeline, signal: Abort
     code: 'inspection_failed',
     message: errors.map(({ code, message }) => `${code}: ${message}`).join('; '),
     remedy: [...new Set(errors.map(({ remedy }) => remedy))].filter((remedy) => remedy !== '').join('; '),
+    then: THEN_RESUME,
   });
 }
 
@@ -58,7 +59,8 @@ export async function refuseOccupied(
     code: 'destination_not_empty',
     message: `the destination holds rows already, for: ${listed(occupied)}`,
     remedy:
-      'Set snapshot.on_existing to "merge" (rows stay, those of the source win) or "replace" (they are discarded first), or empty them; then apply and resume.',
+      'Set snapshot.on_existing to "merge" (rows stay, those of the source win) or "replace" (they are discarded first), or empty them.',
+    then: 'Then apply and resume.',
     ...(occupied[0] !== undefined && { namespace: occupied[0] }),
   });
 }

@@ -1,5 +1,5 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
-import { ReplicationError } from '../replication/errors';
+import { remedyInStream, ReplicationError } from '../replication/errors';
 import { parks } from '../replication/parking';
 import type { Position } from '../replication/position';
 import type { FailureInfo } from '../workflows/state';
@@ -35,14 +35,14 @@ function infoOf(error: unknown, interrupted: boolean): FailureInfo {
       remedy: 'The log of the worker names the place; please report it. Resuming the stream tries again.',
     };
   }
-  const { kind, code, message, remedy, namespace, keyHash, epoch, retryAfterMs } = error;
+  const { kind, code, message, namespace, keyHash, epoch, retryAfterMs } = error;
   // The hash stands for the key, which is data.
   const which = keyHash === undefined ? '' : ` (key hash ${keyHash.toString(16).padStart(8, '0')})`;
   return {
     kind,
     code,
     message: clip(message + which),
-    remedy: clip(remedy),
+    remedy: clip(remedyInStream(error)),
     ...(namespace !== undefined && { namespace }),
     ...(parks(error) && { parks: true }),
     ...(epoch !== undefined && { ledgerEpoch: epoch }),

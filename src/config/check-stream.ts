@@ -1,6 +1,7 @@
 import { splitNamespace } from '../replication/namespace';
 import { compileRenames, compileSelection, SERVER_DATABASES } from '../replication/pattern';
 import { includes, isExcluded, partsOverlap, sourceArea, targetArea } from './area';
+import { connectionFault } from './check-connection';
 import { hasLogin, isConnectionString } from './connection-string';
 import { durationMs } from './duration';
 import type { Found, Path } from './problem';
@@ -200,6 +201,8 @@ export function checkStream(stream: StreamConfig, logins: ReadonlySet<string>, a
         'write mongodb://…, mongodb+srv://… or ${env:NAME}',
       );
     }
+    const fault = connectionFault(connection);
+    if (fault !== null) report([side, 'connection_string'], fault.message, fault.remedy);
     if (login !== undefined && !logins.has(login)) {
       const known = logins.size === 0 ? 'add it to authentication' : `known are: ${[...logins].join(', ')}`;
       report([side, 'auth_id'], 'names no entry of authentication', known);

@@ -19,7 +19,7 @@ interface Parts {
  * Taken apart to err on the safe side: whatever could be a password that lacks its percent-encoding counts as
  * userinfo, so that it is refused or hidden.
  */
-function takeApart(text: string): Parts | null {
+export function takeApart(text: string): Parts | null {
   const scheme = SCHEME.exec(text)?.[0];
   if (scheme === undefined) return null;
   const rest = text.slice(scheme.length);

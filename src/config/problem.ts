@@ -61,7 +61,7 @@ export class ConfigError extends ReplicationError {
     super('needs_attention', {
       code: 'config_invalid',
       message: `${origin} has ${count}:\n${problems.map(describe).join('\n')}`,
-      remedy: 'correct what is listed and apply the file again',
+      remedy: 'correct what is listed, then try again',
     });
     this.origin = origin;
     this.problems = problems;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ReplicationError } from '../replication/errors';
+import { ReplicationError, THEN_RESUME } from '../replication/errors';
 import { Secret } from './secret';
 
 /** Where references are looked up; tests and `config check` bring their own. */
@@ -27,8 +27,9 @@ export const replaceReferences = (text: string, replace: (reference: string, off
 const unresolved = (reference: string, reason: string, remedy: string): ReplicationError =>
   new ReplicationError('needs_attention', {
     code: 'reference_unresolved',
-    message: `the reference ${reference} cannot be resolved in this worker: ${reason}`,
+    message: `the reference ${reference} cannot be resolved: ${reason}`,
     remedy,
+    then: `Every worker needs it. ${THEN_RESUME}`,
   });
 
 /** The system's name for what went wrong with a file, such as `ENOENT`. */
@@ -44,7 +45,7 @@ export function lookUp(reference: string, sources: ReferenceSources = {}): strin
     const value = (sources.env ?? process.env)[name];
     if (value !== undefined && value !== '') return value;
     const reason = value === undefined ? 'the environment variable is not set' : 'the environment variable is empty';
-    throw unresolved(reference, reason, `set ${name} in the environment of every worker, then resume the stream`);
+    throw unresolved(reference, reason, `Set ${name} in the environment of the process that connects.`);
   }
   const read = sources.readFile ?? ((path: string) => readFileSync(path, 'utf8'));
   let value: string;
@@ -54,11 +55,11 @@ export function lookUp(reference: string, sources: ReferenceSources = {}): strin
     throw unresolved(
       reference,
       `the file cannot be read (${errorCode(error)})`,
-      `give every worker a readable file ${name}, then resume the stream`,
+      `Make the file ${name} readable for the process that connects.`,
     );
   }
   if (value !== '') return value;
-  throw unresolved(reference, 'the file is empty', `write the secret into ${name}, then resume the stream`);
+  throw unresolved(reference, 'the file is empty', `Write the secret into ${name}.`);
 }
 
 /** Resolves every reference in a text, in the worker that needs it. */

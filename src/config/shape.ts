@@ -1,5 +1,5 @@
-import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
+import { nearest } from './near';
 import { readAdvice, type Found, type Path } from './problem';
 import { isSection, settings, variantOf, type SchemaNode } from './settings';
 import { redact } from './connection-string';
@@ -27,25 +27,9 @@ function nodeAt(root: SchemaNode, value: unknown, path: Path): SchemaNode | unde
   return node;
 }
 
-/** What was meant, where that is really near: a third of the letters may differ, or the end is missing or too much. */
-function near(name: string, known: readonly string[]): string | null {
-  if (known.length === 0) return null;
-  const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/gu, '');
-  const wanted = plain(name);
-  const begins = (other: string): boolean => {
-    const [short = '', long = ''] = [wanted, other].sort((a, b) => a.length - b.length);
-    return short.length >= 3 && long.length <= 2 * short.length && long.startsWith(short);
-  };
-  const same = known.find((other) => plain(other) === wanted) ?? known.find((other) => begins(plain(other)));
-  if (same !== undefined) return same;
-  const best = closest(name.toLowerCase(), [...known]);
-  const allowed = Math.max(1, Math.floor(Math.max(name.length, best.length) / 3));
-  return distance(name.toLowerCase(), best.toLowerCase()) <= allowed ? best : null;
-}
-
 function unknownKey(key: string, path: Path, node: SchemaNode | undefined): Found {
   const known = Object.keys(node?.properties ?? {});
-  const guess = near(key, known);
+  const guess = nearest(key, known);
   const elsewhere = settings()
     .filter((setting) => !isSection(setting) && setting.path.endsWith(`.${key}`))
     .map((setting) => setting.path.slice(0, -key.length - 1));
@@ -91,7 +75,7 @@ function missing(path: Path, node: SchemaNode | undefined): Found {
 }
 
 const choice = (path: Path, actual: unknown, expected: readonly unknown[]): Found => {
-  const guess = typeof actual === 'string' ? near(actual, expected.map(String)) : null;
+  const guess = typeof actual === 'string' ? nearest(actual, expected.map(String)) : null;
   const unquoted = expected.some(
     (value) => typeof value === 'string' && typeof actual !== 'string' && value === String(actual),
   );

@@ -2,9 +2,10 @@ import * as os from 'node:os';
 import { MongoClient, type MongoClientOptions } from 'mongodb';
 import type { Credentials } from '../auth/credentials';
 import type { ConnectorContext } from '../replication/connector';
-import { ReplicationError } from '../replication/errors';
-import { classify } from './errors';
+import { ReplicationError, THEN_RESUME } from '../replication/errors';
 import { calmPools } from './internals';
+import { connectFailure } from './connect-failure';
+import { uriFault } from './uri';
 
 export interface ClientOptions {
   readonly appName: string;
@@ -53,6 +54,14 @@ function loginOptions({ login, tls }: Credentials): MongoClientOptions {
   };
 }
 
+const refusedSettings = (role: string, message: string, remedy: string): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'invalid_connection',
+    message: `the connection string of the ${role} ${message}`,
+    remedy,
+    then: THEN_RESUME,
+  });
+
 /** A connected client. Rejects with a `ReplicationError` that shows no secret. */
 export async function openClient(
   credentials: Credentials,
@@ -60,6 +69,8 @@ export async function openClient(
   { appName, role, driver = {} }: ClientOptions,
 ): Promise<MongoClient> {
   const connectionString = credentials.connectionString.reveal();
+  const unreadable = uriFault(connectionString);
+  if (unreadable !== null) throw refusedSettings(role, unreadable.message, unreadable.remedy);
   let client: MongoClient;
   try {
     client = new MongoClient(connectionString, {
@@ -69,19 +80,20 @@ export async function openClient(
     });
   } catch {
     // The driver's message may quote the connection string, so it is dropped.
-    throw new ReplicationError('needs_attention', {
-      code: 'invalid_connection',
-      message: `the driver refuses the connection settings of the ${role}`,
-      remedy: `Check the ${role}'s connection_string, its options, and the certificate files that its auth_id names.`,
-    });
+    throw refusedSettings(
+      role,
+      'contradicts the login or the TLS settings of the auth_id',
+      'Give the login and the TLS options in one of the two places.',
+    );
   }
   calmPools(client);
   try {
     await client.connect();
     return client;
   } catch (error) {
-    await client.close().catch(() => undefined);
     context.log('debug', 'connect_failed', { role });
-    throw classify(error, { role });
+    const told = await connectFailure(client, error, role);
+    await client.close().catch(() => undefined);
+    throw told;
   }
 }

@@ -1,4 +1,4 @@
-import type { ErrorKind } from '../replication/errors';
+import { THEN_RESUME, type ErrorKind } from '../replication/errors';
 
 /** What an error means to a stream. */
 export interface Meaning {
@@ -6,6 +6,8 @@ export interface Meaning {
   readonly code: string;
   readonly text: string;
   readonly remedy: string;
+  /** What follows in a stream that waits for it. */
+  readonly then?: string;
 }
 
 const meanings: readonly (readonly [
@@ -14,6 +16,7 @@ const meanings: readonly (readonly [
   code: string,
   text: string,
   remedy: string,
+  then?: string,
 ])[] = [
   // Who one is, and what one may do.
   [
@@ -21,14 +24,16 @@ const meanings: readonly (readonly [
     'needs_attention',
     'authentication_failed',
     'the login was refused',
-    'Check user name, password, auth_source and mechanism of the auth_id (or of the connection string), then resume the stream.',
+    'Check user name, password, auth_source and mechanism of the auth_id, or user name, password, authSource and authMechanism of the connection string.',
+    THEN_RESUME,
   ],
   [
     [13],
     'needs_attention',
     'unauthorized',
     'the user lacks a privilege',
-    'Grant the privileges that `config check --connect` lists, then resume the stream.',
+    'Grant the user what it lacks: `read` on what is followed and on `local` at the source, `readWrite` and `dbAdmin` on what is written and on the ledger database at the destination.',
+    '`config check --connect` lists what is missing. Then resume the stream.',
   ],
   [[391], 'retry', 'reauthentication', 'the server wants a new login', ''],
 
@@ -38,7 +43,7 @@ const meanings: readonly (readonly [
     'retry',
     'not_reachable',
     'the connection failed',
-    'Check that the server runs and is reachable from the worker.',
+    'Check that the server runs, and that it can be reached from the machine that says so.',
   ],
   [
     [70, 91, 94, 133, 134, 164, 189, 216, 234, 281, 333, 372, 10058, 10107, 11600, 11602, 13435, 13436],
@@ -105,7 +110,8 @@ const meanings: readonly (readonly [
     'needs_attention',
     'server_damaged',
     'the server says that its data are damaged',
-    'Repair or restore the server (its own log tells more), then `streams restart ID --from snapshot` where rows are missing, else resume.',
+    'Repair or restore the server (its own log tells more), then copy again where rows are missing: `streams restart ID --from snapshot`.',
+    'Where none are, resume the stream.',
   ],
 
   // The history of the source.
@@ -172,28 +178,32 @@ const meanings: readonly (readonly [
     'needs_attention',
     'namespace_missing',
     'the namespace does not exist',
-    'Create it again and resume, or `streams restart ID --from snapshot`.',
+    'Create it again, or copy again: `streams restart ID --from snapshot`.',
+    'Where it was created, resume the stream.',
   ],
   [
     [48, 72, 73, 227, 242, 13297],
     'needs_attention',
     'invalid_namespace',
     'the server refuses the name or its options',
-    'Rename it with `namespaces` in the destination; apply and resume.',
+    'Rename it with `namespaces` in the destination.',
+    'Then apply and resume.',
   ],
   [
     [165, 166, 167, 169],
     'needs_attention',
     'not_a_collection',
     'the namespace is a view',
-    'Rename the view at the destination, or give the namespace another name with `namespaces`; then resume.',
+    'Rename the view at the destination, or give the namespace another name with `namespaces`.',
+    THEN_RESUME,
   ],
   [
     [61, 283],
     'needs_attention',
     'shard_key',
     'the target is sharded by another key than _id, which statements do not name',
-    'Make the target anew, unsharded or sharded by _id, or give the namespace another name with `namespaces`; then resume.',
+    'Make the target anew, unsharded or sharded by _id, or give the namespace another name with `namespaces`.',
+    THEN_RESUME,
   ],
   [
     [27, 67, 68, 85, 86, 181, 197, 370],
@@ -207,7 +217,8 @@ const meanings: readonly (readonly [
     'needs_attention',
     'displaced',
     'the collection is not the one that it was',
-    'The namespace has to be copied again: resume, the next claim sees to it.',
+    'The namespace has to be copied again, which the stream does by itself when it goes on.',
+    THEN_RESUME,
   ],
   [[206, 225], 'fenced', 'fenced', 'a later writer has taken over', ''],
 
@@ -217,35 +228,40 @@ const meanings: readonly (readonly [
     'needs_attention',
     'not_allowed',
     'the server does not allow this here',
-    'Is the target a capped collection, which MongoDB does not write in a transaction? Drop it, so that it is made plain. Is the server no replica set? `config check --connect` tells.',
+    'Is the target a capped collection, which MongoDB does not write in a transaction? Drop it, so that it is made plain. Is the server no replica set? Start it with --replSet, and run rs.initiate() once.',
+    THEN_RESUME,
   ],
   [
     [76, 123, 40573],
     'needs_attention',
     'not_a_replica_set',
     'the server is not part of a replica set',
-    'Start it as a replica set (one member is enough), then resume.',
+    'Start it with --replSet and run rs.initiate() once; one member is enough.',
+    THEN_RESUME,
   ],
   [
     [59, 115, 148, 168, 188, 224, 235, 238, 258, 322, 323, 324, 347, 352, 40324],
     'needs_attention',
     'unsupported',
     'the server lacks a command that is needed',
-    'Use a server version that supports it; `config check --connect` names what is missing.',
+    'Use a server of a version that has it: MongoDB 4.2 or later as source, 4.4 or later as destination.',
+    THEN_RESUME,
   ],
   [
     [17, 233, 40414, 40415, 50768],
     'bug',
     'unexpected',
     'the server does not understand what it was asked',
-    'Report it, with the number and the version of the server; resuming tries again.',
+    'Report it, with the number and the version of the server.',
+    'Resuming the stream tries again.',
   ],
 ];
 
 /** The first row that names a code decides. */
 export const SERVER_CODES: ReadonlyMap<number, Meaning> = (() => {
   const map = new Map<number, Meaning>();
-  for (const [codes, kind, code, text, remedy] of meanings)
-    for (const number of codes) if (!map.has(number)) map.set(number, { kind, code, text, remedy });
+  for (const [codes, kind, code, text, remedy, then] of meanings)
+    for (const number of codes)
+      if (!map.has(number)) map.set(number, { kind, code, text, remedy, ...(then !== undefined && { then }) });
   return map;
 })();

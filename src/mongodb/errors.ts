@@ -16,6 +16,7 @@ import {
 import { ReplicationError, type ErrorKind } from '../replication/errors';
 import type { Namespace } from '../replication/namespace';
 import { SERVER_CODES, type Meaning } from './error-codes';
+import { unreachable } from './unreachable';
 
 export interface Where {
   readonly role: 'source' | 'destination';
@@ -76,7 +77,7 @@ const NOT_REACHABLE = meaning(
   'retry',
   'not_reachable',
   'no usable server answers',
-  'Check that the server runs, that its address is right and reachable from the worker, and its TLS settings.',
+  'Check that the server runs, that its address is right and can be reached from the machine that says so, and its TLS settings.',
 );
 const INVALID_CONNECTION = meaning(
   'needs_attention',
@@ -88,7 +89,7 @@ const UNSUPPORTED = meaning(
   'needs_attention',
   'unsupported',
   'the server lacks something that is needed',
-  'Use a server version that supports it; `config check --connect` names what is missing.',
+  'Use a server of a version that has it: MongoDB 4.2 or later as source, 4.4 or later as destination.',
 );
 
 function driverMeaning(error: unknown): Meaning {
@@ -99,7 +100,8 @@ function driverMeaning(error: unknown): Meaning {
     error instanceof MongoExpiredSessionError
   )
     return CLOSED;
-  if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return NOT_REACHABLE;
+  if (error instanceof MongoServerSelectionError) return unreachable(error, NOT_REACHABLE);
+  if (error instanceof MongoNetworkError) return NOT_REACHABLE;
   if (error instanceof MongoParseError || error instanceof MongoMissingCredentialsError) return INVALID_CONNECTION;
   if (error instanceof MongoCompatibilityError) return UNSUPPORTED;
   if (error instanceof MongoAPIError) return BUG;
@@ -122,13 +124,19 @@ function refusalOf(error: MongoServerError): ServerRefusal {
   return error.codeName === undefined ? { code } : { code, codeName: error.codeName };
 }
 
-function told({ kind, code, text, remedy }: Meaning, refusal: ServerRefusal | null, where: Where, cause: unknown) {
+function told(
+  { kind, code, text, remedy, then }: Meaning,
+  refusal: ServerRefusal | null,
+  where: Where,
+  cause: unknown,
+) {
   const number = refusal === null ? '' : ` (code ${refusal.code}${safeName(refusal.codeName)})`;
   const place = where.namespace === undefined ? '' : ` in ${where.namespace}`;
   return new ReplicationError(kind, {
     code,
     message: `${where.role}: ${text}${place}${number}`,
     remedy,
+    ...(then !== undefined && { then }),
     ...(where.namespace !== undefined && { namespace: where.namespace }),
     ...(where.keyHash !== undefined && { keyHash: where.keyHash }),
     ...(cause !== undefined && { cause }),

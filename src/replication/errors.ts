@@ -10,8 +10,10 @@ export interface ErrorDetails {
   /** Stable name, such as `history_lost`; documented, and the Temporal failure type. */
   readonly code: string;
   readonly message: string;
-  /** What a person can do; empty where nothing has to be done. */
+  /** What a person can do; empty where nothing has to be done. True wherever it is read, also where no stream runs. */
   readonly remedy?: string;
+  /** What comes after the remedy where a stream runs and waits for it, such as `Then resume the stream.` */
+  readonly then?: string;
   readonly namespace?: Namespace;
   readonly keyHash?: number;
   readonly retryAfterMs?: number;
@@ -21,12 +23,15 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
+export const THEN_RESUME = 'Then resume the stream.';
+
 /** The only error that leaves a connector. Classified where the driver's error enters, by code. */
 export class ReplicationError extends Error {
   override readonly name = 'ReplicationError';
   readonly kind: ErrorKind;
   readonly code: string;
   readonly remedy: string;
+  readonly then: string;
   readonly namespace: Namespace | undefined;
   readonly keyHash: number | undefined;
   readonly retryAfterMs: number | undefined;
@@ -37,6 +42,7 @@ export class ReplicationError extends Error {
     this.kind = kind;
     this.code = details.code;
     this.remedy = details.remedy ?? '';
+    this.then = details.then ?? '';
     this.namespace = details.namespace;
     this.keyHash = details.keyHash;
     this.retryAfterMs = details.retryAfterMs;
@@ -79,3 +85,7 @@ export const deltaMissed = (namespace: Namespace): ReplicationError =>
     message: `a delta did not fit its row in ${namespace}`,
     namespace,
   });
+
+/** A remedy as a person reads it who looks at a stream: with what follows it there. */
+export const remedyInStream = ({ remedy, then }: ReplicationError): string =>
+  [remedy, then].filter((text) => text !== '').join(/[.!?]$/u.test(remedy) ? ' ' : '. ');

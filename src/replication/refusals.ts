@@ -146,8 +146,8 @@ export function ofRow(
   { namespace, key }: Pick<Change, 'namespace' | 'key'>,
   error: ReplicationError,
 ): ReplicationError {
-  const { code, message, remedy } = error;
-  return new ReplicationError('poison', { code, message, remedy, namespace, keyHash: key.hash, cause: error });
+  const { code, message, remedy, then } = error;
+  return new ReplicationError('poison', { code, message, remedy, then, namespace, keyHash: key.hash, cause: error });
 }
 
 export const tooMany = (): ReplicationError =>

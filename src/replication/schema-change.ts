@@ -94,7 +94,8 @@ const unsupported = ({ kind, namespace }: SchemaChange, missing: string): Replic
     code: 'schema_change_unsupported',
     message: `${kind} of ${namespace} cannot be expressed at the destination: ${missing}`,
     remedy:
-      'Do at the destination by hand what is wanted there, set error_handling.unsupported_schema_change to "ignore" and apply, then resume.',
+      'Do at the destination by hand what is wanted there, set error_handling.unsupported_schema_change to "ignore".',
+    then: 'Then apply and resume.',
     namespace,
   });
 
@@ -143,7 +144,8 @@ function leave(change: SchemaChange, policy: DecisionContext['renameOut']): Deci
         code: 'renamed_out',
         message: `${change.namespace} was renamed to ${change.to ?? 'a name'} that this stream does not follow`,
         remedy:
-          'Set source.options.rename_out to "drop" (drop it at the destination) or "keep" (leave it there), or widen source.collections; then apply and resume.',
+          'Set source.options.rename_out to "drop" (drop it at the destination) or "keep" (leave it there), or widen source.collections.',
+        then: 'Then apply and resume.',
         namespace: change.namespace,
       });
   }

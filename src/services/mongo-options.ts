@@ -9,6 +9,8 @@ export interface MongoOptions {
   readonly port?: number;
   /** Start with access control and this user, who may do everything. */
   readonly auth?: MongoCredentials;
+  /** No replica set: what a stream cannot use, to see that it says so. */
+  readonly standalone?: boolean;
   /** No acknowledged write is lost by SIGKILL. MongoDB itself promises that always. */
   readonly syncOnCommit?: boolean;
   /** `configureFailPoint` and its like. */

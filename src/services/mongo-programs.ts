@@ -44,7 +44,8 @@ export async function mongodOnPath(options: MongoOptions): Promise<MongoProgram>
 }
 
 export const mongodArguments = (port: number, options: MongoOptions): string[] => [
-  ...['--replSet', MONGOD_REPLICA_SET, '--port', String(port)],
+  ...(options.standalone === true ? [] : ['--replSet', MONGOD_REPLICA_SET]),
+  ...['--port', String(port)],
   ...['--setParameter', `periodicNoopIntervalSecs=${Math.max(1, Math.round(heartbeat(options)))}`],
   ...['--wiredTigerCacheSizeGB', String(gigabytes(options.cacheSize ?? '1G'))],
   ...(options.testCommands === true ? ['--setParameter', 'enableTestCommands=1'] : []),
@@ -102,6 +103,7 @@ const embeddedArguments = (directory: string, port: number, options: MongoOption
   ...['--host', '127.0.0.1', '--port', String(port), '--storage-path', directory, '--log-level', 'WARNING'],
   ...['--noop-heartbeat-seconds', String(heartbeat(options)), '--cache-size', options.cacheSize ?? '1G'],
   ...(options.auth === undefined ? [] : ['--auth']),
+  ...(options.standalone === true ? ['--standalone'] : []),
   ...(options.syncOnCommit === true ? ['--sync-on-commit'] : []),
   ...(options.testCommands === true ? ['--enable-test-commands'] : []),
   ...number('--oplog-max-entries', options.oplogMaxEntries ?? options.embeddedOplogMaxEntries),

@@ -72,7 +72,8 @@ async function startProgram(program: programs.MongoProgram, options: MongoOption
   const server = async (access: MongoOptions) =>
     new ProcessServer({
       command: await program.command(directory, port, access),
-      ready: (ending) => primaryReady(port, ending, program.initiate ? program.replicaSet : undefined),
+      ready: (ending) =>
+        primaryReady(port, ending, program.initiate && options.standalone !== true ? program.replicaSet : undefined),
     });
   try {
     if (auth !== undefined) {
@@ -111,7 +112,8 @@ async function startContainer(options: MongoOptions, report: Report): Promise<St
       ...(options.storagePath === undefined
         ? {}
         : { mount: { source: join(options.storagePath, 'mongod'), target: '/data/db' } }),
-      ready: (ending) => primaryReady(port, ending, programs.MONGOD_REPLICA_SET),
+      ready: (ending) =>
+        primaryReady(port, ending, options.standalone === true ? undefined : programs.MONGOD_REPLICA_SET),
     },
     report,
   );
@@ -128,8 +130,8 @@ async function startContainer(options: MongoOptions, report: Report): Promise<St
   return { uri: uriOf(port, programs.MONGOD_REPLICA_SET, options), server, remove };
 }
 
-function uriOf(port: number, replicaSet: string, { auth }: MongoOptions): string {
-  const uri = `127.0.0.1:${port}/?replicaSet=${replicaSet}`;
+function uriOf(port: number, replicaSet: string, { auth, standalone }: MongoOptions): string {
+  const uri = `127.0.0.1:${port}/?${standalone === true ? 'directConnection=true' : `replicaSet=${replicaSet}`}`;
   if (auth === undefined) return `mongodb://${uri}`;
   return `mongodb://${encodeURIComponent(auth.username)}:${encodeURIComponent(auth.password)}@${uri}&authSource=admin`;
 }

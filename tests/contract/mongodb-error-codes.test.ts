@@ -58,7 +58,7 @@ describe('every code that has a meaning', () => {
       if (error.message.includes(`code ${code}`))
         expect([code, error.kind, error.code, error.remedy]).toEqual([code, kind, name, remedy]);
       else otherwise.push(code);
-      if (kind === 'needs_attention') expect(remedy).toMatch(/`|resume|restart/iu);
+      if (kind === 'needs_attention') expect(remedy).not.toBe('');
     }
     expect(otherwise.length).toBeLessThan(SERVER_CODES.size / 20);
   });

@@ -31,4 +31,16 @@ describe('toFailure', () => {
     const needed = new ReplicationError('needs_attention', { code: 'history_lost', message: 'gone' });
     expect(toFailure(needed, { interrupted: true, progress }).type).toBe('history_lost');
   });
+
+  it('adds to a remedy what follows in a stream, which the same error does not say elsewhere', () => {
+    const remedyOf = (remedy: string, then: string): unknown => {
+      const error = new ReplicationError('needs_attention', { code: 'unauthorized', message: 'no', remedy, then });
+      expect(error.remedy).toBe(remedy);
+      return (toFailure(error, { interrupted: false, progress }).details?.[0] as { remedy: unknown }).remedy;
+    };
+    expect(remedyOf('Grant it.', 'Then resume the stream.')).toBe('Grant it. Then resume the stream.');
+    expect(remedyOf('grant it', 'Then resume the stream.')).toBe('grant it. Then resume the stream.');
+    expect(remedyOf('Grant it.', '')).toBe('Grant it.');
+    expect(remedyOf('', 'Then resume the stream.')).toBe('Then resume the stream.');
+  });
 });

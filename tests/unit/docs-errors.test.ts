@@ -41,6 +41,29 @@ const rows = readFileSync(join(root, 'docs', 'errors.md'), 'utf8')
 
 const sorted = (codes: Iterable<string>): string[] => [...codes].sort();
 
+/** Code whose errors are read on the command line too, where no stream may run and no worker is meant. */
+const EVERYWHERE = /^(?:auth|config|mongodb|sources|destinations|replication)[/\\]/u;
+
+describe('a remedy that is read where no stream may run', () => {
+  it('speaks of no worker of its own, nor of going on: that is what `then` is for', () => {
+    const told = files
+      .filter((file) => EVERYWHERE.test(file))
+      .flatMap((file) => {
+        const text = readFileSync(join(root, 'src', file), 'utf8');
+        return Array.from(
+          text.matchAll(
+            /^.*(?:in this worker|from the worker|; (?:then )?resume\b|, then resume|then apply and resume).*$/gmu,
+          ),
+          ([line]) => `${file}: ${line.trim()}`,
+        );
+      })
+      .filter((line) => !/\bthen: |: \/\/|: \*|: \/\*\*/u.test(line));
+    expect(told).toEqual([]);
+    for (const { code, remedy } of SERVER_CODES.values())
+      expect([code, remedy]).not.toEqual([code, expect.stringMatching(/resume|this worker|config check/u)]);
+  });
+});
+
 describe('docs/errors.md', () => {
   it('has a row for every code, and none for a code that is gone', () => {
     expect(sorted(rows.map(({ code }) => code))).toEqual(sorted(inCode()));

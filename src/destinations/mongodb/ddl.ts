@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { UUID, type Document, type MongoClient } from 'mongodb';
 import type { RawDocument } from '../../bson/raw-document';
 import { classifyWriteConcern, codeOf } from '../../mongodb/errors';
-import { ReplicationError } from '../../replication/errors';
+import { ReplicationError, THEN_RESUME } from '../../replication/errors';
 import type { Namespace } from '../../replication/namespace';
 
 /** The server has another collection of this name than the one that was meant. */
@@ -31,7 +31,8 @@ export function sendable(part: RawDocument, target: Namespace): ReadonlyMap<stri
     code: 'not_sendable',
     message: `options of ${target} or of one of its indexes cannot be sent as they are: they hold a name twice, text that is not UTF-8, or a date beyond the year 275760`,
     remedy:
-      'Make the collection or the index by hand at the destination, or change it at the source; for a collection, set create_options: false; then resume.',
+      'Make the collection or the index by hand at the destination, or change it at the source; for a collection, set create_options: false.',
+    then: THEN_RESUME,
     namespace: target,
   });
 }

@@ -33,6 +33,14 @@ export async function inspectDestination(
       message: 'the destination is a single server without a replica set, so it has no transactions',
       remedy: 'Start it with --replSet and run rs.initiate() once; one member is enough.',
     });
+  else if (hello['isWritablePrimary'] === false && hello['msg'] !== 'isdbgrid')
+    findings.push({
+      severity: 'error',
+      code: 'not_primary',
+      message: `the destination is no primary${typeof hello['primary'] === 'string' ? `: that is ${hello['primary']}` : ''}, and takes no writes`,
+      remedy:
+        'Name all members of the replica set and leave directConnection out, so that the driver finds the primary.',
+    });
   const version = String(build['version']);
   if (Number.parseFloat(version) < 4.4)
     findings.push({
@@ -50,7 +58,9 @@ export async function inspectDestination(
       remedy: 'Install the version of the driver that package.json names.',
     });
   const status = await admin.command({ connectionStatus: 1, showPrivileges: true }, { signal });
-  return [...findings, ...missingPrivileges(status, databases)];
+  // Without a login a server that wants one answers all of the above, and refuses the first question about data.
+  await client.db(databases.ledger).listCollections({}, { nameOnly: true, signal }).toArray();
+  return [...findings, ...privilegeFindings(status, databases)];
 }
 
 interface Privilege {
@@ -58,22 +68,21 @@ interface Privilege {
   readonly actions: readonly string[];
 }
 
-function missingPrivileges(
+export function privilegeFindings(
   status: Document,
   { ledger, target }: { readonly ledger: string; readonly target: string | undefined },
 ): Finding[] {
   const auth = status['authInfo'] as
     | {
         authenticatedUsers?: readonly unknown[];
-        authenticatedUserRoles?: readonly unknown[];
         authenticatedUserPrivileges?: readonly Privilege[];
       }
     | undefined;
-  // Nobody logged in: the server checks nothing.
-  if (!auth?.authenticatedUsers?.length || auth.authenticatedUserPrivileges === undefined) return [];
-  // Some compatible servers name the roles and leave the privileges out: the first write tells then.
-  if (auth.authenticatedUserRoles?.length && auth.authenticatedUserPrivileges.length === 0) return [];
-  const privileges = auth.authenticatedUserPrivileges;
+  // Without a login the server checks nothing, or has refused to list collections.
+  if (!auth?.authenticatedUsers?.length) return [];
+  const privileges = auth.authenticatedUserPrivileges ?? [];
+  // Some compatible servers leave the privileges out: an empty list is no answer, and not "none" or "all".
+  if (privileges.length === 0) return [unknownPrivileges([ledger, ...(target === undefined ? [] : [target])])];
   const missing = (database: string): string[] => {
     const granted = new Set(
       privileges
@@ -99,3 +108,12 @@ function missingPrivileges(
     ];
   });
 }
+
+const unknownPrivileges = (databases: readonly string[]): Finding => ({
+  severity: 'warning',
+  code: 'privileges_unknown',
+  message: 'the destination does not tell what its user may do: a missing privilege shows only when it is needed',
+  remedy: `Make sure that the user has readWrite and dbAdmin on ${databases.join(' and ')}${
+    databases.length > 1 ? '' : ', and on all databases that are written'
+  }.`,
+});

@@ -1,11 +1,12 @@
-import { ReplicationError } from '../../replication/errors';
+import { ReplicationError, THEN_RESUME } from '../../replication/errors';
 import type { Namespace } from '../../replication/namespace';
 
 export const notACollection = (source: Namespace, target: Namespace, type: string): ReplicationError =>
   new ReplicationError('needs_attention', {
     code: 'not_a_collection',
     message: `the target ${target} is a ${type}`,
-    remedy: 'Rename it at the destination, or give the namespace another name with `namespaces`; then resume.',
+    remedy: 'Rename it at the destination, or give the namespace another name with `namespaces`.',
+    then: THEN_RESUME,
     namespace: source,
   });
 
@@ -13,8 +14,8 @@ export const cappedTarget = (source: Namespace, target: Namespace): ReplicationE
   new ReplicationError('needs_attention', {
     code: 'target_capped',
     message: `the target ${target} is capped, and MongoDB refuses to write to capped collections in a transaction`,
-    remedy:
-      'Drop it, so that it is made as a plain collection, or give the namespace another name with `namespaces`; then resume.',
+    remedy: 'Drop it, so that it is made as a plain collection, or give the namespace another name with `namespaces`.',
+    then: THEN_RESUME,
     namespace: source,
   });
 
@@ -30,7 +31,8 @@ export const keptInTheWay = (source: Namespace, target: Namespace): ReplicationE
   new ReplicationError('needs_attention', {
     code: 'kept_in_the_way',
     message: `${source} was created again at the source, and ${target} still holds what was kept of the collection that was renamed (rename_out: keep)`,
-    remedy: `Rename or drop ${target} at the destination; then resume.`,
+    remedy: `Rename or drop ${target} at the destination.`,
+    then: THEN_RESUME,
     namespace: source,
   });
 

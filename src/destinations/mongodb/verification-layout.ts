@@ -76,7 +76,7 @@ const finding = (severity: Finding['severity'], code: string, namespace: Namespa
 
 const REMEDIES: Readonly<Record<string, string>> = {
   target_missing:
-    'copy it again: `tributary streams resume ID --namespace NAME`, or `streams restart ID --from snapshot`',
+    'copy it again: `tributary streams restart ID --from snapshot`; where the namespace is parked, `tributary streams resume ID --namespace NAME` is enough',
   source_missing: 'drop the target, if nobody needs it',
   not_a_collection: 'rename what is in the way, then copy the namespace again',
   cap_differs: 'set it with collMod (cappedSize, cappedMax), from MongoDB 6.0',
