@@ -25,6 +25,7 @@ export class Ending {
   readonly #context: EndingContext;
   #hard: NodeJS.Timeout | undefined;
   #reason: EndReason = 'stopped';
+  #isTold = false;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(context: EndingContext) {
@@ -60,10 +61,16 @@ export class Ending {
     this.#hard = setTimeout(() => this.#cut(begunAt), HARD_STOP_MS);
   }
 
+  /** Told from outside, as by a pause: no first step is waited for, also where the slice is over already. */
+  stop(): void {
+    this.#isTold = true;
+    this.begin('stopped');
+  }
+
   /** The first step of a lane is waited for longer: cut off, it would be tried and cut off again by every leg (seen: one row of 16 MB). */
   #cut(begunAt: number): void {
     const { firstSteps, stallMs } = this.#context;
-    if (this.#reason === 'slice' && firstSteps() && performance.now() - begunAt < stallMs)
+    if (!this.#isTold && this.#reason === 'slice' && firstSteps() && performance.now() - begunAt < stallMs)
       this.#hard = setTimeout(() => this.#cut(begunAt), LOOK_AGAIN_MS);
     else this.#writing.abort();
   }

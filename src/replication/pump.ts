@@ -101,7 +101,7 @@ class Leg implements Pump {
     const start = (this.#recorded = startOf(claim.ledger, position, source));
 
     const mark = (this.#mark = new LowWater(start));
-    const stop = (): void => this.#ending.begin('stopped');
+    const stop = (): void => this.#ending.stop();
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     const slice = setTimeout(() => this.#ending.begin('slice'), this.#options.sliceMs);
