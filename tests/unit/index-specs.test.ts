@@ -5,6 +5,7 @@ import { collationOf, sameCollation } from '../../src/mongodb/collation';
 import { withInherited } from '../../src/mongodb/listing';
 import {
   differences,
+  excludes,
   requested,
   servesAs,
   servesMeanwhile,
@@ -104,6 +105,21 @@ describe('two indexes differ', () => {
     const other = [index({ expireAfterSeconds: 60 }), index({ expireAfterSeconds: Long.fromNumber(61) })] as const;
     expect(differences(...other)).toEqual(['expireAfterSeconds']);
     expect(servesAs(...other)).toBe(true);
+  });
+});
+
+describe('of two indexes under different names', () => {
+  it.each<[string, boolean, Document, Document]>([
+    ['the same key', true, {}, {}],
+    ['the same key with other options', true, { key: { a: '2d' }, bits: 20 }, { key: { a: '2d' }, bits: 22 }],
+    ['two text indexes', true, textListed, { ...textListed, weights: { c: 1 } }],
+    ['another key', false, {}, { key: { a: -1 } }],
+    ['another collation', false, {}, { collation: { locale: 'en' } }],
+    ['another filter', false, {}, { partialFilterExpression: { a: 1 } }],
+    ['one that is unique', false, { unique: true }, {}],
+    ['one that expires', false, { expireAfterSeconds: 1 }, {}],
+  ])('one makes way or not: %s', (_name, makesWay, a, b) => {
+    expect(excludes(index(a), index(b))).toBe(makesWay);
   });
 });
 

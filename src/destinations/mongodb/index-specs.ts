@@ -73,6 +73,21 @@ export const CHANGEABLE: ReadonlySet<string> = new Set(['hidden', 'unique', 'pre
 export const servesAs = (a: Index, b: Index): boolean =>
   isUnique(a) === isUnique(b) && expires(a) === expires(b) && differences(a, b).every((name) => CHANGEABLE.has(name));
 
+/** By these a server knows an index: it has no two with the same, whatever else they say. */
+const SIGNATURE = ['key', 'collation', 'partialFilterExpression'];
+
+/** Of text indexes a collection has one. */
+export const isText = ({ options }: Index): boolean => {
+  const key = options.document('key');
+  return key?.names.some((field) => key.text(field) === 'text') ?? false;
+};
+
+/** Whether a server may have no room for both, though they do the same to rows. */
+export const excludes = (a: Index, b: Index): boolean =>
+  isUnique(a) === isUnique(b) &&
+  expires(a) === expires(b) &&
+  ((isText(a) && isText(b)) || SIGNATURE.every((name) => isSame(name, a.options, b.options)));
+
 /** Whether an index is what another one would be without what is held back of it. */
 export const servesMeanwhile = (a: Index, b: Index): boolean => servesAs(a, withoutHeld(b));
 

@@ -2,7 +2,7 @@ import type { MongoClient } from 'mongodb';
 import { codeOf } from '../../mongodb/errors';
 import type { Namespace } from '../../replication/namespace';
 import { sendable } from './ddl';
-import { CHANGEABLE, differences, expires, isHidden, renamed, servesAs, type Index } from './index-specs';
+import { CHANGEABLE, differences, excludes, expires, isHidden, isText, renamed, type Index } from './index-specs';
 import { createIndex, indexesOf, onIndexes, type TargetIndexes } from './target-indexes';
 import { present } from './targets';
 
@@ -10,6 +10,10 @@ import { present } from './targets';
 const NOT_CHANGEABLE: ReadonlySet<number> = new Set([2, 9, 59, 72, 115, 238, 303, 40415]);
 /** An index of the same name, or of the same key under another name, stands in the way. */
 const IN_THE_WAY: ReadonlySet<number> = new Set([85, 86]);
+/** Said of a second text index, and of one index too many, among others. */
+const CANNOT_CREATE = 67;
+/** Of a collection, that of the key among them. */
+const MOST_INDEXES = 64;
 
 export interface Placing {
   readonly client: MongoClient;
@@ -106,25 +110,31 @@ async function isBuiltBeside(
     await createIndex(placing.client, there, proof, signal);
     return true;
   } catch (error) {
-    if (isInTheWay(error)) return false;
+    if (hasNoRoom(error, there, index)) return false;
     throw error;
   }
+}
+
+/** For two indexes at a time: they are one for it, both are text indexes, or it has as many as it can have. */
+function hasNoRoom(error: unknown, { byName }: TargetIndexes, index: Index): boolean {
+  const code = codeOf(error) ?? 0;
+  return IN_THE_WAY.has(code) || (code === CANNOT_CREATE && (isText(index) || byName.size >= MOST_INDEXES - 1));
 }
 
 const besideName = ({ name }: Index): string => `tributary.new.${name}`;
 
 /**
- * An index of the same key and options under another name is an old one of the source, which cannot have both, or another
- * one's that does no more: it makes way.
+ * An index under another name that the server does not hold beside this one cannot be the source's, which has this one. It
+ * makes way, unless it does something to rows: one that is unique or expires is somebody's will.
  */
 async function build(placing: Placing, there: TargetIndexes, index: Index, signal: AbortSignal): Promise<void> {
   const create = (): Promise<void> => createIndex(placing.client, there, index, signal);
   try {
     await create();
   } catch (error) {
-    const other = [...there.byName.values()].find((each) => each.name !== index.name && servesAs(each, index));
-    if (other === undefined || !isInTheWay(error)) throw error;
-    placing.log('index_renamed', { index: index.name, other: other.name });
+    const other = [...there.byName.values()].find((each) => each.name !== index.name && excludes(each, index));
+    if (other === undefined || !hasNoRoom(error, there, index)) throw error;
+    placing.log('index_made_way', { index: index.name, other: other.name });
     await drop(placing, other.name, signal);
     await orBack(placing, there, other, create, signal);
   }
@@ -146,8 +156,6 @@ async function orBack(
     throw error;
   }
 }
-
-const isInTheWay = (error: unknown): boolean => IN_THE_WAY.has(codeOf(error) ?? 0);
 
 const drop = ({ client, target }: Placing, index: string, signal: AbortSignal): Promise<void> =>
   onIndexes(client, target, 'dropIndexes', { index }, signal);
