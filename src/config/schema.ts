@@ -173,6 +173,10 @@ export const mongodbDestinationSchema = z.strictObject({
         .default('tributary')
         .meta(needsRestart("the database at the destination that holds the streams' ledgers")),
       create_options: z.boolean().default(true).meta(restartLeg("create collections with the source's options")),
+      storage_engine: z
+        .boolean()
+        .default(false)
+        .meta(restartLeg("create them with the source's `storageEngine` options too: both servers need that engine")),
       indexes: z.boolean().default(true).meta(restartLeg("build the source's indexes after the copy")),
       unique_indexes: z
         .enum(['hold', 'in_force'])

@@ -92,6 +92,23 @@ describe('a target that exists with a collation', () => {
   });
 });
 
+describe('options of the storage engine', () => {
+  const engine = { wiredTiger: { configString: 'block_compressor=zlib' } };
+  const namespace = () => sourceNamespace(t.namespace, { with: { storageEngine: engine, validator: { n: 1 } } });
+
+  it.each([
+    [false, { validator: { n: 1 } }],
+    [true, { validator: { n: 1 }, storageEngine: engine }],
+  ])('go to targets where that is asked for (%s), and are compared only then', async (storage_engine, wanted) => {
+    await using asked = await t.open({ options: { storage_engine } });
+    const claim = await asked.claim({ stream: t.stream, epoch: 2, lanes: 1, expect: 'any' }, never);
+    await claim.prepare([namespace()], never);
+    const { validationLevel: _level, validationAction: _action, ...options } = await optionsOf();
+    expect(options).toEqual(wanted);
+    expect(await asked.verification(t.stream, 'run').layout([namespace()], () => true, never)).toEqual([]);
+  });
+});
+
 describe('unique and TTL indexes that a target has while it is written', () => {
   it('are told, each by namespace and name; others are not', async () => {
     const renamed = await t.open({ namespaces: { 'shop.*': `${t.database}.*` } });

@@ -43,6 +43,7 @@ import { FixedSession } from './session';
 import type { Store } from './store';
 import type { Holdings } from './takeover';
 import { Together } from './together';
+import type { Handed } from './target-options';
 import type { Target, Targets } from './targets';
 import { Views } from './views';
 
@@ -54,6 +55,7 @@ export interface ClaimOptions {
   readonly rename: Renames;
   readonly ledgerDatabase: string;
   readonly createOptions: boolean;
+  readonly handed: Handed;
   readonly buildIndexes: boolean;
   /** Unique indexes are built with the others. */
   readonly uniqueInForce: boolean;
@@ -99,10 +101,23 @@ export class MongodbClaim implements Claim {
       isTarget: (target, identity) => this.#namespaces.isTarget(target, identity),
       log,
     });
-    this.#namespaces = new Namespaces(client, this.#fence, identities, this.#views, rename, options.createOptions);
+    this.#namespaces = new Namespaces(
+      client,
+      this.#fence,
+      identities,
+      this.#views,
+      rename,
+      options.createOptions,
+      options.handed,
+    );
     this.#builds = new Builds(client, this.#fence, this.#namespaces, log);
     const isHeld = heldBack(options);
-    const shapes = { withOptions: options.createOptions, withIndexes: options.buildIndexes, isHeld };
+    const shapes = {
+      withOptions: options.createOptions,
+      handed: options.handed,
+      withIndexes: options.buildIndexes,
+      isHeld,
+    };
     const reshaping = new Reshaping(client, this.#fence, this.#namespaces, this.#builds, shapes, log);
     this.#alterations = new Alterations(
       client,

@@ -28,6 +28,7 @@ import { readPosition } from './records';
 import { askRepairs, repairsLeft } from './repairs';
 import { DEFAULT_LETTERS, Letters } from './letters';
 import { Store } from './store';
+import type { Handed } from './target-options';
 import { takeOver } from './takeover';
 import { present } from './targets';
 import { MongodbVerification } from './verification';
@@ -57,6 +58,10 @@ export class MongodbDestination implements Destination {
     this.#rename = compileRenames(config);
     const { ledger_database: ledgerDatabase } = config.options;
     this.#letters = new Letters(this.#store, context.deadLetters ?? joined(ledgerDatabase, DEFAULT_LETTERS));
+  }
+
+  get #handed(): Handed {
+    return { storageEngine: this.config.options.storage_engine };
   }
 
   async inspect(signal: AbortSignal): Promise<readonly Finding[]> {
@@ -103,6 +108,7 @@ export class MongodbDestination implements Destination {
           rename: this.#rename,
           ledgerDatabase,
           createOptions,
+          handed: this.#handed,
           buildIndexes: indexes,
           uniqueInForce: this.config.options.unique_indexes === 'in_force',
           letters: this.#letters,
@@ -192,6 +198,7 @@ export class MongodbDestination implements Destination {
       ledgerDatabase: ledger_database,
       rename: this.#rename,
       createOptions: create_options,
+      handed: this.#handed,
       buildIndexes: indexes,
       uniqueIndexes: unique_indexes,
     };

@@ -10,7 +10,7 @@ import { MISMATCH, type Identities } from './ddl';
 import type { Fence } from './fence';
 import { namespaceId, type NamespaceDocument } from './records';
 import { cappedTarget, gone, keptInTheWay, notACollection, otherCollation, targetConflict } from './target-findings';
-import { creatable, targetOptions } from './target-options';
+import { creatable, targetOptions, type Handed } from './target-options';
 import { createCollection, dropCollection, present, type Present, type Target } from './targets';
 import type { Views } from './views';
 
@@ -29,6 +29,7 @@ export class Namespaces {
     private readonly views: Views,
     private readonly rename: Renames,
     private readonly withOptions: boolean,
+    private readonly handed: Handed,
   ) {}
 
   /** Reads what is recorded and compares it with what is there. Answers with the namespaces that are another collection now. */
@@ -179,7 +180,7 @@ export class Namespaces {
         isTold(namespace) &&
         // What the stream made itself follows the source event by event, and may be behind it now.
         this.#records.get(namespace.name)?.identity !== now.identity &&
-        !sameCollation(collationOf(now.options), collationOf(targetOptions(namespace.options)))
+        !sameCollation(collationOf(now.options), collationOf(RawDocument.from(namespace.options)))
       )
         throw otherCollation(namespace.name);
     }
@@ -229,7 +230,7 @@ export class Namespaces {
   }
 
   #options(options: Uint8Array | undefined): RawDocument {
-    return this.withOptions ? targetOptions(options) : RawDocument.EMPTY;
+    return this.withOptions ? targetOptions(options, this.handed) : RawDocument.EMPTY;
   }
 
   #record(source: Namespace, fields: Partial<NamespaceDocument>): NamespaceDocument {
@@ -385,7 +386,7 @@ export class Namespaces {
     if (now === undefined && !recorded) return;
     const options = recorded ? RawDocument.from(recorded.buffer) : now?.options;
     if (now !== undefined) await this.#drop(source, now, signal);
-    await createCollection(this.client, target, creatable(options ?? RawDocument.EMPTY), signal);
+    await createCollection(this.client, target, creatable(options ?? RawDocument.EMPTY, this.handed), signal);
     await this.adopt([source], { partial: false, capped: false }, signal);
   }
 

@@ -13,11 +13,12 @@ import { differences, isHidden, servesMeanwhile, specification, type Index } fro
 import type { Namespaces } from './namespaces';
 import type { NamespaceDocument } from './records';
 import { indexesOf } from './target-indexes';
-import { modifications, targetOptions } from './target-options';
+import { modifications, targetOptions, type Handed } from './target-options';
 import { present } from './targets';
 
 export interface ReshapeOptions {
   readonly withOptions: boolean;
+  readonly handed: Handed;
   readonly withIndexes: boolean;
   /** Whether an index waits for `finalize`. */
   readonly isHeld: (index: Index) => boolean;
@@ -84,7 +85,7 @@ export class Reshaping {
     signal: AbortSignal,
   ): Promise<Pick<NamespaceDocument, 'options'>> {
     if (!this.options.withOptions || shape == null) return { options: known.options };
-    const wanted = targetOptions(shape.options);
+    const wanted = targetOptions(shape.options, this.options.handed);
     const now = (await present(this.client, [known.target], signal)).get(known.target);
     const changes = now === undefined ? RawDocument.EMPTY : modifications(wanted, now.options);
     if (!changes.isEmpty) await this.#modify(known, Object.fromEntries(sendable(changes, known.target)), signal);

@@ -2,9 +2,9 @@ import { RawDocument, rawBoolean, rawText, sameValue, type RawValue } from '../.
 import { collationOf, sameCollation, withoutVersion } from '../../mongodb/collation';
 
 /**
- * Left behind when a collection is made here: what belongs to views, time series and storage engines; expiry, because
- * the source decides what expires while it is followed; and a cap, because the server refuses to write to capped
- * collections inside a transaction.
+ * Left behind when a collection is made here: what belongs to views and time series; expiry, because the source decides
+ * what expires while it is followed; and a cap, because the server refuses to write to capped collections inside a
+ * transaction.
  */
 const STRIPPED = [
   'uuid',
@@ -17,15 +17,21 @@ const STRIPPED = [
   'max',
   'autoIndexId',
   'temp',
-  'storageEngine',
 ];
 
+/** What goes with options of collections where that is asked for. */
+export interface Handed {
+  /** Options of the storage engine, which another server may not have. */
+  readonly storageEngine: boolean;
+}
+
 /** The options that a target gets, from the source's. */
-export const targetOptions = (options: Uint8Array | undefined): RawDocument =>
-  options === undefined ? RawDocument.EMPTY : creatable(RawDocument.from(options));
+export const targetOptions = (options: Uint8Array | undefined, handed: Handed): RawDocument =>
+  options === undefined ? RawDocument.EMPTY : creatable(RawDocument.from(options), handed);
 
 /** Options that a target may be made with. */
-export const creatable = (options: RawDocument): RawDocument => withoutVersion(options.without(...STRIPPED));
+export const creatable = (options: RawDocument, { storageEngine }: Handed): RawDocument =>
+  withoutVersion(options.without(...STRIPPED, ...(storageEngine ? [] : ['storageEngine'])));
 
 /** What `collMod` may set, with what holds where a collection does not say. */
 const MODIFIABLE: ReadonlyMap<string, RawValue> = new Map([

@@ -8,7 +8,7 @@ import { capDifferences, capOf } from './capped';
 import { differences, expires, isUnique, servesMeanwhile, specification, type Index } from './index-specs';
 import type { NamespaceDocument } from './records';
 import { indexesOf } from './target-indexes';
-import { creatable, optionDifferences, targetOptions } from './target-options';
+import { creatable, optionDifferences, targetOptions, type Handed } from './target-options';
 import { present, type Present } from './targets';
 
 export interface LayoutOptions {
@@ -16,6 +16,7 @@ export interface LayoutOptions {
   readonly rename: Renames;
   /** As configured: what the stream does not make is not compared. */
   readonly createOptions: boolean;
+  readonly handed: Handed;
   readonly buildIndexes: boolean;
   readonly uniqueIndexes: 'hold' | 'in_force';
 }
@@ -58,7 +59,8 @@ export async function compareLayout(
     } else if (now.type !== 'collection') {
       findings.push(finding('error', 'not_a_collection', namespace.name, `its target ${target} is a ${now.type}`));
     } else {
-      if (options.createOptions) findings.push(...optionFindings(namespace, now), ...capFindings(namespace, now));
+      if (options.createOptions)
+        findings.push(...optionFindings(namespace, now, options.handed), ...capFindings(namespace, now));
       if (options.buildIndexes)
         findings.push(...(await indexFindings(options, namespace, held.get(namespace.name), now, signal)));
     }
@@ -85,9 +87,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
   index_differs: 'drop the index at the destination and create it as the source has it',
 };
 
-function optionFindings({ name, options }: SourceNamespace, now: Present): readonly Finding[] {
+function optionFindings({ name, options }: SourceNamespace, now: Present, handed: Handed): readonly Finding[] {
   if (options.length === 0) return [];
-  const other = optionDifferences(targetOptions(options), creatable(now.options));
+  const other = optionDifferences(targetOptions(options, handed), creatable(now.options, handed));
   return other.length === 0
     ? []
     : [finding('error', 'options_differ', name, `the target has other options than the source: ${other.join(', ')}`)];

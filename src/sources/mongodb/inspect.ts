@@ -1,4 +1,4 @@
-import type { MongoClient } from 'mongodb';
+import type { Document, MongoClient } from 'mongodb';
 import { RawDocument } from '../../bson/raw-document';
 import type { MongodbSourceConfig } from '../../config/schema';
 import { isReplicationError } from '../../replication/errors';
@@ -27,7 +27,7 @@ const SHORT_WINDOW_MS = 3_600_000;
 /** What stands in the way of following this source, or may later. */
 export async function inspect(context: InspectContext, signal: AbortSignal): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const steps = [server, changeStream, oplog, shapes];
+  const steps = [server, changeStream, oplog, shapes, accounts];
   for (const step of steps) {
     try {
       findings.push(...(await step(context, signal)));
@@ -66,6 +66,12 @@ export const shardedFindings = (routers: number): Finding[] => [
     'sharded_source',
     'the source is sharded, and a row is known by its _id alone: rows of two shards that share an _id would become one',
     'Make sure that no _id of a collection stands on two shards (the server checks that only where _id is the shard key); else exclude the collection.',
+  ),
+  finding(
+    'note',
+    'sharding_not_copied',
+    'the source is sharded, and targets are made unsharded: shard keys and zones are not copied',
+    'Shard a target by its _id alone, before or after the copy, where it has to be sharded.',
   ),
   ...(routers > 1
     ? [
@@ -150,6 +156,24 @@ function viewFindings(name: Namespace, options: Buffer, { selection }: InspectCo
   const text = `the view ${name} is computed from what this stream does not follow: ${missing.join(', ')}`;
   const remedy = 'Follow that too, or see that it is at the destination; or exclude the view.';
   return [finding('warning', 'view_source_not_followed', text, remedy, name)];
+}
+
+/** Told where the user may see them: an application that logs in at the destination needs them there. */
+async function accounts({ client, selection }: InspectContext, signal: AbortSignal): Promise<Finding[]> {
+  const db = client.db(selection.database ?? 'admin');
+  const counted = (command: Document, field: string): Promise<number> =>
+    db.command(command, { signal }).then(
+      (reply) => (Array.isArray(reply[field]) ? reply[field].length : 0),
+      () => 0,
+    );
+  const [users, roles] = await Promise.all([
+    counted({ usersInfo: selection.database === null ? { forAllDBs: true } : 1 }, 'users'),
+    counted({ rolesInfo: 1 }, 'roles'),
+  ]);
+  if (users + roles === 0) return [];
+  const text = `the source has users (${users}) and roles (${roles}) of its own, which are not copied`;
+  const remedy = 'Make those that are needed at the destination by hand, with passwords of their own.';
+  return [finding('note', 'accounts_not_copied', text, remedy)];
 }
 
 const finding = (
