@@ -57,7 +57,7 @@ const watchCommand = (io: Io): Command =>
       .argument('[id]', 'stream id; all streams when left out')
       .action(async (id: string | undefined, options: TemporalOptions) => {
         const signal = io.interrupted();
-        await withTemporal(io, options, (temporal) => watch(temporal, io, options.format, id, signal));
+        await withTemporal(io, options, (temporal) => watch(temporal, { io, format: options.format, id }, signal));
       }),
     'tributary streams watch orders',
     'tributary streams watch --format json | jq -c .',

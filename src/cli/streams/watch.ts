@@ -12,15 +12,18 @@ import type { StreamReport } from './report';
 
 const REDRAW_MS = 1_000;
 
+export interface WatchOptions {
+  readonly io: Io;
+  readonly format: Format;
+  /** Left out: all streams. */
+  readonly id?: string | undefined;
+  /** Where other lines are told above the table. */
+  readonly screen?: Screen;
+}
+
 /** Draws until the signal aborts or the one stream that is watched has ended. */
-export async function watch(
-  temporal: Temporal,
-  io: Io,
-  format: Format,
-  id: string | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  const screen = new Screen(io);
+export async function watch(temporal: Temporal, options: WatchOptions, signal: AbortSignal): Promise<void> {
+  const { io, format, id, screen = new Screen(io) } = options;
   while (!signal.aborted) {
     const reports = id === undefined ? await detailed(temporal) : [await observe(temporal, id)];
     if (format === 'table') draw(screen, io, reports);

@@ -2,18 +2,19 @@ import { mkdir } from 'node:fs/promises';
 import { durationMs } from '../../config/duration';
 import type { Config } from '../../config/schema';
 import { toSpec } from '../../config/spec';
-import { type Child, lastLines } from '../../services/child';
+import { abortable } from '../../mongodb/abortable';
 import { startTemporal } from '../../services/temporal';
 import { SEARCH_ATTRIBUTES } from '../../workflows/names';
 import { apply } from '../apply/apply';
-import { CliError } from '../failure';
 import type { Io } from '../io';
 import { emit, type Format, remark } from '../output';
 import { appliedTable } from '../render/plan';
+import { Screen } from '../render/screen';
 import { watch } from '../streams/watch';
 import { Resources } from '../resources';
 import { connectTemporal, type Temporal } from '../temporal';
-import { homeDirectory, startWorkerProcess } from '../workers';
+import { homeDirectory } from '../workers';
+import { KeptWorker } from './kept-worker';
 
 export interface UpOptions {
   readonly io: Io;
@@ -35,23 +36,32 @@ export async function up(options: UpOptions, config: Config, signal: AbortSignal
   await using resources = new Resources();
   const temporal = await reachTemporal(options, home, resources);
 
-  const logFile = `${home}/worker.log`;
-  const worker = await startWorkerProcess({ io, temporal, profile, file, logFile });
+  const screen = new Screen(io);
+  // A line on standard error in the middle of a live table would be drawn over.
+  const say = (line: string): void => (format === 'table' && io.tty ? screen.above(line) : remark(io, line));
+  const worker = await KeptWorker.start({ io, temporal, profile, file, logFile: `${home}/worker.log` }, say);
   const graceMs = durationMs(config.service.graceful_shutdown_timeout) + STOP_MARGIN_MS;
   resources.defer(async () => {
     remark(io, 'draining the worker (Ctrl-C again ends it at once)…');
     await worker.stop(graceMs);
   });
-  remark(io, `worker ${worker.pid}, log in ${logFile}`);
 
   const specs = config.streams.map(({ id }) => toSpec(config, id));
-  const applied = await Promise.race([
-    apply(temporal, specs, { io, dryRun: false, timeoutMs: APPLY_TIMEOUT_MS }),
-    failsWith(worker, logFile, signal),
-  ]);
+  const applied = await interruptible(
+    Promise.race([apply(temporal, specs, { io, dryRun: false, timeoutMs: APPLY_TIMEOUT_MS }), worker.failed]),
+    signal,
+  );
+  if (applied === undefined) return;
   emit(io, format, applied, (data) => `${appliedTable(data, io.paint)}\n`);
-  await Promise.race([watch(temporal, io, format, undefined, signal), failsWith(worker, logFile, signal)]);
+  await Promise.race([watch(temporal, { io, format, screen }, signal), worker.failed]);
 }
+
+/** Undefined when Ctrl-C comes first. */
+const interruptible = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> =>
+  abortable(promise, signal).catch((error: unknown) => {
+    if (signal.aborted) return undefined;
+    throw error;
+  });
 
 /** The server that is configured; an embedded one when nothing is configured and none answers. */
 async function reachTemporal(options: UpOptions, home: string, resources: Resources): Promise<Temporal> {
@@ -84,15 +94,5 @@ async function reachTemporal(options: UpOptions, home: string, resources: Resour
     await connectTemporal({
       env: { ...io.env, TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: server.namespace },
     }),
-  );
-}
-
-/** Rejects when the worker ends by itself. */
-async function failsWith(worker: Child, logFile: string, signal: AbortSignal): Promise<never> {
-  await worker.exited;
-  if (signal.aborted) return new Promise<never>(() => undefined);
-  throw new CliError(
-    `the worker ended with ${worker.ending ?? 'no status'}; its last lines:\n${await lastLines(logFile)}`,
-    `see ${logFile}`,
   );
 }
