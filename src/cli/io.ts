@@ -13,6 +13,7 @@ export interface Io {
   readonly err: Sink;
   /** Standard output is a terminal: live tables redraw, otherwise they print lines. */
   readonly tty: boolean;
+  /** How many columns a line may have, as of now; infinite where nothing limits it. */
   readonly columns: number;
   readonly paint: Colors;
   readonly env: NodeJS.ProcessEnv;
@@ -20,6 +21,17 @@ export interface Io {
   readonly script: string;
   /** From the first call on, Ctrl-C and SIGTERM abort this signal; a second one ends the process. */
   interrupted(): AbortSignal;
+}
+
+const FALLBACK_COLUMNS = 80;
+
+/** A terminal's own width; else what `COLUMNS` says. What goes to a file or a program has no limit. */
+export function columnsOf(terminal: number | undefined, env: NodeJS.ProcessEnv, tty: boolean): number {
+  // Some terminals say 0.
+  if (terminal !== undefined && terminal > 0) return terminal;
+  const said = env['COLUMNS'] ?? '';
+  if (/^[1-9]\d*$/u.test(said)) return Number(said);
+  return tty ? FALLBACK_COLUMNS : Infinity;
 }
 
 const wantsColor = (env: NodeJS.ProcessEnv, tty: boolean): boolean =>
@@ -33,7 +45,9 @@ export function processIo(script: string, force: () => never): Io {
     out: process.stdout,
     err: process.stderr,
     tty,
-    columns: tty ? process.stdout.columns : 120,
+    get columns() {
+      return columnsOf(tty ? process.stdout.columns : undefined, process.env, tty);
+    },
     paint: createColors(wantsColor(process.env, tty)),
     env: process.env,
     script,

@@ -98,3 +98,13 @@ describe('two `apply` at once', () => {
     await handle.terminate();
   });
 });
+
+test('a new stream that no worker polls for is started, and `apply` names the queues', async () => {
+  const id = 'new-unserved';
+  const temporal = commandLine(`test-${id}`, () => Promise.resolve());
+  const options = { io, dryRun: false, timeoutMs: 30_000, askForWorkers: true };
+  const { streams, unpolledQueues } = await apply(temporal, [sized(id, 70)], options);
+  expect(streams).toMatchObject([{ action: 'start', outcome: 'done' }]);
+  expect(unpolledQueues).toEqual([`test-${id}`, `test-${id}-pump`]);
+  await theatre.client.workflow.getHandle(workflowId(id)).terminate();
+});

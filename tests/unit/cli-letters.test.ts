@@ -4,7 +4,7 @@ import { shown } from '../../src/cli/letters/shown';
 import { letterDetails, lettersTable, replayLine } from '../../src/cli/render/letters';
 import type { Letter, LetterSummary } from '../../src/replication/letter';
 
-const plain = createColors(false);
+const plain = { paint: createColors(false), columns: Infinity };
 const at = new Date('2026-01-01T00:00:00Z');
 
 const summary: LetterSummary = {

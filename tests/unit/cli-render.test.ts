@@ -14,7 +14,7 @@ import { diffSpec } from '../../src/config/diff';
 import { detailsOf } from '../../src/workflows/details';
 import type { StreamView } from '../../src/workflows/messages';
 
-const plain = createColors(false);
+const plain = { paint: createColors(false), columns: Infinity };
 
 const totals = { read: 120, applied: 100, skipped: 0, bytes: 4096, schemaChanges: 0 };
 
@@ -268,6 +268,7 @@ describe('a plan', () => {
       dryRun: true,
       streams: [{ ...planned, outcome: 'planned', error: null }],
       notInFile: ['old'],
+      unpolledQueues: [],
     };
     const text = appliedTable(applied, plain);
     expect(text).toContain('would reconfigure, then pause');
@@ -301,7 +302,7 @@ describe('the screen', () => {
       err: sink,
       tty,
       columns: 10,
-      paint: plain,
+      paint: plain.paint,
       env: {},
       script: '',
       interrupted: () => new AbortController().signal,

@@ -62,7 +62,7 @@ describe('the verdict of a verification', () => {
     expect(view).toMatchObject({ verdict: 'different', repaired: 98, gaps: [] });
     expect(verificationDetails(view)).toContain('| Missing | 1,500 |');
     const key = { namespace: 'shop.orders', difference: 'missing', state: 'damaged', key: '"a"' } as const;
-    const text = verificationResult(view, [key], createColors(false));
+    const text = verificationResult(view, [key], { paint: createColors(false), columns: Infinity });
     expect(text).toMatch(/Both sides are\s+different/u);
     expect(text).toContain('shop.orders  missing     "a"');
     expect(text).toContain('and 1,501 more');

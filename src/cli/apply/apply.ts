@@ -12,6 +12,7 @@ import type { Temporal } from '../temporal';
 import { registerSearchAttributes } from './attributes';
 import { running, type Running } from './current';
 import { type PlannedStream, planStream } from './plan';
+import { unpolledQueues } from './pollers';
 import { applySchedule } from './schedule';
 import { startOptions } from './start';
 
@@ -26,12 +27,16 @@ export interface Applied {
   readonly streams: readonly AppliedStream[];
   /** Streams that run but are not in the file; left alone. */
   readonly notInFile: readonly string[];
+  /** Task queues that no worker polls, asked for when a stream was started: it waits. Empty also where that is not known. */
+  readonly unpolledQueues: readonly string[];
 }
 
 export interface ApplyOptions {
   readonly io: Io;
   readonly dryRun: boolean;
   readonly timeoutMs: number;
+  /** Ask whether a worker is there for what was started. Not asked by what starts a worker of its own. */
+  readonly askForWorkers?: boolean;
 }
 
 /** Makes what runs like the file. One stream's failure does not keep the others from being applied. */
@@ -40,10 +45,12 @@ export async function apply(temporal: Temporal, specs: readonly StreamSpec[], op
   const listed = await listStreams(temporal);
   const inFile = new Set(specs.map(({ stream }) => stream.id));
   const streams = await Promise.all(specs.map((spec) => applyStream(temporal, spec, options)));
+  const started = streams.some(({ action, outcome }) => action === 'start' && outcome === 'done');
   return {
     dryRun: options.dryRun,
     streams,
     notInFile: listed.map(({ stream }) => stream).filter((stream) => !inFile.has(stream)),
+    unpolledQueues: started && options.askForWorkers === true ? await unpolledQueues(temporal) : [],
   };
 }
 

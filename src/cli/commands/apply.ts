@@ -25,9 +25,14 @@ export const applyCommand = (io: Io): Command =>
         const config = loadConfig(options.file);
         const specs = config.streams.map(({ id }) => toSpec(config, id));
         const applied = await withTemporal(io, options, (temporal) =>
-          apply(temporal, specs, { io, dryRun: options.dryRun === true, timeoutMs: options.timeout }),
+          apply(temporal, specs, {
+            io,
+            dryRun: options.dryRun === true,
+            timeoutMs: options.timeout,
+            askForWorkers: true,
+          }),
         );
-        emit(io, options.format, applied, (data) => appliedTable(data, io.paint));
+        emit(io, options.format, applied, (data) => appliedTable(data, io));
         const failed = applied.streams.filter(({ outcome }) => outcome === 'failed').length;
         if (failed > 0) throw new CliError(`${failed} of ${applied.streams.length} streams could not be applied`);
       }),

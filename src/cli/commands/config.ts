@@ -20,7 +20,7 @@ const check = (io: Io): Command =>
       .action(async (options: CommonOptions & { file: string; connect?: true }) => {
         const signal = io.interrupted();
         const checked = await checkFile(options.file, options.connect === true, signal);
-        emit(io, options.format, checked, (data) => checkedTable(data, io.paint));
+        emit(io, options.format, checked, (data) => checkedTable(data, io));
         if (hasErrors(checked)) throw new CliError(`${options.file} is not ready to run`, 'see the remedies above');
       }),
     'tributary config check -f streams.yaml',

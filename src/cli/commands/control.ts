@@ -115,7 +115,7 @@ export const finalizeCommand = (io: Io): Command =>
       timeout: '30m',
       run: (handle) => handle.executeUpdate(finalizeUpdate),
       table: ({ view, findings }) =>
-        [outcome(io)(view), ...(findings.length === 0 ? [] : ['', findingsTable(findings, io.paint)])].join('\n'),
+        [outcome(io)(view), ...(findings.length === 0 ? [] : ['', findingsTable(findings, io)])].join('\n'),
       failed: ({ view, findings }) => {
         const errors = findings.filter(({ severity }) => severity === 'error').length;
         return errors === 0

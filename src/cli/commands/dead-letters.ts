@@ -77,7 +77,7 @@ const list = (io: Io): Command =>
         const filter: LetterFilter = { stream, ...criteria(options, []), ...(state !== 'all' && { state }) };
         const found = await atDestination(io, options, (at) => at.letters(filter, limit + 1, io.interrupted()));
         const listed = found.slice(0, limit).map(withoutPosition);
-        emit(io, options.format, listed, (data) => lettersTable(data, found.length > limit, io.paint));
+        emit(io, options.format, listed, (data) => lettersTable(data, found.length > limit, io));
       }),
     'tributary dead-letters list --stream orders',
     'tributary dead-letters list --stream orders --reason duplicate_key --format json',
@@ -97,7 +97,7 @@ const show = (io: Io): Command =>
             `see \`tributary dead-letters list --stream ${stream} --state all\``,
           );
         const data = shown(letter, { canonical: options.canonical === true });
-        emit(io, options.format, data, (each) => letterDetails(each, io.paint));
+        emit(io, options.format, data, (each) => letterDetails(each, io));
       }),
     'tributary dead-letters show 0f3c… --stream orders',
   );

@@ -29,7 +29,7 @@ export const forgetCommand = (io: Io): Command =>
           confirm: (plan: Forgotten) => (options.yes === true ? Promise.resolve() : confirmForget(plan, signal)),
         };
         const forgotten = await withTemporal(io, options, (temporal) => forgetStream(temporal, id, asked, signal));
-        emit(io, options.format, forgotten, forgottenText);
+        emit(io, options.format, forgotten, (data) => forgottenText(data, io));
       }),
     'tributary streams forget orders --dry-run',
     'tributary streams forget orders',

@@ -33,7 +33,7 @@ const list = (io: Io): Command =>
         const reports = await withTemporal(io, options, (temporal) =>
           listStreams(temporal, { all: options.all === true }),
         );
-        emit(io, options.format, reports, (data) => streamsTable(data, io.paint));
+        emit(io, options.format, reports, (data) => streamsTable(data, io));
       }),
     'tributary streams list',
     "tributary streams list --all --format json | jq '.[].status'",
@@ -45,7 +45,7 @@ const status = (io: Io): Command =>
       .argument('<id>', 'stream id')
       .action(async (id: string, options: TemporalOptions) => {
         const report = await withTemporal(io, options, (temporal) => observe(temporal, id));
-        emit(io, options.format, report, (data) => streamDetails(data, io.paint));
+        emit(io, options.format, report, (data) => streamDetails(data, io));
       }),
     'tributary streams status orders',
     'tributary streams status orders --format json | jq .view.lagMs',

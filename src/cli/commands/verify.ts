@@ -107,7 +107,7 @@ async function tell(
   options: VerifyCommandOptions,
 ): Promise<void> {
   const keys = await keysOf(io, temporal, workflow, view, options.limit);
-  emit<Verified>(io, formatOf(options), { ...view, keys }, (data) => verificationResult(data, data.keys, io.paint));
+  emit<Verified>(io, formatOf(options), { ...view, keys }, (data) => verificationResult(data, data.keys, io));
   const status = exitOf(view);
   if (status === EXIT.done) return;
   throw new CliError(
@@ -158,7 +158,7 @@ async function stop(io: Io, temporal: Temporal, id: string, options: VerifyComma
   const handle = temporal.client.workflow.getHandle(found.workflowId);
   await handle.cancel();
   const view = (await handle.result()) as VerificationView;
-  emit<Verified>(io, formatOf(options), { ...view, keys: null }, (data) => verificationResult(data, null, io.paint));
+  emit<Verified>(io, formatOf(options), { ...view, keys: null }, (data) => verificationResult(data, null, io));
 }
 
 const noVerificationRuns = (id: string): CliError =>

@@ -56,7 +56,8 @@ const resultOf = ({ compared, written, servers }: Told): DemoResult => ({
   webUi: servers.webUi,
 });
 
-function resultTable(result: DemoResult, { paint }: Io): string {
+function resultTable(result: DemoResult, io: Io): string {
+  const { paint } = io;
   const rows = result.collections.map((one) => [
     `${DATABASE}.${one.collection}`,
     ...[one.source, one.destination, one.onlyAtSource, one.onlyAtDestination, one.different].map(count),
@@ -65,7 +66,7 @@ function resultTable(result: DemoResult, { paint }: Io): string {
   const head = ['COLLECTION', 'SOURCE', 'DESTINATION', 'ONLY AT SOURCE', 'ONLY AT DESTINATION', 'DIFFERENT'];
   return [
     '',
-    grid(head, rows, { right: [1, 2, 3, 4, 5] }),
+    grid(io, head, rows, { right: [1, 2, 3, 4, 5] }),
     '',
     result.identical ? paint.green('IDENTICAL, byte for byte') : paint.red('DIFFERENT'),
     `after ${count(inserts)} inserts, ${count(updates)} updates and ${count(deletes)} deletes while the stream ran,`,

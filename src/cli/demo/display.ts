@@ -48,7 +48,7 @@ export class Display {
         const { inserts, updates, deletes } = written;
         const shop = `the shop meanwhile: ${count(inserts)} inserts, ${count(updates)} updates, ${count(deletes)} deletes`;
         const key = `${report.status} ${Math.floor((Date.now() - this.#started) / PLAIN_EVERY_MS)}`;
-        this.#screen.draw(`\n${streamsTable([report], this.#io.paint)}\n${shop}`, key);
+        this.#screen.draw(`\n${streamsTable([report], this.#io)}\n${shop}`, key);
       }
       await delay(REDRAW_MS, undefined, { signal }).catch(() => undefined);
     }

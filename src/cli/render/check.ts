@@ -1,13 +1,12 @@
-import type { Colors } from 'picocolors/types';
 import type { Problem } from '../../config/problem';
 import type { Checked } from '../check/check';
 import { findingsTable } from './findings';
-import { grid } from './table';
+import { grid, type Look } from './table';
 
 const place = ({ line, column }: Problem): string =>
   line === null ? '-' : `${line}${column === null ? '' : `:${column}`}`;
 
-export function checkedTable({ file, problems, findings, streams, connected }: Checked, paint: Colors): string {
+export function checkedTable({ file, problems, findings, streams, connected }: Checked, look: Look): string {
   if (problems.length > 0) {
     const rows = problems.map((problem) => [
       place(problem),
@@ -15,11 +14,11 @@ export function checkedTable({ file, problems, findings, streams, connected }: C
       problem.message,
       problem.remedy,
     ]);
-    return grid(['LINE', 'PATH', 'PROBLEM', 'REMEDY'], rows, { widths: [null, null, 50, 50] });
+    return grid(look, ['LINE', 'PATH', 'PROBLEM', 'REMEDY'], rows, { wraps: [2, 3] });
   }
-  const said = `${file}: ${paint.green('valid')}, ${streams.length === 1 ? '1 stream' : `${streams.length} streams`}${
+  const said = `${file}: ${look.paint.green('valid')}, ${streams.length === 1 ? '1 stream' : `${streams.length} streams`}${
     streams.length === 0 ? '' : ` (${streams.join(', ')})`
   }`;
   if (!connected) return said;
-  return findings.length === 0 ? `${said}; the databases are ready` : `${said}\n\n${findingsTable(findings, paint)}`;
+  return findings.length === 0 ? `${said}; the databases are ready` : `${said}\n\n${findingsTable(findings, look)}`;
 }

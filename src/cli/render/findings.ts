@@ -1,6 +1,6 @@
 import type { Colors } from 'picocolors/types';
 import type { Finding } from '../../replication/finding';
-import { grid } from './table';
+import { grid, type Look } from './table';
 
 /** A finding of a stream's source, of its destination, or of the stream as a whole. */
 export interface PlacedFinding extends Finding {
@@ -19,14 +19,15 @@ function paintSeverity(paint: Colors, severity: Finding['severity']): string {
   }
 }
 
-export function findingsTable(findings: readonly PlacedFinding[], paint: Colors): string {
+export function findingsTable(findings: readonly PlacedFinding[], look: Look): string {
   const placed = findings.some(({ stream }) => stream !== undefined);
   const rows = findings.map((finding) => [
-    paintSeverity(paint, finding.severity),
+    paintSeverity(look.paint, finding.severity),
     ...(placed ? [`${finding.stream ?? ''} ${finding.side ?? ''}`.trim()] : []),
     finding.namespace === undefined ? finding.message : `${finding.namespace}: ${finding.message}`,
     finding.remedy,
   ]);
-  const widths = [null, ...(placed ? [null] : []), 60, 50];
-  return grid(['FINDING', ...(placed ? ['WHERE'] : []), 'WHAT', 'REMEDY'], rows, { widths });
+  return grid(look, ['FINDING', ...(placed ? ['WHERE'] : []), 'WHAT', 'REMEDY'], rows, {
+    wraps: placed ? [1, 2, 3] : [1, 2],
+  });
 }

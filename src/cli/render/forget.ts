@@ -1,5 +1,5 @@
 import type { Forgotten } from '../streams/forget';
-import { facts } from './table';
+import { facts, type Look } from './table';
 import { count } from './text';
 
 const NAMES: Readonly<Record<keyof Forgotten['removed'], string>> = {
@@ -18,7 +18,7 @@ const SHOWN = 5;
 export const recordsOf = ({ removed }: Forgotten): number =>
   Object.values(removed).reduce((sum, each) => sum + each, 0);
 
-export function forgottenText(forgotten: Forgotten): string {
+export function forgottenText(forgotten: Forgotten, look: Look): string {
   const { stream, dryRun, removed, targets, heldIndexes, historyInTemporal } = forgotten;
   const names = Object.keys(NAMES) as (keyof typeof NAMES)[];
   const shown =
@@ -37,6 +37,9 @@ export function forgottenText(forgotten: Forgotten): string {
     : dryRun
       ? `of ${stream} there would be removed`
       : `of ${stream} there were removed`;
-  const counted = facts(names.map((name) => [`  ${NAMES[name]}`, removed[name] === 0 ? null : count(removed[name])]));
+  const counted = facts(
+    look,
+    names.map((name) => [`  ${NAMES[name]}`, removed[name] === 0 ? null : count(removed[name])]),
+  );
   return [head, ...(nothing ? [] : [counted]), 'what stays:', ...stays.map((line) => `  ${line}`)].join('\n');
 }

@@ -2,7 +2,7 @@ import type { Colors } from 'picocolors/types';
 import type { ReplayProgress } from '../../activities/replay-contract';
 import type { LetterState, LetterSummary } from '../../replication/letter';
 import type { ShownLetter } from '../letters/shown';
-import { facts, grid } from './table';
+import { facts, grid, type Look } from './table';
 import { age, count } from './text';
 
 export const hashText = (hash: number): string => hash.toString(16).padStart(8, '0');
@@ -12,11 +12,7 @@ function paintState(paint: Colors, state: LetterState): string {
 }
 
 /** One line per letter; a key is shown by its hash. */
-export function lettersTable(
-  letters: readonly Omit<LetterSummary, 'position'>[],
-  more: boolean,
-  paint: Colors,
-): string {
+export function lettersTable(letters: readonly Omit<LetterSummary, 'position'>[], more: boolean, look: Look): string {
   if (letters.length === 0) return 'no dead letters';
   const rows = letters.map(({ id, namespace, keyHash, op, code, attempts, lastAt, state }) => [
     id,
@@ -26,23 +22,26 @@ export function lettersTable(
     code,
     count(attempts),
     `${age(lastAt.toISOString())} ago`,
-    paintState(paint, state),
+    paintState(look.paint, state),
   ]);
   const head = ['ID', 'NAMESPACE', 'KEY HASH', 'CHANGE', 'REASON', 'TRIES', 'LAST', 'STATE'];
-  return [grid(head, rows, { right: [5] }), ...(more ? ['… and more: raise --limit'] : [])].join('\n');
+  return [
+    grid(look, head, rows, { right: [5], wraps: [6], spare: [2, 6, 5] }),
+    ...(more ? ['… and more: raise --limit'] : []),
+  ].join('\n');
 }
 
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
 /** All of one letter, the data included. */
-export function letterDetails(letter: ShownLetter, paint: Colors): string {
+export function letterDetails(letter: ShownLetter, look: Look): string {
   const blocks = [
-    facts([
+    facts(look, [
       ['letter', letter.id],
       ['stream', letter.stream],
       ['namespace', letter.namespace],
       ['target', letter.target === letter.namespace ? null : letter.target],
-      ['state', paintState(paint, letter.state)],
+      ['state', paintState(look.paint, letter.state)],
       ['change', letter.op],
       ['reason', letter.code],
       ['', letter.message],

@@ -1,7 +1,7 @@
 import type { Colors } from 'picocolors/types';
 import type { SpecChange } from '../../config/diff';
 import type { Applied, AppliedStream } from '../apply/apply';
-import { grid } from './table';
+import { grid, type Look } from './table';
 
 const EFFECTS: Readonly<Record<SpecChange['effect'], string>> = {
   live: 'at once',
@@ -38,20 +38,21 @@ function words({ action, then, outcome }: AppliedStream, paint: Colors): string 
   return action === 'unchanged' ? word : paint.green(`${word}${follow}`);
 }
 
-export function appliedTable({ streams, notInFile }: Applied, paint: Colors): string {
+export function appliedTable({ streams, notInFile, unpolledQueues }: Applied, look: Look): string {
+  const { paint } = look;
   const blocks = [
     grid(
+      look,
       ['STREAM', 'ACTION'],
       streams.map((stream) => [stream.stream, words(stream, paint)]),
+      { wraps: [1] },
     ),
   ];
   const changes = streams.flatMap(({ stream, changes: all }) =>
     all.map(({ path, before, after, effect }) => [stream, path, shown(before), shown(after), EFFECTS[effect]]),
   );
   if (changes.length > 0) {
-    blocks.push(
-      grid(['STREAM', 'PATH', 'BEFORE', 'AFTER', 'TAKES EFFECT'], changes, { widths: [null, null, 40, 40, null] }),
-    );
+    blocks.push(grid(look, ['STREAM', 'PATH', 'BEFORE', 'AFTER', 'TAKES EFFECT'], changes, { wraps: [2, 3, 4] }));
   }
   for (const { stream, error } of streams) {
     if (error === null) continue;
@@ -59,6 +60,12 @@ export function appliedTable({ streams, notInFile }: Applied, paint: Colors): st
   }
   if (notInFile.length > 0) {
     blocks.push(`running, but not in the file (left alone): ${notInFile.join(', ')}`);
+  }
+  if (unpolledQueues.length > 0) {
+    const queues = unpolledQueues.map((queue) => JSON.stringify(queue)).join(' and ');
+    blocks.push(
+      `${paint.yellow('no worker polls')} task queue ${queues}: what was started waits until one does; start one with \`tributary worker\``,
+    );
   }
   return blocks.join('\n\n');
 }

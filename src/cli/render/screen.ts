@@ -1,4 +1,5 @@
 import type { Io } from '../io';
+import { widthOf } from './fit';
 
 const ESCAPE = '\u001b[';
 
@@ -8,7 +9,6 @@ const ESCAPE = '\u001b[';
  */
 export class Screen {
   readonly #io: Io;
-  #drawn = 0;
   #block = '';
   #key: string | undefined;
 
@@ -22,11 +22,8 @@ export class Screen {
       this.#key = key;
       return;
     }
-    const lines = block.split('\n');
-    this.#io.out.write(`${this.#erase()}${lines.join('\n')}\n`);
+    this.#io.out.write(`${this.#erase()}${block}\n`);
     this.#block = block;
-    // A line wider than the terminal takes several of its rows.
-    this.#drawn = lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(width(line) / this.#io.columns)), 0);
   }
 
   above(line: string): void {
@@ -36,14 +33,16 @@ export class Screen {
 
   /** What is drawn stays where it is. */
   release(): void {
-    this.#drawn = 0;
     this.#block = '';
   }
 
   #erase(): string {
-    return this.#drawn === 0 ? '' : `${ESCAPE}${this.#drawn}A${ESCAPE}0J`;
+    if (this.#block === '') return '';
+    // A line wider than the terminal takes several of its rows, also when the terminal has become narrower since.
+    const { columns } = this.#io;
+    const rows = this.#block
+      .split('\n')
+      .reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
+    return `${ESCAPE}${rows}A${ESCAPE}0J`;
   }
 }
-
-// eslint-disable-next-line no-control-regex -- colours take no room on the screen
-const width = (line: string): number => line.replace(/\u001b\[[0-9;]*m/g, '').length;

@@ -4,7 +4,7 @@ import { isShort } from '../../workflows/live';
 import type { StreamView } from '../../workflows/messages';
 import type { StreamReport } from '../streams/report';
 import { findingsTable } from './findings';
-import { facts, grid } from './table';
+import { facts, grid, type Look } from './table';
 import { age, bar, bytes, count, percent, rate, span } from './text';
 
 const GOOD = new Set(['replicating', 'finalized']);
@@ -12,7 +12,8 @@ const BAD = new Set(['needs_attention', 'retrying', 'unknown']);
 const HEAD = ['STREAM', 'STATUS', 'PROGRESS', 'LAG', 'RATE', 'APPLIED', 'COPIED', 'AT'];
 /** Heartbeats come every two seconds, and some are late. */
 const NOW_MS = 10_000;
-const RIGHT = [3, 4, 5, 6];
+/** STATUS, PROGRESS, AT and AS OF have words. Where the list is too wide, AT goes, then COPIED: `streams status` has them. */
+const OPTIONS = { right: [3, 4, 5, 6], wraps: [1, 2, 7, 8], spare: [7, 6] };
 
 export function paintStatus(paint: Colors, status: string): string {
   if (GOOD.has(status)) return paint.green(status);
@@ -42,11 +43,12 @@ function currentRate(view: StreamView): string {
 }
 
 /** One line per stream; the same columns in `list`, `watch` and the demo, and how old they are where one is not as of now. */
-export function streamsTable(reports: readonly StreamReport[], paint: Colors): string {
+export function streamsTable(reports: readonly StreamReport[], look: Look): string {
+  const { paint } = look;
   if (reports.length === 0) return 'no streams; start some with `tributary apply -f FILE`';
   const rows = reports.map(({ stream, status, view }) =>
     view === null
-      ? [stream, paintStatus(paint, status), '-', '-', '-', '-', '-', 'no worker answers']
+      ? [stream, paintStatus(paint, status), 'no worker answers', '-', '-', '-', '-', '-']
       : [
           stream,
           paintStatus(paint, status) +
@@ -60,24 +62,24 @@ export function streamsTable(reports: readonly StreamReport[], paint: Colors): s
         ],
   );
   const ages = reports.map(({ view }) => (view === null ? '-' : (asOf(view) ?? '-')));
-  if (ages.every((each) => each === '-' || each === 'now')) return grid(HEAD, rows, { right: RIGHT });
+  if (ages.every((each) => each === '-' || each === 'now')) return grid(look, HEAD, rows, OPTIONS);
   const aged = rows.map((row, at) => [...row, ages[at] ?? '-']);
-  return grid([...HEAD, 'AS OF'], aged, { right: RIGHT });
+  return grid(look, [...HEAD, 'AS OF'], aged, OPTIONS);
 }
 
 /** Everything about one stream. */
-export function streamDetails(report: StreamReport, paint: Colors): string {
+export function streamDetails(report: StreamReport, look: Look): string {
   const { workflow, view } = report;
   const blocks = [
-    facts([
+    facts(look, [
       ['stream', report.stream],
-      ['status', paintStatus(paint, report.status)],
+      ['status', paintStatus(look.paint, report.status)],
       ...(view === null ? [] : viewFacts(view)),
       ['workflow', `${workflow.id} (${workflow.execution}, started ${age(workflow.startedAt)} ago)`],
       ['task queue', `${workflow.taskQueue}${report.worker === 'silent' ? ': no worker answers' : ''}`],
     ]),
   ];
-  if (view !== null) blocks.push(...viewBlocks(view, paint));
+  if (view !== null) blocks.push(...viewBlocks(view, look));
   return blocks.join('\n\n');
 }
 
@@ -135,29 +137,30 @@ function copyFacts(copy: CopyProgress): string {
   return `${copyBar(copy)}  ${count(copy.rows)} rows, ${bytes(copy.bytes)}, ${copy.rangesDone} of ${copy.ranges} ranges${left}`;
 }
 
-function parkedBlocks(view: StreamView, paint: Colors): string[] {
+function parkedBlocks(view: StreamView, look: Look): string[] {
   const rows = view.parked.map(({ namespace, code, message, remedy, at }) => [
-    paint.red(namespace),
+    look.paint.red(namespace),
     `${message} (${code}, ${age(at)} ago)`,
     remedy,
   ]);
   const more = view.parkedCount - rows.length;
   return [
-    ...(rows.length === 0 ? [] : [grid(['PARKED', 'WHY', 'REMEDY'], rows, { widths: [null, 60, 50] })]),
+    ...(rows.length === 0 ? [] : [grid(look, ['PARKED', 'WHY', 'REMEDY'], rows, { wraps: [1, 2] })]),
     ...(more > 0 ? [`… and ${count(more)} more parked namespaces`] : []),
     `  then: tributary streams resume ${view.stream} --namespace NAME`,
   ];
 }
 
-function viewBlocks(view: StreamView, paint: Colors): string[] {
+function viewBlocks(view: StreamView, look: Look): string[] {
+  const { paint } = look;
   const blocks: string[] = [];
   const names = Object.entries(view.namespaces);
   if (names.length > 0) {
-    blocks.push(grid(['NAMESPACE', 'STATUS'], names));
+    blocks.push(grid(look, ['NAMESPACE', 'STATUS'], names));
     if (view.namespaceCount > names.length) blocks.push(`… of ${count(view.namespaceCount)} namespaces`);
   }
-  if (view.parkedCount > 0) blocks.push(...parkedBlocks(view, paint));
-  if (view.findings.length > 0) blocks.push(findingsTable(view.findings, paint));
+  if (view.parkedCount > 0) blocks.push(...parkedBlocks(view, look));
+  if (view.findings.length > 0) blocks.push(findingsTable(view.findings, look));
   if (view.sourceProblem !== null) {
     const { code, message, remedy } = view.sourceProblem;
     blocks.push(`${paint.red(`source (${code})`)}: ${message}`);

@@ -1,4 +1,6 @@
 import Table from 'cli-table3';
+import type { Io } from '../io';
+import { type Column, fit, GAP, widthOf, wrap } from './fit';
 
 const NO_LINES = Object.fromEntries(
   [
@@ -19,17 +21,21 @@ const NO_LINES = Object.fromEntries(
   ].map((part) => [part, '']),
 );
 
+/** Where a text is shown; the `Io` of a command is one. Asked for each time: a terminal changes its width. */
+export type Look = Pick<Io, 'paint' | 'columns'>;
+
 export interface TableOptions {
   readonly right?: readonly number[];
-  /** Wraps the cells of these columns to their width. */
-  readonly widths?: readonly (number | null)[];
+  /** Columns whose cells may take several lines; those of the others stay whole. */
+  readonly wraps?: readonly number[];
+  /** Columns that are left out where the table does not fit, first to last: what they show is found elsewhere. */
+  readonly spare?: readonly number[];
 }
 
-const plain = (columns: number, { right = [], widths }: TableOptions): Table.TableConstructorOptions => ({
-  chars: { ...NO_LINES, middle: '  ' },
+const plain = (right: readonly boolean[]): Table.TableConstructorOptions => ({
+  chars: { ...NO_LINES, middle: ' '.repeat(GAP) },
   style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
-  colAligns: Array.from({ length: columns }, (_, column) => (right.includes(column) ? 'right' : 'left')),
-  ...(widths === undefined ? {} : { colWidths: [...widths], wordWrap: true }),
+  colAligns: right.map((each) => (each ? 'right' : 'left')),
 });
 
 const trimLines = (text: string): string =>
@@ -38,20 +44,58 @@ const trimLines = (text: string): string =>
     .map((line) => line.trimEnd())
     .join('\n');
 
-/** Columns without lines around them: easy to read, to grep and to cut. */
+/** The least that a value gets beside its name, on a terminal that is narrower than any name. */
+const LEAST_VALUE = 8;
+
+/**
+ * Columns without lines around them: easy to read, to grep and to cut. Where they do not fit into the terminal, cells
+ * wrap, then columns are left out that may be, and at last each row is a block of its own, a line for each column.
+ */
 export function grid(
+  { columns }: Pick<Look, 'columns'>,
   head: readonly string[],
   rows: readonly (readonly string[])[],
-  options: TableOptions = {},
+  { right = [], wraps = [], spare = [] }: TableOptions = {},
 ): string {
-  const table = new Table({ ...plain(head.length, options), head: [...head] });
-  for (const row of rows) table.push([...row]);
+  const all = head.map((name, at) => ({
+    head: name,
+    cells: rows.map((row) => row[at] ?? ''),
+    wraps: wraps.includes(at),
+    right: right.includes(at),
+    spare: spare.indexOf(at) + 1,
+  }));
+  for (let left = 0; left <= spare.length; left += 1) {
+    const shown = all.filter((column) => column.spare === 0 || column.spare > left);
+    const widths = fit(shown, columns);
+    if (widths !== null) return drawn(shown, widths);
+  }
+  return rows
+    .map((row) =>
+      facts(
+        { columns },
+        head.map((name, at) => [name, row[at] ?? '']),
+      ),
+    )
+    .join('\n\n');
+}
+
+function drawn(shown: readonly (Column & { readonly right: boolean })[], widths: readonly number[]): string {
+  const cell = (text: string, at: number) => wrap(text, widths[at] ?? Infinity);
+  const table = new Table({
+    ...plain(shown.map(({ right }) => right)),
+    head: shown.map(({ head }, at) => cell(head, at)),
+  });
+  const height = shown[0]?.cells.length ?? 0;
+  for (let row = 0; row < height; row += 1) table.push(shown.map(({ cells }, at) => cell(cells[row] ?? '', at)));
   return trimLines(table.toString());
 }
 
-/** Two columns: a name and what it is. Rows without a value are left out. */
-export function facts(rows: readonly (readonly [string, string | null])[]): string {
-  const table = new Table(plain(2, {}));
-  for (const [name, value] of rows) if (value !== null && value !== '') table.push([name, value]);
+/** Two columns: a name and what it is, which may take several lines. Rows without a value are left out. */
+export function facts({ columns }: Pick<Look, 'columns'>, rows: readonly (readonly [string, string | null])[]): string {
+  const known = rows.filter((row): row is readonly [string, string] => row[1] !== null && row[1] !== '');
+  const names = known.reduce((width, [name]) => Math.max(width, widthOf(name)), 0);
+  const room = Math.max(LEAST_VALUE, columns - names - GAP);
+  const table = new Table(plain([false, false]));
+  for (const [name, value] of known) table.push([name, wrap(value, room)]);
   return trimLines(table.toString());
 }

@@ -4,7 +4,7 @@ import type { VerificationView } from '../../workflows/verification-messages';
 import type { DifferingRow } from '../verify/keys';
 import type { Live } from '../verify/verify';
 import { findingsTable } from './findings';
-import { facts, grid } from './table';
+import { facts, grid, type Look } from './table';
 import { age, bar, count, percent, rate, span } from './text';
 
 export function paintVerdict(paint: Colors, status: string): string {
@@ -34,8 +34,9 @@ export function verificationLine(view: VerificationView, live: Live | null, pain
   ].join('  ');
 }
 
-const namespacesTable = ({ rows }: VerificationView): string =>
+const namespacesTable = ({ rows }: VerificationView, look: Look): string =>
   grid(
+    look,
     ['NAMESPACE', 'SOURCE', 'DESTINATION', 'READ'],
     rows.map(({ namespace, sourceRows, destinationRows, done }) => [
       namespace,
@@ -43,30 +44,28 @@ const namespacesTable = ({ rows }: VerificationView): string =>
       count(destinationRows),
       done ? 'to its end' : 'in part',
     ]),
-    { right: [1, 2] },
+    { right: [1, 2], wraps: [3] },
   );
 
-const keysTable = (keys: readonly DifferingRow[]): string =>
+const keysTable = (keys: readonly DifferingRow[], look: Look): string =>
   grid(
+    look,
     ['NAMESPACE', 'DIFFERENCE', 'KEY'],
     keys.map(({ namespace, difference, state, key }) => [
       namespace,
       state === 'unsettled' ? `${difference}, perhaps` : difference,
       key,
     ]),
+    { wraps: [1, 2] },
   );
 
 /** What a verification has come to. `keys` is null where they cannot be read. */
-export function verificationResult(
-  view: VerificationView,
-  keys: readonly DifferingRow[] | null,
-  paint: Colors,
-): string {
+export function verificationResult(view: VerificationView, keys: readonly DifferingRow[] | null, look: Look): string {
   const { findings } = view;
   const { missing, extra, different } = findings.damaged;
-  const summary = facts([
+  const summary = facts(look, [
     ['Stream', view.stream],
-    ['Both sides are', paintVerdict(paint, view.status)],
+    ['Both sides are', paintVerdict(look.paint, view.status)],
     ['Took', view.endedAt === null ? null : age(view.startedAt, Date.parse(view.endedAt))],
     [
       'Rows compared',
@@ -84,9 +83,9 @@ export function verificationResult(
   const told = keys === null ? 0 : keys.length;
   return [
     summary,
-    ...(view.rows.length === 0 ? [] : ['', namespacesTable(view)]),
-    ...(view.layout.length === 0 ? [] : ['', findingsTable(view.layout, paint)]),
-    ...(told === 0 || keys === null ? [] : ['', keysTable(keys)]),
+    ...(view.rows.length === 0 ? [] : ['', namespacesTable(view, look)]),
+    ...(view.layout.length === 0 ? [] : ['', findingsTable(view.layout, look)]),
+    ...(told === 0 || keys === null ? [] : ['', keysTable(keys, look)]),
     ...(keys !== null && differing > told && told > 0
       ? [`and ${count(differing - told)} more; \`--limit ${differing}\` shows them`]
       : []),

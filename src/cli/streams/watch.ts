@@ -58,7 +58,7 @@ function draw(screen: Screen, io: Io, reports: readonly StreamReport[]): void {
         ],
   );
   const key = reports.map(({ stream, status, view }) => `${stream} ${status} ${view?.totals.applied ?? ''}`).join('\n');
-  screen.draw([streamsTable(reports, io.paint), ...failures, ...warnings(io, reports)].join('\n'), key);
+  screen.draw([streamsTable(reports, io), ...failures, ...warnings(io, reports)].join('\n'), key);
 }
 
 /** For programs: one JSON object per line, or YAML documents. */

@@ -52,7 +52,7 @@ export async function up(options: UpOptions, config: Config, signal: AbortSignal
     signal,
   );
   if (applied === undefined) return;
-  emit(io, format, applied, (data) => `${appliedTable(data, io.paint)}\n`);
+  emit(io, format, applied, (data) => `${appliedTable(data, io)}\n`);
   await Promise.race([watch(temporal, { io, format, screen }, signal), worker.failed]);
 }
 

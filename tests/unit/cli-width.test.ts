@@ -1,0 +1,116 @@
+import { createColors } from 'picocolors';
+import type { Applied } from '../../src/cli/apply/apply';
+import { columnsOf } from '../../src/cli/io';
+import { checkedTable } from '../../src/cli/render/check';
+import { findingsTable } from '../../src/cli/render/findings';
+import { widthOf } from '../../src/cli/render/fit';
+import { forgottenText } from '../../src/cli/render/forget';
+import { lettersTable } from '../../src/cli/render/letters';
+import { appliedTable } from '../../src/cli/render/plan';
+import { facts, grid, type Look } from '../../src/cli/render/table';
+
+const NAMESPACE = 'warehouse_of_the_north.orders_by_customer_and_day';
+const ID = 'orders-to-the-warehouse';
+const PROSE =
+  'the target exists already and holds documents that the stream has not written, so a copy would mix them. '
+    .repeat(3)
+    .trim();
+const remedy = `empty it, or set snapshot.on_existing: merge; ${PROSE}`;
+const finding = { severity: 'error', code: 'c', message: PROSE, remedy, namespace: NAMESPACE } as const;
+
+const letter = {
+  id: '0f3c0f3c0f3c0f3c0f3c0f3c',
+  stream: ID,
+  namespace: NAMESPACE,
+  target: NAMESPACE,
+  keyHash: 7,
+  op: 'replace' as const,
+  code: 'duplicate_key',
+  message: PROSE,
+  attempts: 1_234_567,
+  sourceTime: new Date(0),
+  firstAt: new Date(0),
+  lastAt: new Date(0),
+  state: 'open' as const,
+  kept: true,
+};
+
+const removed = {
+  ledger: 1,
+  ranges: 2,
+  namespaces: 3,
+  derived: 4,
+  repairs: 5,
+  deadLetters: 6,
+  verification: 7,
+  schedules: 8,
+};
+const forgotten = { stream: ID, dryRun: true, removed, targets: [], heldIndexes: 0, historyInTemporal: false };
+const checked = { file: 'f.yaml', findings: [], streams: [], connected: false };
+const problem = { path: 'streams[0].source.connection_string', line: 12, column: 5, message: PROSE, remedy };
+
+const HEAD = ['NAME', 'NUMBER', 'WORDS', 'MORE THAN WORDS'];
+const ROW = [ID, '1,234,567', PROSE, `${PROSE} ${PROSE}`];
+const OPTIONS = { right: [1], wraps: [2, 3] };
+
+const drawn: readonly (readonly [string, (look: Look) => string])[] = [
+  ['a table', (look) => grid(look, HEAD, [ROW, ROW], OPTIONS)],
+  [
+    'facts',
+    (look) =>
+      facts(look, [
+        ['name', ID],
+        ['namespace', `${NAMESPACE}.${NAMESPACE}`],
+        ['Not proven, because', PROSE],
+      ]),
+  ],
+  ['findings', (look) => findingsTable([{ ...finding, stream: ID, side: 'destination' }], look)],
+  ['problems of a file', (look) => checkedTable({ ...checked, problems: [problem] }, look)],
+  ['dead letters', (look) => lettersTable([letter], false, look)],
+];
+
+const tooWide = (text: string, columns: number) => text.split('\n').filter((line) => widthOf(line) > columns);
+
+describe.each([80, 40])('in a terminal of %d columns', (columns) => {
+  test.each(drawn)('%s has no wider line', (_, draw) => {
+    for (const colours of [false, true]) {
+      const text = draw({ paint: createColors(colours), columns });
+      expect(tooWide(text, columns)).toEqual([]);
+      expect(tooWide(draw({ paint: createColors(colours), columns: Infinity }), columns)).not.toEqual([]);
+    }
+  });
+});
+
+test('what was forgotten is counted within 40 columns', () => {
+  const counted = forgottenText(forgotten, { paint: createColors(false), columns: 40 })
+    .split('\n')
+    .filter((line) => / \d$/u.test(line));
+  expect(counted).toHaveLength(8);
+  expect(tooWide(counted.join('\n'), 40)).toEqual([]);
+});
+
+test('the widest column gives way first; ids and numbers stay whole, heads break at spaces', () => {
+  const lines = grid({ columns: 80 }, HEAD, [ROW], OPTIONS).split('\n');
+  expect(lines[0]).toMatch(/^NAME +NUMBER +WORDS +MORE/);
+  expect(lines.some((line) => line.startsWith(`${ID}  1,234,567  the target`))).toBe(true);
+  expect(grid({ columns: 14 }, ['ONLY AT SOURCE', 'ROWS'], [['1', '2']])).toBe('ONLY AT  ROWS\nSOURCE\n1        2');
+});
+
+test('what fits by no means is a block for each row, and columns that may be are left out before', () => {
+  expect(grid({ columns: 11 }, ['A', 'B'], [['12345678', '987']])).toBe('A  12345678\nB  987');
+  expect(grid({ columns: 10 }, ['A', 'B'], [['12345678', '9']], { spare: [1] })).toBe('A\n12345678');
+});
+
+test('a pipe has no limit unless COLUMNS gives one; a terminal that says nothing has 80', () => {
+  expect(columnsOf(undefined, {}, false)).toBe(Infinity);
+  expect(columnsOf(undefined, { COLUMNS: '60' }, false)).toBe(60);
+  expect(columnsOf(undefined, { COLUMNS: 'wide' }, false)).toBe(Infinity);
+  expect([columnsOf(100, { COLUMNS: '60' }, true), columnsOf(0, {}, true)]).toEqual([100, 80]);
+});
+
+test('apply says which task queues no worker polls', () => {
+  const look = { paint: createColors(false), columns: Infinity };
+  const applied: Applied = { dryRun: false, streams: [], notInFile: [], unpolledQueues: ['tributary'] };
+  expect(appliedTable(applied, look)).toContain('no worker polls task queue "tributary": what was started waits');
+  expect(appliedTable({ ...applied, unpolledQueues: [] }, look)).not.toContain('no worker');
+});
