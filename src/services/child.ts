@@ -93,9 +93,14 @@ export class Child {
   }
 
   /** Runs to the end. */
-  static async run(command: Command): Promise<void> {
+  static async run(command: Command, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     const child = await Child.start(command);
+    const abort = (): void => void child.kill('SIGKILL');
+    signal?.addEventListener('abort', abort);
     await child.#end();
+    signal?.removeEventListener('abort', abort);
+    signal?.throwIfAborted();
     if (child.ending !== 'exit status 0') {
       throw new ServiceError(
         `${command.file} ended with ${child.ending ?? ''}; its last lines:\n${await lastLines(command.logFile)}`,

@@ -46,8 +46,11 @@ export interface Python {
   readonly version: string;
 }
 
+const GET_PYTHON =
+  'install Python 3.10 or newer with pip (Debian, Ubuntu: apt install python3 python3-pip; macOS: brew install python)';
+
 export async function findPython(): Promise<Python> {
-  const program = (await onPath('python3')) ?? doesNotApply('there is no python3 on PATH');
+  const program = (await onPath('python3')) ?? doesNotApply(`there is no python3 on PATH: ${GET_PYTHON}`);
   const probe = 'import sys, sysconfig; print(sys.executable); print(sysconfig.get_platform(), *sys.version_info[:2])';
   const { stdout } = await promisify(execFile)(program, ['-c', probe]);
   const [file = program, version = ''] = stdout.split('\n');
@@ -61,18 +64,18 @@ export interface PipPackage {
 }
 
 /** Installs a wheel with its dependencies into a directory of its own, from the index that pip is configured with. */
-export const pipInstall = (python: Python, wanted: PipPackage, report: Report): Promise<string> =>
+export const pipInstall = (python: Python, wanted: PipPackage, report: Report, signal?: AbortSignal): Promise<string> =>
   installOnce(`${wanted.name}-${wanted.version}-python.${python.version}`, async (directory) => {
+    await promisify(execFile)(python.file, ['-c', 'import pip']).catch(() =>
+      doesNotApply(`${python.file} has no pip: ${GET_PYTHON}`),
+    );
     report(`fetching ${wanted.name} ${wanted.version} with pip (about ${wanted.sizeMB} MB, once)`);
     const started = Date.now();
-    await Child.run({
-      file: python.file,
-      args: [
-        ...['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--only-binary', ':all:'],
-        ...['--root-user-action', 'ignore', '--target', directory, `${wanted.name}==${wanted.version}`],
-      ],
-      logFile: join(directory, '..', 'pip.log'),
-    });
+    const args = [
+      ...['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--only-binary', ':all:'],
+      ...['--root-user-action', 'ignore', '--target', directory, `${wanted.name}==${wanted.version}`],
+    ];
+    await Child.run({ file: python.file, args, logFile: join(directory, '..', 'pip.log') }, signal);
     report(`fetched ${wanted.name} in ${Math.round((Date.now() - started) / 1000)} s`);
   });
 

@@ -30,6 +30,8 @@ export interface MongoOptions {
   readonly onlyEmbedded?: boolean;
   /** Start one even when an address is in the environment: it is going to be killed. */
   readonly own?: boolean;
+  /** Gives up starting it. */
+  readonly signal?: AbortSignal;
   /** The variable that may hold the address of a running server. */
   readonly addressVariable?: string;
 }

@@ -58,9 +58,9 @@ export function refuseEmbeddedOptions(options: MongoOptions): void {
   }
 }
 
-export async function embeddedFromPip(report: Report): Promise<MongoProgram> {
+export async function embeddedFromPip(report: Report, signal?: AbortSignal): Promise<MongoProgram> {
   const python = await findPython();
-  const installed = await pipInstall(python, EMBEDDED_PIP, report);
+  const installed = await pipInstall(python, EMBEDDED_PIP, report, signal);
   return embedded('secantusd-py', python.file, ['-c', START_EMBEDDED], { PYTHONPATH: installed });
 }
 

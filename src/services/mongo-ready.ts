@@ -20,9 +20,10 @@ export async function primaryReady(
   port: number,
   ending: () => string | undefined,
   initiate: string | undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
   const what = `an answer from a writable primary at port ${port}`;
-  const options = { what, timeoutMs: START_MS, hopeless: ending };
+  const options = { what, timeoutMs: START_MS, hopeless: ending, signal };
   await waitFor(async () => ((await listens(port)) ? true : undefined), options);
   await using client = open(direct(port), { serverSelectionTimeoutMS: 2_000 });
   if (initiate !== undefined) await waitFor(() => initiated(client, port, initiate), options);

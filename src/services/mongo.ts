@@ -31,7 +31,7 @@ export async function startMongo(options: MongoOptions, report: Report): Promise
   if (address !== undefined && address !== '' && mayBeElsewhere(options)) return elsewhere(address, variable, report);
 
   const wanted = { service: 'MongoDB', remedies: remedies(variable, options) };
-  const { provider, value } = await firstThatWorks(wanted, providers(options, report), report);
+  const { provider, value } = await firstThatWorks(wanted, providers(options, report), report, options.signal);
   const { uri, server, remove } = value;
   return runningHere({ uri }, { provider, server, remove });
 }
@@ -58,7 +58,7 @@ function providers(options: MongoOptions, report: Report): Provider<Started>[] {
   return [
     { name: 'mongod on PATH', offer: started(() => programs.mongodOnPath(options)) },
     { name: `container of ${IMAGE}`, offer: () => startContainer(options, report) },
-    { name: 'embedded SecantusDB from pip', offer: started(() => programs.embeddedFromPip(report)) },
+    { name: 'embedded SecantusDB from pip', offer: started(() => programs.embeddedFromPip(report, options.signal)) },
   ];
 }
 
@@ -73,7 +73,12 @@ async function startProgram(program: programs.MongoProgram, options: MongoOption
     new ProcessServer({
       command: await program.command(directory, port, access),
       ready: (ending) =>
-        primaryReady(port, ending, program.initiate && options.standalone !== true ? program.replicaSet : undefined),
+        primaryReady(
+          port,
+          ending,
+          program.initiate && options.standalone !== true ? program.replicaSet : undefined,
+          options.signal,
+        ),
     });
   try {
     if (auth !== undefined) {
@@ -113,7 +118,12 @@ async function startContainer(options: MongoOptions, report: Report): Promise<St
         ? {}
         : { mount: { source: join(options.storagePath, 'mongod'), target: '/data/db' } }),
       ready: (ending) =>
-        primaryReady(port, ending, options.standalone === true ? undefined : programs.MONGOD_REPLICA_SET),
+        primaryReady(
+          port,
+          ending,
+          options.standalone === true ? undefined : programs.MONGOD_REPLICA_SET,
+          options.signal,
+        ),
     },
     report,
   );

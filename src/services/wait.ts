@@ -7,6 +7,7 @@ export interface WaitOptions {
   readonly everyMs?: number;
   /** Why waiting is pointless, as soon as it is. */
   readonly hopeless?: () => string | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Asks until the answer is not `undefined`; an error counts as "not yet" and is shown when time runs out. */
@@ -14,6 +15,7 @@ export async function waitFor<T>(ask: () => Promise<T | undefined>, options: Wai
   const deadline = Date.now() + options.timeoutMs;
   let last = '';
   for (;;) {
+    options.signal?.throwIfAborted();
     try {
       const answer = await ask();
       if (answer !== undefined) return answer;

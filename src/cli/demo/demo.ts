@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CliError } from '../failure';
 import type { Io } from '../io';
-import { emit, type Format } from '../output';
+import { emit, type Format, remark } from '../output';
 import { grid } from '../render/table';
 import { count } from '../render/text';
 import { Resources } from '../resources';
@@ -33,20 +33,32 @@ export async function demo(options: DemoOptions, signal: AbortSignal): Promise<v
   const directory = await mkdtemp(join(home, 'run-'));
   // The result is what a program reads; the story goes beside it.
   const told: Io = format === 'table' ? io : { ...io, out: io.err };
+  const stopping = (): void => remark(io, 'stopping what the demo started (Ctrl-C again ends it at once)…');
+  signal.addEventListener('abort', stopping, { once: true });
   try {
     await using resources = new Resources();
-    const end = await tell({ io: told, directory, seconds }, resources, signal);
-    const result = resultOf(end);
-    emit(io, format, result, (data) => resultTable(data, io));
-    if (!result.identical) throw new CliError('the two sides differ');
-    if (keep) await stay(told, end, signal);
+    await untilInterrupted(signal, async () => {
+      const end = await tell({ io: told, directory, seconds }, resources, signal);
+      const result = resultOf(end);
+      emit(io, format, result, (data) => resultTable(data, io));
+      if (!result.identical) throw new CliError('the two sides differ');
+      if (keep) await stay(told, end, signal);
+    });
   } catch (error) {
-    const reason = signal.aborted ? new CliError('the demo was interrupted') : error;
-    if (!signal.aborted) io.err.write(`the demo failed; the logs of its servers and workers are in ${directory}\n`);
-    else await rm(directory, { recursive: true, force: true });
-    throw reason;
+    io.err.write(`the demo failed; the logs of its servers and workers are in ${directory}\n`);
+    throw error;
   }
   await rm(directory, { recursive: true, force: true });
+  if (signal.aborted) remark(io, 'the demo has ended; everything that it started is stopped');
+}
+
+/** What fails because of Ctrl-C is no failure. */
+async function untilInterrupted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 const resultOf = ({ compared, written, servers }: Told): DemoResult => ({
@@ -76,10 +88,10 @@ function resultTable(result: DemoResult, io: Io): string {
 }
 
 /** Everything runs on until Ctrl-C. */
-async function stay(io: Io, { servers, file }: Told, signal: AbortSignal): Promise<void> {
+async function stay(io: Io, { servers, file, writer, display }: Told, signal: AbortSignal): Promise<void> {
   const { temporal, sourceUri, targetUri, webUi } = servers;
   io.out.write(`
-Everything runs on until Ctrl-C. In another terminal:
+The shop is open again. Everything runs on until Ctrl-C. In another terminal:
   export TEMPORAL_ADDRESS=${temporal.address}
   tributary streams status ${STREAM}
   tributary streams watch ${STREAM}
@@ -90,6 +102,8 @@ Everything runs on until Ctrl-C. In another terminal:
   mongosh "${targetUri}"   # and see it here
   ${webUi}
 `);
+  writer.start();
+  if (io.tty) display.follow(servers.temporal, STREAM, writer.written);
   await new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
     if (signal.aborted) resolve();

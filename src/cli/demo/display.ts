@@ -16,7 +16,7 @@ export class Display {
   readonly #io: Io;
   readonly #screen: Screen;
   readonly #started = Date.now();
-  readonly #stop = new AbortController();
+  #stop = new AbortController();
   #drawing: Promise<void> | undefined;
 
   constructor(io: Io) {
@@ -31,6 +31,7 @@ export class Display {
 
   /** Draws the stream until `release`. */
   follow(temporal: Temporal, stream: string, written: Written): void {
+    this.#stop = new AbortController();
     this.#drawing = this.#loop(temporal, stream, written, this.#stop.signal);
     this.#drawing.catch(() => undefined);
   }

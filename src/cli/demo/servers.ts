@@ -22,20 +22,25 @@ export async function startServers(
   env: NodeJS.ProcessEnv,
   report: (line: string) => void,
   resources: Resources,
+  signal: AbortSignal,
 ): Promise<DemoServers> {
   const searchAttributes = Object.fromEntries(
     Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 'Keyword' as const]),
   );
   const started = await Promise.allSettled([
     startTemporal(
-      { own: true, dbFilename: `${directory}/temporal.db`, port: 7233, uiPort: 8233, searchAttributes },
+      { own: true, dbFilename: `${directory}/temporal.db`, port: 7233, uiPort: 8233, searchAttributes, signal },
       report,
     ).then((server) => resources.use(server)),
     // One after the other: the first may have to fetch what the second then finds.
-    startMongo({ own: true, storagePath: `${directory}/source` }, report).then((server) => resources.use(server)),
+    startMongo({ own: true, storagePath: `${directory}/source`, signal }, report).then((server) =>
+      resources.use(server),
+    ),
   ] as const);
   const [server, sourceServer] = [value(started[0]), value(started[1])];
-  const targetServer = resources.use(await startMongo({ own: true, storagePath: `${directory}/target` }, report));
+  const targetServer = resources.use(
+    await startMongo({ own: true, storagePath: `${directory}/target`, signal }, report),
+  );
   const temporal = resources.use(
     await connectTemporal({ env: { ...env, TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: server.namespace } }),
   );

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../../config/load';
 import { toSpec } from '../../config/spec';
+import { abortable } from '../../mongodb/abortable';
 import { type Child } from '../../services/child';
 import { pauseUpdate, resumeUpdate, type StreamView } from '../../workflows/messages';
 import { workflowId } from '../../workflows/names';
@@ -16,6 +17,7 @@ import type { Temporal } from '../temporal';
 import { startWorkerProcess } from '../workers';
 import { type Compared, compare } from './compare';
 import { Display, took } from './display';
+import { followLag } from './follow-lag';
 import { Random } from './random';
 import { seed } from './seed';
 import { type DemoServers, startServers } from './servers';
@@ -34,6 +36,7 @@ export interface Told {
   readonly servers: DemoServers;
   readonly file: string;
   readonly writer: Writer;
+  readonly display: Display;
 }
 
 export const STREAM = 'shop';
@@ -62,15 +65,16 @@ export async function tell(options: StoryOptions, resources: Resources, signal: 
   const say = (line: string): void => display.say(line);
   const phase = async <T>(work: () => Promise<T>): Promise<T> => {
     signal.throwIfAborted();
-    return work();
+    // Many of these take no signal. What they still do ends when the connections are closed.
+    return abortable(work(), signal);
   };
 
   say('starting Temporal with its web UI and two databases…');
-  const servers = await startServers(directory, io.env, say, resources);
+  const servers = await startServers(directory, io.env, say, resources, signal);
   say(`web UI: ${servers.webUi}`);
 
   let started = Date.now();
-  const rows = await seed(servers.source, new Random(42), signal);
+  const rows = await phase(() => seed(servers.source, new Random(42), signal));
   say(`filled the source: ${count(rows)} customers, products and orders in ${took(started)}`);
 
   const file = `${directory}/streams.yaml`;
@@ -117,17 +121,19 @@ export async function tell(options: StoryOptions, resources: Resources, signal: 
   );
   say(`paused in ${took(started)}: nothing is being written, the shop stays open`);
   await delay(PAUSE_MS, undefined, { signal });
-  await handle.executeUpdate(resumeUpdate);
+  await phase(() => handle.executeUpdate(resumeUpdate));
   say('resumed');
-  await Promise.all([until(1), delay(FOLLOW_MS, undefined, { signal })]);
+  const lag = await phase(() => followLag(servers, FOLLOW_MS, signal));
+  say(`following live: a new order is at the destination after ${lag.medianMs} ms (median of ${lag.orders} measured)`);
+  await until(1);
   await writer.stop();
   say('the shop closes; waiting for the stream to pass the source as of now');
   const { target, waitedMs } = await phase(() => waitUntil(temporal, STREAM, 'caught-up', CATCH_UP_TIMEOUT_MS, signal));
   say(`caught up with ${target ?? 'the source'} in ${waitedMs} ms; comparing both sides, byte for byte`);
   await display.release();
 
-  const compared = await compare(servers.source, servers.target);
-  return { compared, written: writer.written, servers, file, writer };
+  const compared = await phase(() => compare(servers.source, servers.target));
+  return { compared, written: writer.written, servers, file, writer, display };
 }
 
 /** Some of the rows are copied; where copying takes a moment only, it may be over already. */

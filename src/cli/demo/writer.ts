@@ -17,7 +17,7 @@ export class Writer {
   readonly written: Written = { inserts: 0, updates: 0, deletes: 0 };
   readonly #db: Db;
   readonly #random = new Random(7);
-  readonly #stop = new AbortController();
+  #stop = new AbortController();
   #next: number = SIZES.orders;
   #oldest = 0;
   #running: Promise<void> | undefined;
@@ -26,7 +26,9 @@ export class Writer {
     this.#db = db;
   }
 
+  /** Again, too, after a stop. */
   start(): void {
+    this.#stop = new AbortController();
     this.#running = this.#run(this.#stop.signal);
     // Whoever stops the writer learns of its failure.
     this.#running.catch(() => undefined);
