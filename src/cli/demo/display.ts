@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Io } from '../io';
+import { wrap } from '../render/fit';
 import { Screen } from '../render/screen';
 import { streamsTable } from '../render/streams';
 import { count, span } from '../render/text';
@@ -10,6 +11,8 @@ import type { Written } from './writer';
 const REDRAW_MS = 500;
 /** Where lines cannot be drawn over, a table now and then is enough. */
 const PLAIN_EVERY_MS = 5_000;
+/** As wide as the time before each line of the story. */
+const INDENT = ' '.repeat('123.4 s  '.length);
 
 /** The story above, the live table below. */
 export class Display {
@@ -26,7 +29,9 @@ export class Display {
 
   say(line: string): void {
     const at = `${((Date.now() - this.#started) / 1000).toFixed(1).padStart(5)} s`;
-    this.#screen.above(`${this.#io.paint.dim(at)}  ${line}`);
+    const [first = '', ...more] = wrap(line, this.#io.columns - INDENT.length).split('\n');
+    const rest = more.map((each) => `\n${INDENT}${each}`).join('');
+    this.#screen.above(`${this.#io.paint.dim(at)}  ${first}${rest}`);
   }
 
   /** Draws the stream until `release`. */
