@@ -89,6 +89,21 @@ test('what was forgotten is counted within 40 columns', () => {
   expect(tooWide(counted.join('\n'), 40)).toEqual([]);
 });
 
+test('a colour that goes on in the next line leaves the cells beside it plain', () => {
+  const paint = createColors(true);
+  const text = grid({ columns: 12 }, ['A', 'B'], [[paint.bold(paint.red('one two three')), 'x y']], { wraps: [0, 1] });
+  const [, ...lines] = text.split('\n');
+  const began = paint.bold(paint.red('|')).split('|')[0] ?? '';
+  expect(lines.slice(0, 2)).toEqual([`${began}one two\u001b[0m  x y`, expect.stringContaining(`${began}three`)]);
+});
+
+test('a row with a long text is drawn at once', () => {
+  const begun = performance.now();
+  grid({ columns: 80 }, HEAD, [[ID, '1', PROSE, PROSE.repeat(8)]], OPTIONS);
+  // Minutes where the time grows with the square of the text, and 20 ms where it does not.
+  expect(performance.now() - begun).toBeLessThan(2_000);
+});
+
 test('the widest column gives way first; ids and numbers stay whole, heads break at spaces', () => {
   const lines = grid({ columns: 80 }, HEAD, [ROW], OPTIONS).split('\n');
   expect(lines[0]).toMatch(/^NAME +NUMBER +WORDS +MORE/);

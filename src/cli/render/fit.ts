@@ -6,7 +6,13 @@ export const GAP = 2;
 const PROSE = 40;
 const PROSE_LEAST = 20;
 
-const TOKEN = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m|.`, 'gu');
+const ESCAPE = String.fromCharCode(27);
+const COLOUR = `${ESCAPE}\\[[0-9;]*m`;
+const TOKEN = new RegExp(`${COLOUR}|.`, 'gu');
+const COLOURS = new RegExp(COLOUR, 'gu');
+/** They end what began last: colours are nested. */
+const COLOUR_ENDS = new RegExp(`^${ESCAPE}\\[(?:0|2[2-9]|39|49)m$`, 'u');
+const NO_COLOUR = `${ESCAPE}[0m`;
 
 export interface Column {
   readonly head: string;
@@ -52,6 +58,19 @@ export const wrap = (text: string, width: number): string =>
     .split('\n')
     .flatMap((line) => (stringWidth(line) <= width ? [line] : wrapLine(line, width)))
     .join('\n');
+
+/** The lines of a cell. A colour ends with its line and begins again in the next one: other cells stand between them. */
+export function linesOf(text: string): string[] {
+  const open: string[] = [];
+  return text.split('\n').map((line) => {
+    const began = open.join('');
+    for (const [code] of line.matchAll(COLOURS)) {
+      if (COLOUR_ENDS.test(code)) open.pop();
+      else open.push(code);
+    }
+    return open.length === 0 ? `${began}${line}` : `${began}${line}${NO_COLOUR}`;
+  });
+}
 
 function wrapLine(line: string, width: number): string[] {
   const lines: string[] = [];

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { Io } from '../io';
-import { type Column, fit, GAP, widthOf, wrap } from './fit';
+import { type Column, fit, GAP, linesOf, widthOf, wrap } from './fit';
 
 const NO_LINES = Object.fromEntries(
   [
@@ -81,13 +81,22 @@ export function grid(
 
 function drawn(shown: readonly (Column & { readonly right: boolean })[], widths: readonly number[]): string {
   const cell = (text: string, at: number) => wrap(text, widths[at] ?? Infinity);
-  const table = new Table({
-    ...plain(shown.map(({ right }) => right)),
-    head: shown.map(({ head }, at) => cell(head, at)),
-  });
+  const table = new Table(plain(shown.map(({ right }) => right)));
   const height = shown[0]?.cells.length ?? 0;
-  for (let row = 0; row < height; row += 1) table.push(shown.map(({ cells }, at) => cell(cells[row] ?? '', at)));
+  table.push(...lines(shown.map(({ head }, at) => cell(head, at))));
+  for (let row = 0; row < height; row += 1)
+    table.push(...lines(shown.map(({ cells }, at) => cell(cells[row] ?? '', at))));
   return trimLines(table.toString());
+}
+
+/**
+ * A row for each line of the cells. cli-table3 gets no cell of several lines: for each line that it draws it cuts the
+ * whole cell down, character by character (seen: 4 s for one row with a finding of 1,500 characters).
+ */
+function lines(cells: readonly string[]): string[][] {
+  const split = cells.map(linesOf);
+  const height = Math.max(...split.map(({ length }) => length));
+  return Array.from({ length: height }, (_, line) => split.map((each) => each[line] ?? ''));
 }
 
 /** Two columns: a name and what it is, which may take several lines. Rows without a value are left out. */
@@ -96,6 +105,6 @@ export function facts({ columns }: Pick<Look, 'columns'>, rows: readonly (readon
   const names = known.reduce((width, [name]) => Math.max(width, widthOf(name)), 0);
   const room = Math.max(LEAST_VALUE, columns - names - GAP);
   const table = new Table(plain([false, false]));
-  for (const [name, value] of known) table.push([name, wrap(value, room)]);
+  for (const [name, value] of known) table.push(...lines([name, wrap(value, room)]));
   return trimLines(table.toString());
 }
