@@ -55,7 +55,7 @@ it('makes steps smaller that take long, before they take too long', () => {
   size.wrote(900, 4_000);
   expect(size.most).toBe(675);
   size.wrote(600, 9_000);
-  expect(size.most).toBe(300);
+  expect(size.most).toBe(360);
 });
 
 it('grows again while full steps are quick, and says when they are as large as they may be', () => {
@@ -84,7 +84,52 @@ it('grows by and by where steps are quick because little is to be written', () =
   }
 });
 
-it('waits for one change as long as a leg may stand still, and for several not for long', () => {
+it('waits for one change as long as a leg may stand still, and for several not much longer than for the last', () => {
   const { size } = sizeOf();
+  expect([size.withinMs(1), size.withinMs(2)]).toEqual([120_000, 20_000]);
+  size.halves(tooSlow('late'), 1_000, 20_000);
   expect([size.withinMs(1), size.withinMs(2)]).toEqual([120_000, 10_000]);
+  size.wrote(500, 2_000);
+  expect([size.withinMs(1), size.withinMs(2)]).toEqual([120_000, 12_000]);
+});
+
+describe('how much is written in an hour by a destination', () => {
+  const HOUR_MS = 3_600_000;
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  /** Steps one after the other, as large as they may be; the part of what was possible at best. */
+  function yieldOf(costMs: (changes: number) => number, atBestPerMs: number): number {
+    const { size } = sizeOf();
+    const untilMs = performance.now() + HOUR_MS;
+    let written = 0;
+    while (performance.now() < untilMs) {
+      const changes = size.most;
+      const takesMs = costMs(changes);
+      const withinMs = size.withinMs(changes);
+      jest.advanceTimersByTime(Math.min(takesMs, withinMs));
+      if (takesMs > withinMs) size.halves(tooSlow('late'), changes, withinMs);
+      else size.wrote(changes, takesMs);
+      if (takesMs <= withinMs) written += changes;
+    }
+    return written / (HOUR_MS * atBestPerMs);
+  }
+
+  it.each([
+    ['whose majority is 4 s behind', (_: number) => 4_000, 1_000 / 4_000, 0.9],
+    ['whose majority is 12 s behind', (_: number) => 12_000, 1_000 / 12_000, 0.8],
+    ['whose majority is 18 s behind', (_: number) => 18_000, 1_000 / 18_000, 0.7],
+    ['that takes 10 ms for each change', (changes: number) => changes * 10, 1 / 10, 0.9],
+    ['that takes 30 s for each change', (changes: number) => changes * 30_000, 1 / 30_000, 0.8],
+    ['that takes 2 s for each step and 8 ms for each change', (changes: number) => 2_000 + changes * 8, 1 / 10, 0.7],
+  ])('%s', (_, costMs, atBestPerMs, least) => {
+    expect(yieldOf(costMs, atBestPerMs)).toBeGreaterThan(least);
+  });
+});
+
+it('learns nothing from a step that holds no rows', () => {
+  const { size } = sizeOf();
+  size.wrote(0, 9_000);
+  expect(() => size.halves(gone, 0, 9_000)).toThrow(gone);
+  expect(size.learned).toBeNull();
 });
