@@ -205,4 +205,23 @@ describe('a view that the destination refuses', () => {
     await t.catchUp();
     await expectSameViews(t);
   });
+
+  it('holds up no rows where the user lacks the privilege to make, change or drop it', async () => {
+    await using server = await privateMongo();
+    await using t = await inStep({ destinationUri: server.uri }, (db) => view(db, 'old', 'rows'));
+    const unauthorized = { failCommands: ['create', 'drop', 'collMod'], errorCode: 13 };
+    {
+      await using _refusing = await failPoint(server.uri, t.id, unauthorized);
+      await view(t.sourceDb, 'new', 'rows');
+      await t.sourceDb.collection('old').drop();
+      await t.sourceDb.collection('rows').insertOne({ _id: 4 as never });
+      await t.catchUp();
+      expect(await t.destinationDb.collection('rows').countDocuments()).toBe(4);
+      expect(codes(await derived(t))).toEqual(['view_stays', 'view_refused']);
+      expect(await names(t.destinationDb)).toEqual(['old']);
+    }
+    await t.catchUp();
+    expect(await names(t.destinationDb)).toEqual(['new']);
+    await expectSameViews(t);
+  });
 });

@@ -50,3 +50,12 @@ export const viewRefused = (source: Namespace, code: string, message: string): F
     `the destination refuses the view ${source} (${code}): ${message}`,
     'Make it at the destination by hand, or exclude it from the stream; it is tried again in each slice.',
   );
+
+export const viewStays = (source: Namespace, target: Namespace, reason: string): Finding =>
+  finding(
+    'warning',
+    'view_stays',
+    source,
+    `the view ${source} is gone at the source, and the destination refuses to drop ${target}: ${reason}`,
+    'Drop it at the destination by hand, or let the user do it; it is tried again in each slice.',
+  );

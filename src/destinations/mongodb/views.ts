@@ -13,7 +13,7 @@ import { runDdl, sendable } from './ddl';
 import type { Fence } from './fence';
 import { namespaceId, type ViewDocument } from './records';
 import { dropCollection, present, type Present } from './targets';
-import { foreignView, notAView, unmappedView, viewRefused } from './view-findings';
+import { foreignView, notAView, unmappedView, viewRefused, viewStays } from './view-findings';
 
 export interface ViewsOptions {
   readonly client: MongoClient;
@@ -68,7 +68,10 @@ export class Views {
       ({ source, target }) => covers(source) && !(kept.has(source) && wanted.has(target)),
     );
     const there = await this.#present([...gone.map(({ target }) => target), ...wanted.keys()], signal);
-    for (const record of gone) await this.#remove(record, there.get(record.target), signal);
+    for (const record of gone) {
+      const finding = await this.#drop(record, there.get(record.target), signal);
+      if (finding !== null) findings.push(finding);
+    }
     for (const each of inOrder(wanted, ({ target, view }) => sourcesOf(view, target))) {
       const finding = await this.#make(each, there.get(each.target), signal);
       if (finding !== null) findings.push(finding);
@@ -122,7 +125,6 @@ export class Views {
       if (isPassing(failure)) throw failure;
       // What a person then makes by hand is not the stream's.
       await this.#record(source, record, signal);
-      if (failure.code === 'unauthorized') throw failure;
       return viewRefused(source, failure.code, failure.message);
     }
   }
@@ -162,6 +164,18 @@ export class Views {
       log('info', 'view_dropped', { namespace: source });
     }
     await this.#record(source, undefined, signal);
+  }
+
+  /** A view that cannot be dropped holds up no rows; it stays recorded, and the next look tries again. */
+  async #drop(record: ViewDocument, now: Present | undefined, signal: AbortSignal): Promise<Finding | null> {
+    try {
+      await this.#remove(record, now, signal);
+      return null;
+    } catch (error) {
+      const failure = classify(error, { role: 'destination', namespace: record.source });
+      if (isPassing(failure)) throw failure;
+      return viewStays(record.source, record.target, `${failure.code}: ${failure.message}`);
+    }
   }
 
   async #save({ source, target, view }: Wanted, listed: View | null, signal: AbortSignal): Promise<void> {
