@@ -1,5 +1,6 @@
 import { isCancellation, patched, workflowInfo } from '@temporalio/workflow';
 import type { PositionReport } from '../activities/contract';
+import type { LegProgress } from '../replication/progress';
 import { clipShort } from './bounded';
 import { controlCalls, durationMs } from './calls';
 import { readFailure } from './failure';
@@ -25,6 +26,21 @@ export function untilNextMs(intervalMs: number, inspections: number, windowSecon
   return Math.max(intervalMs, Math.min(grown, urgent));
 }
 
+/**
+ * Seconds that are left of the history window, as last told. Null where there is no hurry: nobody can tell, the log has forgotten
+ * nothing so far (it reaches back to its first minute, however long it keeps that), or all is lost already.
+ */
+export function urgentSeconds({ inspected, progress }: Told): number | null {
+  const last = inspected ?? progress;
+  const isKnown = last != null && last.windowAtLeast !== true && inspected?.lost == null;
+  return isKnown ? last.windowSeconds : null;
+}
+
+interface Told {
+  readonly inspected?: PositionReport | null | undefined;
+  readonly progress?: Pick<LegProgress, 'windowSeconds' | 'windowAtLeast'> | null;
+}
+
 /** A stream that was parsed before there was this setting does not have it. */
 const intervalMs = ({ spec }: Run): number =>
   durationMs((spec.stream.advanced as { readonly status_interval?: string }).status_interval ?? '1m');
@@ -37,8 +53,8 @@ export function untilInspectionMs(run: Run): number {
   if (!run.inspects || !state.parsed || run.inspecting) return Infinity;
   const { inspected } = state;
   const last = Math.max(Date.parse(inspected?.triedAt ?? '') || 0, Date.parse(state.seenAt ?? '') || 0);
-  const windowSeconds = inspected?.report?.windowSeconds ?? state.progress?.windowSeconds ?? null;
-  return Math.max(0, last + untilNextMs(intervalMs(run), inspected?.inspections ?? 0, windowSeconds) - Date.now());
+  const seconds = urgentSeconds({ inspected: inspected?.report, progress: state.progress });
+  return Math.max(0, last + untilNextMs(intervalMs(run), inspected?.inspections ?? 0, seconds) - Date.now());
 }
 
 /** Beside whatever the workflow waits for: what it finds is of use as long as no leg has told more. */

@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, CancelledFailure, TimeoutFailure } from '@temporalio/common';
 import { readFailure, type CallFailure } from '../../src/workflows/failure';
-import { untilNextMs } from '../../src/workflows/inspect';
+import { untilNextMs, urgentSeconds } from '../../src/workflows/inspect';
 import { backOffMs, decide } from '../../src/workflows/policy';
 import type { ErrorKind } from '../../src/replication/errors';
 import { toFailure } from '../../src/activities/failure';
@@ -87,5 +87,17 @@ describe('a position that is inspected while no leg runs', () => {
     expect(untilNextMs(MINUTE_MS, 9, 1_200)).toBe(5 * MINUTE_MS);
     expect(untilNextMs(MINUTE_MS, 9, 10)).toBe(MINUTE_MS);
     expect(untilNextMs(MINUTE_MS, 9, 86_400)).toBe(10 * MINUTE_MS);
+  });
+
+  const report = { lagMs: 1, windowSeconds: 30, windowAtLeast: false, lost: null };
+  it.each([
+    ['what the last inspection has found', { inspected: report }, 30],
+    ['what the last leg has told', { progress: { windowSeconds: 40 } }, 40],
+    ['nothing where nobody can tell', {}, null],
+    ['nothing where the log has forgotten nothing so far', { inspected: { ...report, windowAtLeast: true } }, null],
+    ['nothing of such a log that a leg has told of', { progress: { windowSeconds: 9, windowAtLeast: true } }, null],
+    ['nothing once all is lost', { inspected: { ...report, windowSeconds: 0, lost: { code: 'history_lost' } } }, null],
+  ])('is urgent by %s', (_, found, seconds) => {
+    expect(urgentSeconds(found as Parameters<typeof urgentSeconds>[0])).toBe(seconds);
   });
 });
