@@ -119,7 +119,9 @@ export class StreamMetrics {
 
   #live(): readonly LiveLeg[] {
     const now = Date.now();
-    for (const [stream, { untilMs }] of this.#resting) if (untilMs < now) this.#resting.delete(stream);
+    const busy = new Set([...this.#legs].map(({ labels }) => labels['stream']));
+    for (const [stream, { untilMs }] of this.#resting)
+      if (untilMs < now || busy.has(stream)) this.#resting.delete(stream);
     return [...this.#legs, ...this.#resting.values()];
   }
 

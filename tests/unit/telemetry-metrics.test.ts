@@ -107,6 +107,12 @@ test('a stream without a leg has gauges until a leg begins, or they are no longe
   expect(await telemetry.page()).not.toContain('status="paused"');
   streams.resting(ORDERS, 'paused', -120_000);
   expect(await telemetry.page()).not.toContain('status="paused"');
+  // An inspection that began before the leg, and was carried out after it had begun.
+  using _leg = streams.leg(ORDERS, 'replicating');
+  streams.meter(ORDERS).lag(1_000);
+  streams.resting(ORDERS, 'paused', 60_000).lag(90_000);
+  expect(await telemetry.page()).not.toContain('status="paused"');
+  expect(await telemetry.page()).toContain(`tributary_lag_seconds{${LABELS}} 1\n`);
 });
 
 test("a stale leg's end does not take its successor's gauges", async () => {
