@@ -2,6 +2,7 @@ import type { Claim, Destination, LanePart } from '../../src/replication/destina
 import type { RunningMongo } from '../../src/services/mongo';
 import { failPoint, type CommandFault } from '../support/fail-point';
 import { privateMongo } from '../support/servers';
+import { slowServer } from '../support/slow-server';
 import { at, insert, never, part, sourceNamespace } from './destination-changes';
 import { MongodbFixture } from './destination-mongodb';
 import { failure } from './destination-suite';
@@ -90,6 +91,27 @@ describe('a step that is not done in time', () => {
     await made.apply(step(3, 'last'), never);
     expect(await ids()).toEqual(['first', 'last', 'late', 'later']);
     expect(await sequence()).toBe(4);
+  });
+
+  it('is given up in the middle of its letters too', async () => {
+    await using slow = await slowServer(server.uri);
+    await using own = await MongodbFixture.on(slow.uri);
+    await using served = await own.open();
+    const claim = await served.claim({ stream: own.stream, epoch: 1, lanes: 1, expect: 'any' }, never);
+    await claim.prepare([sourceNamespace(own.namespace)], never);
+    const row = insert(own.namespace, { _id: 'a' });
+    const refusal = { change: row, code: 'too_large', message: 'x', attempts: 1, letter: null, kept: true };
+    for (const letters of [{ settled: ['none'] }, { refusals: [refusal] }]) {
+      // The first update of a step moves the lane's record on; the second one is that of the letters.
+      let updates = 0;
+      slow.lateReplies.get = (command) => (command === 'update' && ++updates === 2 ? 8_000 : undefined);
+      const began = performance.now();
+      const given = await failure(claim.apply({ ...part([row]), ...letters, withinMs: 500 }, never));
+      expect([given.kind, given.code]).toEqual(['retry', 'too_slow']);
+      expect(performance.now() - began).toBeLessThan(6_000);
+      expect(updates).toBeGreaterThan(1);
+    }
+    expect(await own.rows(own.namespace)).toEqual([]);
   });
 
   it('and was overtaken meanwhile is fenced, not halved', async () => {

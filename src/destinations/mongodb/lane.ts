@@ -63,10 +63,16 @@ export class Lane {
   }
 
   /** What a part says of changes that are refused, and of rows that were behind. */
-  async writeLetters({ settled, refusals }: LanePart, targets: Targets, session: ClientSession): Promise<void> {
+  async writeLetters(
+    { settled, refusals }: LanePart,
+    targets: Targets,
+    session: ClientSession,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { letters, stream } = this.options;
-    if (settled?.length) await letters.supersede(settled, session);
-    if (refusals?.length) await letters.write(stream, refusals, (name) => targetOf(targets, name).name, session);
+    if (settled?.length) await letters.supersede(settled, session, signal);
+    if (refusals?.length)
+      await letters.write(stream, refusals, (name) => targetOf(targets, name).name, session, signal);
   }
 
   /** Further on: this part was written before, by a commit whose answer was lost. */
@@ -124,7 +130,7 @@ export async function inOneStep(
   const steps = shares.map(({ lane, part }) => lane.step(part));
   return onRecords(store, shares, steps, signal, async (session) => {
     await body(session);
-    for (const { lane, part } of shares) await lane.writeLetters(part, targets, session);
+    for (const { lane, part } of shares) await lane.writeLetters(part, targets, session, signal);
   });
 }
 

@@ -86,12 +86,13 @@ export class Letters {
     refusals: readonly Refusal[],
     target: (namespace: Namespace) => Namespace,
     session: ClientSession,
+    signal: AbortSignal,
   ): Promise<void> {
     const now = new Date();
     for (const refusal of refusals) {
       const { change, code, message, attempts, kept } = refusal;
       const { row = null, delta = null } = kept ? bodyOf(change) : {};
-      await this.#documents.updateOne(
+      const written = this.#documents.updateOne(
         { _id: refusal.letter ?? letterId(stream, change, change.position) },
         {
           $setOnInsert: {
@@ -118,16 +119,18 @@ export class Letters {
         },
         { upsert: true, session },
       );
+      await abortable(written, signal);
     }
   }
 
   /** Inside the transaction that writes full states of their rows. */
-  async supersede(ids: readonly string[], session: ClientSession): Promise<void> {
-    await this.#documents.updateMany(
+  async supersede(ids: readonly string[], session: ClientSession, signal: AbortSignal): Promise<void> {
+    const written = this.#documents.updateMany(
       { _id: { $in: [...ids] }, state: { $in: [...BEHIND] } },
       { $set: { state: 'superseded', lastAt: new Date() } },
       { session },
     );
+    await abortable(written, signal);
   }
 
   /** Nothing of these namespaces is behind any more: they are gone, or are copied anew. */
