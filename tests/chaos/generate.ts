@@ -19,6 +19,7 @@ const MAKERS: { readonly [K in FaultKind]: (random: Random) => Omit<Extract<Faul
   reset: (r) => ({ side: side(r), times: r.between(1, 4) }),
   half_close: (r) => ({ side: side(r), times: r.between(1, 2) }),
   delay: (r) => ({ side: side(r), ms: r.between(1500, 3500), delayMs: r.between(20, 250) }),
+  slow_steps: (r) => ({ ms: r.between(3000, 6000), fullStepMs: r.pick([3000, 10_000, 30_000]) }),
   drop_reply: (r) => {
     const at = r.pick<Side>(['destination', 'destination', 'source']);
     return { side: at, commands: r.pick(REPLIES[at]), times: r.between(1, 4) };

@@ -60,6 +60,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'reset'; readonly side: Side; readonly times: number }
   | { readonly kind: 'half_close'; readonly side: Side; readonly times: number }
   | { readonly kind: 'delay'; readonly side: Side; readonly ms: number; readonly delayMs: number }
+  /** The destination works for so long on a step of as many changes as the stream may write in one. */
+  | { readonly kind: 'slow_steps'; readonly ms: number; readonly fullStepMs: number }
   /** Takes effect, but nobody is told. */
   | {
       readonly kind: 'drop_reply';

@@ -1,5 +1,5 @@
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
-import { commandOf, errorCodeOf, Framer, type Message } from './wire';
+import { commandOf, errorCodeOf, Framer, statementsOf, type Message } from './wire';
 
 export type Action = 'pass' | 'drop_reply' | 'truncate' | 'hold';
 
@@ -39,6 +39,8 @@ export class Proxy implements AsyncDisposable {
   rule: Rule | null = null;
   /** Bytes wait for this long in each direction. */
   delayMs = 0;
+  /** Writes wait for so long with each of their statements, as they would at a server that works on them. */
+  msPerStatement = 0;
   /** Nothing passes, and nobody is told. */
   stalled = false;
   /** Nobody gets through any more; who is through already is reset by `reset`. */
@@ -48,6 +50,8 @@ export class Proxy implements AsyncDisposable {
   /** What rules have done. */
   readonly done: Record<Exclude<Action, 'pass'>, number> = { drop_reply: 0, truncate: 0, hold: 0 };
   delayed = 0;
+  /** Statements that `msPerStatement` has held up. */
+  slowed = 0;
 
   private constructor(target: number, framed: boolean) {
     this.#target = target;
@@ -216,7 +220,14 @@ export class Proxy implements AsyncDisposable {
       case 'pass':
         break;
     }
-    this.#toServer(link, message.bytes);
+    this.#toServer(link, message.bytes, this.#workMs(message));
+  }
+
+  #workMs(message: Message): number {
+    if (this.msPerStatement === 0) return 0;
+    const statements = statementsOf(message);
+    this.slowed += statements;
+    return statements * this.msPerStatement;
   }
 
   #reply(link: Link, message: Message): void {
@@ -230,22 +241,26 @@ export class Proxy implements AsyncDisposable {
     this.#toClient(link, message.bytes);
   }
 
-  #toServer(link: Link, bytes: Buffer): void {
-    link.toServer = this.#later(link, link.toServer, () => !link.server.destroyed && link.server.write(bytes));
+  #toServer(link: Link, bytes: Buffer, workMs = 0): void {
+    const send = (): unknown => !link.server.destroyed && link.server.write(bytes);
+    link.toServer = this.#later(link, link.toServer, send, workMs);
   }
 
   #toClient(link: Link, bytes: Buffer): void {
     link.toClient = this.#later(link, link.toClient, () => !link.client.destroyed && link.client.write(bytes));
   }
 
-  async #later({ entrance }: Link, before: Promise<void>, send: () => unknown): Promise<void> {
+  async #later({ entrance }: Link, before: Promise<void>, send: () => unknown, workMs = 0): Promise<void> {
     const delayMs = Math.max(this.delayMs, entrance?.delayMs ?? 0);
     if (delayMs > 0) this.delayed += 1;
     const due = delayMs > 0 ? new Promise((resolve) => setTimeout(resolve, delayMs)) : undefined;
     await before;
     await due;
-    // What was sent into a stalled network arrives when it moves again.
-    while (this.stalled) await new Promise((resolve) => setTimeout(resolve, 20));
+    const done = performance.now() + workMs;
+    // What was sent into a stalled network arrives when it moves again, and a server that is quick again is done at once.
+    while (this.stalled || (this.msPerStatement > 0 && performance.now() < done)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     send();
   }
 
@@ -253,6 +268,7 @@ export class Proxy implements AsyncDisposable {
   heal(): void {
     this.rule = null;
     this.delayMs = 0;
+    this.msPerStatement = 0;
     this.stalled = false;
     this.refusing = false;
   }

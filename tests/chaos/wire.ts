@@ -61,3 +61,21 @@ export function errorCodeOf({ bytes }: Message): number | null {
 }
 
 const CODE = Buffer.from('\x10code\0', 'latin1');
+
+const SECTIONS = 20;
+
+/** Documents in the sequences of a message: its statements. Writes of the ledger have none, and are as quick as ever. */
+export function statementsOf({ bytes }: Message): number {
+  let count = 0;
+  for (let at = SECTIONS; at < bytes.length;) {
+    const kind = bytes[at];
+    const size = bytes.readInt32LE(at + 1);
+    const end = at + 1 + size;
+    if (kind === 1) {
+      let document = bytes.indexOf(0, at + 5) + 1;
+      for (; document < end; document += bytes.readInt32LE(document)) count += 1;
+    }
+    at = end;
+  }
+  return count;
+}

@@ -1,5 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { commandOf, Framer, type Message } from '../chaos/wire';
+import { commandOf, Framer, statementsOf } from '../chaos/wire';
 
 /** What the server is slow about. */
 export interface Slowness {
@@ -17,24 +17,6 @@ export interface SlowServer extends Slowness, AsyncDisposable {
 }
 
 const WRITES = new Set(['insert', 'update', 'delete']);
-const SECTIONS = 20;
-
-/** Documents in the sequences of a message: its statements. Writes of the ledger have none, and are as quick as ever. */
-export function statementsOf({ bytes }: Message): number {
-  let count = 0;
-  for (let at = SECTIONS; at < bytes.length;) {
-    const kind = bytes[at];
-    const size = bytes.readInt32LE(at + 1);
-    const end = at + 1 + size;
-    if (kind === 1) {
-      let document = bytes.indexOf(0, at + 5) + 1;
-      for (; document < end; document += bytes.readInt32LE(document)) count += 1;
-    }
-    at = end;
-  }
-  return count;
-}
-
 export async function slowServer(uri: string): Promise<SlowServer> {
   const { hostname, port } = new URL(uri);
   const sockets = new Set<Socket>();

@@ -2,7 +2,7 @@ import type { Fault, FaultKind } from '../plan';
 import type { Round } from '../round-context';
 import type { Bite, FaultOf, Inject, Resource } from './bite';
 import { addCollections, continueAsNew, jumpClock, pause, reconfigure } from './control';
-import { cut, dropReply, halfClose, reset, slow, truncate } from './network';
+import { cut, dropReply, halfClose, reset, slow, slowSteps, truncate } from './network';
 import { historyError, refuse, writeConcern } from './refusals';
 import { killServer, killTemporal } from './servers';
 import { freeze, kill, killBehind, lateDelivery, partition, takeover, terminate } from './workers';
@@ -36,6 +36,7 @@ const KINDS: { readonly [K in FaultKind]: Kind<K> } = {
   reset: ofSide(reset),
   half_close: ofSide(halfClose),
   delay: ofSide(slow),
+  slow_steps: kind(slowSteps, 'destination'),
   drop_reply: ofSide(dropReply),
   truncate: ofSide(truncate),
   late_delivery: kind(lateDelivery, 'workers', 'destination'),

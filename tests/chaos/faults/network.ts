@@ -36,6 +36,21 @@ export const slow: Inject<'delay'> = async ({ proxies }, { side, ms, delayMs }) 
   return bite(delayed > 0, `${delayed} messages to or from the ${side} came ${delayMs} ms late`);
 };
 
+/** Too much in one step is given up and written in smaller ones; what was given up still arrives. */
+export const slowSteps: Inject<'slow_steps'> = async ({ proxies, plan, t }, { ms, fullStepMs }) => {
+  const proxy = proxies.destination;
+  const before = proxy.slowed;
+  const small = (): number => t.everyLine.filter((line) => line.includes('steps_small"')).length;
+  const smallBefore = small();
+  proxy.msPerStatement = fullStepMs / plan.batchSize;
+  await delay(ms);
+  await within(PATIENCE_MS, () => proxy.slowed > before);
+  proxy.msPerStatement = 0;
+  const slowed = proxy.slowed - before;
+  const evidence = `${slowed} statements took ${(fullStepMs / plan.batchSize).toFixed(1)} ms each`;
+  return bite(slowed > 0, `${evidence}; steps became smaller ${small() - smallBefore} times`);
+};
+
 /** Does something to the next requests of some kinds, until it has been done often enough. */
 async function next(
   proxy: Proxy,
