@@ -127,12 +127,12 @@ export class Deployment {
 
   /** The oldest entry's time as of some seconds ago at most, or of some more where it takes long to find out. */
   oldestLately(signal: AbortSignal): Promise<Timestamp | null> {
-    return OLDEST.get(this.#name, this.#askOldest, signal);
+    return ask(() => OLDEST.get(this.#name, this.#askOldest, signal));
   }
 
   /** The same as of now, except where it takes long to find out. */
   oldest(signal: AbortSignal): Promise<Timestamp | null> {
-    return OLDEST.fresh(this.#name, this.#askOldest, signal);
+    return ask(() => OLDEST.fresh(this.#name, this.#askOldest, signal));
   }
 
   /** Others may wait for the answer when the one who asks no longer does. */
@@ -160,7 +160,10 @@ export class Deployment {
   async windowOrNull(signal: AbortSignal): Promise<HistoryWindow | null> {
     const oldest = await this.oldestLately(signal);
     if (oldest === null) return null;
-    const [newest, filled] = await Promise.all([this.now(signal), FILLED.get(this.#name, this.#askFilled, signal)]);
+    const [newest, filled] = await Promise.all([
+      this.now(signal),
+      ask(() => FILLED.get(this.#name, this.#askFilled, signal)),
+    ]);
     const span = { oldestMs: oldest.t * 1000, newestMs: newest.t * 1000 };
     return { ...span, keepsMs: keepsMs({ ...span, filled, forgets: FORGETS.see(this.#name, oldest) }) };
   }
