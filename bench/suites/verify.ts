@@ -177,7 +177,7 @@ async function verified(
 ): Promise<VerificationView> {
   const { workflow, joined } = await begin(temporal, stream, { ...asked, namespaces: null });
   if (joined) throw new Error(`${stream} is being verified already`);
-  const view = await follow(temporal, workflow, () => undefined, signal);
+  const view = await follow(temporal, workflow, { tell: () => undefined, say: () => undefined }, signal);
   if (view === null) throw new Error('interrupted');
   return view;
 }

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { abortable } from '../mongodb/abortable';
 import { reasonOf } from './errors';
 import { doesNotApply } from './providers';
 import type { Report } from './report';
@@ -11,6 +12,7 @@ export interface ContainerOptions {
   readonly ports: readonly number[];
   readonly mount?: { readonly source: string; readonly target: string };
   readonly ready: (ending: () => string | undefined) => Promise<void>;
+  readonly signal?: AbortSignal | undefined;
 }
 
 type Testcontainers = typeof import('testcontainers');
@@ -26,6 +28,7 @@ export class ContainerServer implements Server {
   readonly #runtime: Runtime;
   readonly #options: ContainerOptions;
   #id: string | undefined;
+  #ended = Promise.resolve('no start');
 
   private constructor(library: Testcontainers, runtime: Runtime, options: ContainerOptions) {
     this.#library = library;
@@ -40,7 +43,7 @@ export class ContainerServer implements Server {
     const runtime = await library
       .getContainerRuntimeClient()
       .catch((error: unknown) => doesNotApply(`no Docker engine answers (${reasonOf(error)})`));
-    await havePulled(library, runtime, options.image, report);
+    await havePulled(library, runtime, options, report);
     return new ContainerServer(library, runtime, options);
   }
 
@@ -49,14 +52,18 @@ export class ContainerServer implements Server {
     if (this.#id === undefined) await this.#create();
     else await this.#container().start();
     let ending: string | undefined;
-    void this.#container()
+    this.#ended = this.#container()
       .wait()
       .then(
-        (result: { readonly StatusCode: number }) =>
-          (ending = `its container ended with exit status ${result.StatusCode}`),
-        (error: unknown) => (ending = `its container is gone (${reasonOf(error)})`),
+        (result: { readonly StatusCode: number }) => `exit status ${result.StatusCode}`,
+        (error: unknown) => `the loss of its container (${reasonOf(error)})`,
       );
+    void this.#ended.then((how) => (ending = `its container ended with ${how}`));
     await ready(() => ending);
+  }
+
+  get ended(): Promise<string> {
+    return this.#ended;
   }
 
   async #create(): Promise<void> {
@@ -107,13 +114,18 @@ const startedStrategy = (library: Testcontainers) =>
     }
   };
 
-async function havePulled(library: Testcontainers, runtime: Runtime, image: string, report: Report): Promise<void> {
+async function havePulled(
+  library: Testcontainers,
+  runtime: Runtime,
+  { image, signal = new AbortController().signal }: ContainerOptions,
+  report: Report,
+): Promise<void> {
   const name = library.ImageName.fromString(image);
   if (await runtime.image.exists(name)) return;
   report(`pulling the image ${image} (once)`);
-  await runtime.image
-    .pull(name)
-    .catch((error: unknown) => doesNotApply(`the image ${image} cannot be pulled (${reasonOf(error)})`));
+  await abortable(runtime.image.pull(name), signal).catch((error: unknown) =>
+    doesNotApply(`the image ${image} cannot be pulled (${reasonOf(error)})`),
+  );
 }
 
 const engineAnswers = (): Promise<boolean> =>

@@ -114,6 +114,7 @@ async function startContainer(options: MongoOptions, report: Report): Promise<St
       image: IMAGE,
       command: ['mongod', '--bind_ip_all', ...programs.mongodArguments(port, options)],
       ports: [port],
+      signal: options.signal,
       ...(options.storagePath === undefined
         ? {}
         : { mount: { source: join(options.storagePath, 'mongod'), target: '/data/db' } }),

@@ -6,6 +6,8 @@ export interface Running extends AsyncDisposable {
   readonly provider: string;
   /** Of the server on this host; `undefined` in a container, elsewhere or not running. */
   readonly pid: number | undefined;
+  /** Resolves when it has ended, with how: `signal SIGKILL`. Another one after each restart. */
+  readonly ended: Promise<string>;
   kill(signal: ServerSignal): Promise<void>;
   /** Stops it if it still runs and starts it on the same ports with the same data. */
   restart(): Promise<void>;
@@ -20,11 +22,12 @@ export function runningHere<T extends object>(
     remove,
   }: { readonly provider: string; readonly server: Server; readonly remove: () => Promise<void> },
 ): T & Running {
-  return Object.defineProperty(
+  return Object.defineProperties(
     {
       ...what,
       provider,
       pid: undefined,
+      ended: server.ended,
       kill: (signal: ServerSignal) => server.kill(signal),
       restart: async () => {
         await server.stop();
@@ -33,8 +36,10 @@ export function runningHere<T extends object>(
       [Symbol.asyncDispose]: remove,
     },
     // Another one after each restart.
-    'pid',
-    { get: () => server.pid, enumerable: true },
+    {
+      pid: { get: () => server.pid, enumerable: true },
+      ended: { get: () => server.ended, enumerable: true },
+    },
   );
 }
 
@@ -46,6 +51,7 @@ export function runningElsewhere<T extends object>(what: T, variable: string): T
     ...what,
     provider: `the address in ${variable}`,
     pid: undefined,
+    ended: new Promise<string>(() => undefined),
     kill: refuse,
     restart: refuse,
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -4,6 +4,8 @@ import { reasonOf, ServiceError } from './errors';
 /** One server that was started here, whatever it runs in. */
 export interface Server {
   readonly pid: number | undefined;
+  /** Resolves when what was started last has ended, with how: `signal SIGKILL`. */
+  readonly ended: Promise<string>;
   /** Starts it, again too, and returns when it really answers. */
   start(): Promise<void>;
   kill(signal: ServerSignal): Promise<void>;
@@ -30,6 +32,11 @@ export class ProcessServer implements Server {
 
   get pid(): number | undefined {
     return this.#child?.ending === undefined ? this.#child?.pid : undefined;
+  }
+
+  get ended(): Promise<string> {
+    const child = this.#child;
+    return child === undefined ? Promise.resolve('no start') : child.exited.then(() => child.ending ?? 'no status');
   }
 
   async start(): Promise<void> {

@@ -143,6 +143,7 @@ async function startContainer(options: TemporalOptions, report: Report): Promise
         ...(source === undefined ? [] : ['--db-filename', file]),
       ],
       ports: place.uiPort === undefined ? [place.port] : [place.port, place.uiPort],
+      signal: options.signal,
       ...(source === undefined ? {} : { mount: { source, target: '/data' } }),
       ready: (ending) => namespaceReady(`127.0.0.1:${place.port}`, place.namespace, ending, options.signal),
     },

@@ -4,8 +4,8 @@ import { NativeConnection } from '@temporalio/worker';
 import { abortable } from '../mongodb/abortable';
 import type { Log } from '../replication/connector';
 import { Trouble } from '../telemetry/trouble';
+import { isEncrypted, unreachable, type Unreachable } from '../temporal/unreachable';
 import { SettingsError } from './settings';
-import { unreachable } from './unreachable';
 
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 5_000;
@@ -18,12 +18,12 @@ const NAMESPACE_WAIT_MS = 10_000;
 /** gRPC status codes. */
 const NOT_FOUND = 5;
 const PERMISSION_DENIED = 7;
-const UNAUTHENTICATED = 16;
 
 export interface TemporalConnection {
   readonly connection: NativeConnection;
   readonly address: string;
   readonly namespace: string;
+  readonly tls: boolean;
 }
 
 /** The server did not answer in time, or refuses this client. */
@@ -51,7 +51,9 @@ function resolve(): Resolved {
       namespace: namespace ?? 'default',
     };
   } catch (error) {
-    throw new SettingsError(`the TEMPORAL_ settings cannot be used: ${unreachable(error).reason}`);
+    throw new SettingsError(
+      `the TEMPORAL_ settings cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -59,6 +61,7 @@ function resolve(): Resolved {
 export async function connectTemporal(log: Log, timeoutMs: number, signal: AbortSignal): Promise<TemporalConnection> {
   const { options, namespace } = resolve();
   const { address } = options;
+  const tls = isEncrypted(options);
   const trouble = new Trouble(log, 'temporal.unreachable');
   const began = Date.now();
   for (let wait = FIRST_DELAY_MS; ; wait = Math.min(wait * 2, MAX_DELAY_MS)) {
@@ -67,16 +70,16 @@ export async function connectTemporal(log: Log, timeoutMs: number, signal: Abort
     try {
       const connection = await connect(options, namespace, Math.max(1, Math.min(left(), ATTEMPT_MS)), signal);
       trouble.over({ address });
-      return { connection, address, namespace };
+      return { connection, address, namespace, tls };
     } catch (error) {
       signal.throwIfAborted();
-      const { reason, final } = error instanceof ConnectError ? { reason: '', final: true } : unreachable(error);
-      if (final) throw error instanceof ConnectError ? error : refused(address, reason, error);
+      const why = unreachable(error, { tls });
+      if (why.final) throw refused(address, why, error);
       const missing = codeOf(error) === NOT_FOUND;
       if (wait >= left() || (missing && Date.now() - began + wait >= NAMESPACE_WAIT_MS)) {
-        throw missing ? noNamespace(address, namespace, error) : notReached(address, timeoutMs, reason, error);
+        throw missing ? noNamespace(address, namespace, error) : notReached(address, timeoutMs, why, error);
       }
-      trouble.failed({ address, reason, retryInMs: wait });
+      trouble.failed({ address, reason: why.reason, remedy: why.remedy, retryInMs: wait });
       await delay(wait, undefined, { signal });
     }
   }
@@ -110,16 +113,14 @@ async function describe(connection: NativeConnection, namespace: string): Promis
   } catch (error) {
     // Not allowed to describe the namespace: the server answers, and that is what was asked.
     if (codeOf(error) === PERMISSION_DENIED) return;
-    if (codeOf(error) === UNAUTHENTICATED)
-      throw new ConnectError(`Temporal refuses the credentials; check TEMPORAL_API_KEY`);
     throw error;
   }
 }
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
 
-const refused = (address: string, reason: string, cause: unknown): ConnectError =>
-  new ConnectError(`Temporal at ${address}: ${reason}`, { cause });
+const refused = (address: string, { reason, remedy }: Unreachable, cause: unknown): ConnectError =>
+  new ConnectError(`Temporal at ${address} cannot be used: ${reason}; ${remedy}`, { cause });
 
 const noNamespace = (address: string, namespace: string, cause: unknown): ConnectError =>
   new ConnectError(
@@ -127,15 +128,20 @@ const noNamespace = (address: string, namespace: string, cause: unknown): Connec
     { cause },
   );
 
-const notReached = (address: string, timeoutMs: number, reason: string, cause: unknown): ConnectError =>
+const notReached = (
+  address: string,
+  timeoutMs: number,
+  { reason, remedy }: Unreachable,
+  cause: unknown,
+): ConnectError =>
   new ConnectError(
-    `Temporal at ${address} could not be reached for ${Math.round(timeoutMs / 1_000)} s (${reason}); check TEMPORAL_ADDRESS, TEMPORAL_TLS and TEMPORAL_API_KEY`,
+    `Temporal at ${address} could not be reached for ${Math.round(timeoutMs / 1_000)} s (${reason}); ${remedy}`,
     { cause },
   );
 
 /** Tells whether Temporal answers, until the signal aborts. The workers themselves go on polling whatever it says. */
 export async function watchConnection(
-  { connection, address, namespace }: TemporalConnection,
+  { connection, address, namespace, tls }: TemporalConnection,
   log: Log,
   told: (trouble: string | null) => void,
   signal: AbortSignal,
@@ -147,8 +153,8 @@ export async function watchConnection(
       trouble.over({ address });
       told(null);
     } catch (error) {
-      const { reason } = unreachable(error);
-      if (!aborted(signal)) trouble.failed({ address, reason });
+      const { reason, remedy } = unreachable(error, { tls });
+      if (!aborted(signal)) trouble.failed({ address, reason, remedy });
       told(`Temporal at ${address}, namespace ${namespace}: ${reason}`);
     }
     await delay(CHECK_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);

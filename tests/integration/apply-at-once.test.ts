@@ -37,9 +37,12 @@ function commandLine(taskQueue: string, together: () => Promise<void>): Temporal
       return next(input);
     },
   };
+  const client = new Client({ connection, namespace: options.namespace, interceptors: { workflow: [interceptor] } });
   return {
-    client: new Client({ connection, namespace: options.namespace, interceptors: { workflow: [interceptor] } }),
+    client,
+    oneTry: client,
     address: '',
+    tls: false,
     namespace: options.namespace,
     taskQueue,
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -1,6 +1,6 @@
-import { Client, Connection, ScheduleNotFoundError } from '@temporalio/client';
+import { ScheduleNotFoundError } from '@temporalio/client';
 import { applySchedule } from '../../src/cli/apply/schedule';
-import type { Temporal } from '../../src/cli/temporal';
+import { connectTemporal, type Temporal } from '../../src/cli/temporal';
 import { parseSpec } from '../../src/config/spec';
 import { verificationId } from '../../src/workflows/names';
 import { sharedTemporal, uniqueName } from '../support/servers';
@@ -25,14 +25,9 @@ describe('the schedule of a verification', () => {
 
   beforeAll(async () => {
     const { address, namespace } = sharedTemporal();
-    const connection = await Connection.connect({ address });
-    temporal = {
-      client: new Client({ connection, namespace }),
-      address,
-      namespace,
-      taskQueue: 'no-worker',
-      [Symbol.asyncDispose]: () => connection.close(),
-    };
+    temporal = await connectTemporal({
+      env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, TRIBUTARY_TASK_QUEUE: 'no-worker' },
+    });
   });
   afterAll(async () => {
     await handle()

@@ -130,12 +130,12 @@ describe('a start that cannot succeed ends with status 1 and says why', () => {
     [
       'TLS against a plain port',
       { TEMPORAL_TLS: 'true', TRIBUTARY_CONNECT_TIMEOUT: '1s' },
-      /^worker: Temporal at .* \(what listens there does not speak TLS; set TEMPORAL_TLS=false/,
+      /^worker: Temporal at .* \(what listens there does not speak TLS\); set TEMPORAL_TLS=false/,
     ],
     [
       'a client certificate that is none',
       { TEMPORAL_TLS_CLIENT_CERT_DATA: 'x', TEMPORAL_TLS_CLIENT_KEY_DATA: 'x' },
-      /^worker: Temporal at .*: the client key or certificate cannot be used: TEMPORAL_TLS_CLIENT_KEY_PATH/,
+      /^worker: Temporal at .* cannot be used: the client key or certificate cannot be used; TEMPORAL_TLS_CLIENT_CERT_PATH/,
     ],
     [
       'a certificate file that is missing',

@@ -82,7 +82,7 @@ describe('failures', () => {
     const { status, out, err } = await run('streams', 'list');
     expect({ status, out }).toEqual({ status: 1, out: '' });
     expect(err.split('\n')).toEqual([
-      'error: Temporal does not answer at 127.0.0.1:1',
+      'error: Temporal does not answer at 127.0.0.1:1 (connection refused)',
       expect.stringContaining('tributary up -f FILE'),
       '',
     ]);

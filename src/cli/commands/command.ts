@@ -44,7 +44,12 @@ export const withTemporal = async <T>(
   io: Io,
   options: TemporalOptions,
   work: (temporal: Temporal) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> => {
-  await using temporal = await connectTemporal({ env: io.env, profile: options.profile });
+  await using temporal = await connectTemporal({
+    env: io.env,
+    profile: options.profile,
+    ...(signal === undefined ? {} : { signal }),
+  });
   return await work(temporal);
 };

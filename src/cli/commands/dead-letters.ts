@@ -108,8 +108,10 @@ const replayCommand = (io: Io): Command =>
       .argument('[letter...]', 'ids; all open ones that match when left out')
       .action(async (ids: string[], options: LetterOptions) => {
         const { stream } = options;
+        const signal = io.interrupted();
+        const telling = { tell: teller(io), say: (line: string): void => remark(io, line) };
         const replayed = await withTemporal(io, options, (temporal) =>
-          replay(temporal, stream, criteria(options, ids), teller(io), io.interrupted()),
+          replay(temporal, stream, criteria(options, ids), telling, signal),
         );
         emit(io, options.format, replayed, replayLine);
         const { refused, untouched } = replayed;

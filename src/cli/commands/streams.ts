@@ -57,7 +57,14 @@ const watchCommand = (io: Io): Command =>
       .argument('[id]', 'stream id; all streams when left out')
       .action(async (id: string | undefined, options: TemporalOptions) => {
         const signal = io.interrupted();
-        await withTemporal(io, options, (temporal) => watch(temporal, { io, format: options.format, id }, signal));
+        await withTemporal(
+          io,
+          options,
+          (temporal) => watch(temporal, { io, format: options.format, id }, signal),
+          signal,
+        ).catch((error: unknown) => {
+          if (!signal.aborted) throw error;
+        });
       }),
     'tributary streams watch orders',
     'tributary streams watch --format json | jq -c .',

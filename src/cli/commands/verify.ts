@@ -84,8 +84,11 @@ async function watch(
   const view = await follow(
     temporal,
     workflow,
-    (now, live) => {
-      if (table) screen.draw(verificationLine(now, live, io.paint), `${now.status} ${now.findings.rangesDone}`);
+    {
+      tell: (now, live) => {
+        if (table) screen.draw(verificationLine(now, live, io.paint), `${now.status} ${now.findings.rangesDone}`);
+      },
+      say: (line) => (table ? screen.remark(line) : remark(io, line)),
     },
     signal,
   ).catch(asIncomplete);

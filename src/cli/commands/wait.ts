@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Io } from '../io';
 import { duration, examples, type TemporalOptions } from '../options';
-import { emit } from '../output';
+import { emit, remark } from '../output';
 import { span } from '../render/text';
 import { type Until, waitUntil } from '../streams/wait';
 import { temporalCommand, withTemporal } from './command';
@@ -18,10 +18,15 @@ export const waitCommand = (io: Io): Command =>
       .option('--timeout <duration>', 'how long to wait', duration, duration('60s'))
       .action(async (id: string, options: TemporalOptions & { until: Until; timeout: number }) => {
         const signal = io.interrupted();
-        const waited = await withTemporal(io, options, (temporal) =>
-          waitUntil(temporal, id, options.until, options.timeout, signal),
+        const { until, timeout: timeoutMs } = options;
+        const say = (line: string): void => remark(io, line);
+        const waited = await withTemporal(
+          io,
+          options,
+          (temporal) => waitUntil(temporal, { stream: id, until, timeoutMs, say }, signal),
+          signal,
         );
-        emit(io, options.format, waited, ({ stream, until, waitedMs, target }) =>
+        emit(io, options.format, waited, ({ stream, waitedMs, target }) =>
           [
             `${stream} is ${until}`,
             ...(target === null ? [] : [`with the source as of ${target}`]),

@@ -42,10 +42,14 @@ export async function startServers(
     await startMongo({ own: true, storagePath: `${directory}/target`, signal }, report),
   );
   const temporal = resources.use(
-    await connectTemporal({ env: { ...env, TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: server.namespace } }),
+    await connectTemporal({
+      env: { ...env, TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: server.namespace },
+      signal,
+    }),
   );
   const open = async (uri: string): Promise<Db> => {
-    const client = new MongoClient(uri);
+    // A server that is gone is told within seconds.
+    const client = new MongoClient(uri, { serverSelectionTimeoutMS: 5_000 });
     resources.defer(() => client.close());
     return (await client.connect()).db(DATABASE);
   };

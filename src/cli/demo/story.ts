@@ -83,12 +83,13 @@ export async function tell(options: StoryOptions, resources: Resources, signal: 
   await workers.start();
   say(`started worker ${workers.pid}`);
 
-  const writer = new Writer(servers.source);
+  const writer = new Writer(servers.source, say);
   writer.start();
   resources.defer(() => writer.stop());
   say('the shop opens: orders are placed, moved on and cancelled all the time');
 
   const { temporal } = servers;
+  const wait = { stream: STREAM, timeoutMs: CATCH_UP_TIMEOUT_MS, say };
   const config = loadConfig(file);
   const applied = await phase(() =>
     apply(temporal, [toSpec(config, STREAM)], { io, dryRun: false, timeoutMs: STEP_TIMEOUT_MS }),
@@ -111,7 +112,7 @@ export async function tell(options: StoryOptions, resources: Resources, signal: 
   await workers.start();
   say(`started worker ${workers.pid}: goes on from the last position once Temporal misses the first one's heartbeat`);
 
-  await phase(() => waitUntil(temporal, STREAM, 'snapshot-done', CATCH_UP_TIMEOUT_MS, signal));
+  await phase(() => waitUntil(temporal, { ...wait, until: 'snapshot-done' }, signal));
   say('the copy is done; from here on changes are followed as they happen');
 
   await until(0.7);
@@ -128,7 +129,7 @@ export async function tell(options: StoryOptions, resources: Resources, signal: 
   await until(1);
   await writer.stop();
   say('the shop closes; waiting for the stream to pass the source as of now');
-  const { target, waitedMs } = await phase(() => waitUntil(temporal, STREAM, 'caught-up', CATCH_UP_TIMEOUT_MS, signal));
+  const { target, waitedMs } = await phase(() => waitUntil(temporal, { ...wait, until: 'caught-up' }, signal));
   say(`caught up with ${target ?? 'the source'} in ${waitedMs} ms; comparing both sides, byte for byte`);
   await display.release();
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AnyBulkWriteOperation, type Db, Int32, Long } from 'mongodb';
+import { reasonOf } from '../../services/errors';
 import { Random } from './random';
 import { order, SIZES, STATES } from './shop';
 
@@ -16,22 +17,23 @@ const PER_ROUND = { inserts: 5, updates: 6, stock: 2, deletes: 2 };
 export class Writer {
   readonly written: Written = { inserts: 0, updates: 0, deletes: 0 };
   readonly #db: Db;
+  readonly #say: (line: string) => void;
   readonly #random = new Random(7);
   #stop = new AbortController();
   #next: number = SIZES.orders;
   #oldest = 0;
   #running: Promise<void> | undefined;
 
-  constructor(db: Db) {
+  /** Told: that the source takes no writes, and that it does again. */
+  constructor(db: Db, say: (line: string) => void) {
     this.#db = db;
+    this.#say = say;
   }
 
   /** Again, too, after a stop. */
   start(): void {
     this.#stop = new AbortController();
     this.#running = this.#run(this.#stop.signal);
-    // Whoever stops the writer learns of its failure.
-    this.#running.catch(() => undefined);
   }
 
   async stop(): Promise<void> {
@@ -40,8 +42,16 @@ export class Writer {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    let failing = false;
     while (!signal.aborted) {
-      await this.#round();
+      try {
+        await this.#round();
+        if (failing) this.#say('the shop writes again');
+        failing = false;
+      } catch (error) {
+        if (!failing) this.#say(`the shop cannot write to the source, and tries again: ${reasonOf(error)}`);
+        failing = true;
+      }
       await delay(EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }

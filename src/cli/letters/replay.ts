@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { defaultPayloadConverter, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import type { WorkflowHandle } from '@temporalio/client';
+import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { ReplayFilter, ReplayProgress } from '../../activities/replay-contract';
 import { replayHowTo } from '../../workflows/how-to';
 import { REPLAY_TYPE, replayId } from '../../workflows/names';
 import type { ReplayInput } from '../../workflows/replay';
 import { CliError } from '../failure';
+import { Outage } from '../outage';
 import { observe } from '../streams/observe';
 import type { StreamReport } from '../streams/report';
 import { specOf } from '../streams/spec';
@@ -24,7 +25,7 @@ export interface Told {
   readonly waits: string | null;
 }
 
-const LOOK_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 500;
 const RESTING = new Set(['paused', 'pausing', 'needs_attention', 'stopped', 'finalized']);
 
 /** Only the stream writes rows: a replay of one that does not move would wait for ever. */
@@ -69,10 +70,15 @@ async function begin(temporal: Temporal, stream: string, filter: ReplayFilter): 
     });
 }
 
-async function progressOf(handle: WorkflowHandle): Promise<ReplayProgress | null> {
-  const { raw } = await handle.describe();
+const progressOf = ({ raw }: WorkflowExecutionDescription): ReplayProgress | null => {
   const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
   return payload == null ? null : defaultPayloadConverter.fromPayload<ReplayProgress | null>(payload);
+};
+
+export interface Telling {
+  readonly tell: (told: Told) => void;
+  /** Told: that Temporal is away, and that it is back. */
+  readonly say: (line: string) => void;
 }
 
 /** Starts a replay and follows it to its end. Whoever stops looking does not stop it. */
@@ -80,25 +86,27 @@ export async function replay(
   temporal: Temporal,
   stream: string,
   filter: ReplayFilter,
-  tell: (told: Told) => void,
+  { tell, say }: Telling,
   signal: AbortSignal,
 ): Promise<Replayed> {
-  const handle = await begin(temporal, stream, filter);
-  const result = handle.result() as Promise<ReplayProgress>;
-  // Whatever it ends with is looked at below.
-  result.catch(() => undefined);
-  for (;;) {
-    const ended = await Promise.race([
-      result.then(
-        () => true,
-        () => true,
-      ),
-      delay(LOOK_EVERY_MS, false, { signal }).catch((cause: unknown) => {
-        throw new CliError(`stopped looking; the replay goes on as workflow ${handle.workflowId}`, '', { cause });
-      }),
-    ]);
-    if (ended) return { stream, workflow: handle.workflowId, ...(await result) };
-    const [progress, report] = await Promise.all([progressOf(handle), observe(temporal, stream)]);
-    tell({ progress, waits: whyNot(report)?.message ?? null });
+  const { workflowId: workflow } = await begin(temporal, stream, filter);
+  const outage = new Outage(temporal, { say });
+  const look = async (at: Temporal): Promise<ReplayProgress | null> => {
+    const seen = at.client.workflow.getHandle(workflow);
+    const description = await seen.describe();
+    if (description.status.name !== 'RUNNING') return (await seen.result()) as ReplayProgress;
+    const report = await observe(at, stream);
+    tell({ progress: progressOf(description), waits: whyNot(report)?.message ?? null });
+    return null;
+  };
+  try {
+    for (;;) {
+      const ended = await outage.answer(look, signal);
+      if (ended !== null) return { stream, workflow, ...ended };
+      await delay(LOOK_EVERY_MS, undefined, { signal });
+    }
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw new CliError(`stopped looking; the replay goes on as workflow ${workflow}`, '', { cause });
   }
 }

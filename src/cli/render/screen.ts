@@ -31,6 +31,12 @@ export class Screen {
     this.#io.out.write(`${this.#erase()}${line}\n${again}`);
   }
 
+  /** A remark while a block is drawn: on standard error it would be drawn over in a terminal. */
+  remark(line: string): void {
+    if (this.#io.tty) this.above(line);
+    else this.#io.err.write(`${line}\n`);
+  }
+
   /** What is drawn stays where it is. */
   release(): void {
     this.#block = '';

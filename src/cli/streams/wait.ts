@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { catchUpUpdate, type CaughtUp, type StreamView } from '../../workflows/messages';
 import { workflowId } from '../../workflows/names';
 import { CliError } from '../failure';
+import { Outage } from '../outage';
 import { span } from '../render/text';
 import type { Temporal } from '../temporal';
 import { observe } from './observe';
@@ -19,47 +21,57 @@ export interface Waited {
 }
 
 const POLL_MS = 500;
+const HEAR_MS = 5_000;
 
-export async function waitUntil(
-  temporal: Temporal,
-  stream: string,
-  until: Until,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<Waited> {
+export interface WaitOptions {
+  readonly stream: string;
+  readonly until: Until;
+  readonly timeoutMs: number;
+  /** Told: that Temporal is away, and that it is back. */
+  readonly say: (line: string) => void;
+}
+
+export async function waitUntil(temporal: Temporal, options: WaitOptions, signal: AbortSignal): Promise<Waited> {
+  const { stream, until, timeoutMs } = options;
   const started = Date.now();
-  const deadline = started + timeoutMs;
-  const waited = (target: string | null): Waited => ({ stream, until, waitedMs: Date.now() - started, target });
-  if (until !== 'caught-up') {
-    await poll(temporal, stream, until, deadline, signal);
-    return waited(null);
-  }
-  const { client } = temporal;
-  const handle = client.workflow.getHandle(workflowId(stream));
-  // The stream gives up first, and says where it stands; this side waits a little longer to hear it.
-  const { target } = await client.withAbortSignal(signal, () =>
-    client.withDeadline(deadline + 5_000, () =>
-      handle.executeUpdate<CaughtUp, [{ timeoutMs: number }]>(catchUpUpdate.name, { args: [{ timeoutMs }] }),
-    ),
-  );
-  return waited(target);
+  const waiting = until === 'caught-up' ? caughtUp(temporal, options, signal) : poll(temporal, until, options, signal);
+  const target = await waiting.catch((cause: unknown) => {
+    if (!signal.aborted) throw cause;
+    throw new CliError(`stopped waiting for ${stream}`, '', { cause });
+  });
+  return { stream, until, waitedMs: Date.now() - started, target };
+}
+
+/** The stream gives up first, and says where it stands; this side waits a little longer to hear it. */
+async function caughtUp(
+  temporal: Temporal,
+  { stream, timeoutMs, say }: WaitOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  const outage = new Outage(temporal, { say, patienceMs: timeoutMs, withinMs: timeoutMs });
+  // The same one, should Temporal be away for a while: the stream goes on with what it was asked first.
+  const updateId = randomUUID();
+  const ask = ({ client }: Temporal) =>
+    client.workflow
+      .getHandle(workflowId(stream))
+      .executeUpdate<CaughtUp, [{ timeoutMs: number }]>(catchUpUpdate.name, { args: [{ timeoutMs }], updateId });
+  return (await outage.answer(ask, signal, timeoutMs + HEAR_MS)).target;
 }
 
 async function poll(
   temporal: Temporal,
-  stream: string,
   until: Exclude<Until, 'caught-up'>,
-  deadline: number,
+  { stream, timeoutMs, say }: WaitOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<null> {
+  const outage = new Outage(temporal, { say, patienceMs: timeoutMs, withinMs: timeoutMs });
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
-    const report = await observe(temporal, stream);
-    if (report.view !== null && REACHED[until](report.view)) return;
+    const report = await outage.answer((at) => observe(at, stream), signal);
+    if (report.view !== null && REACHED[until](report.view)) return null;
     refuseHopeless(report, until);
     if (Date.now() >= deadline) throw late(report, until);
-    await delay(POLL_MS, undefined, { signal }).catch((cause: unknown) => {
-      throw new CliError(`stopped waiting for ${stream}`, '', { cause });
-    });
+    await delay(POLL_MS, undefined, { signal });
   }
 }
 

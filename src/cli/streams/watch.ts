@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Io } from '../io';
-import type { Format } from '../output';
-import { emit } from '../output';
+import { Outage } from '../outage';
+import { emit, type Format, remark } from '../output';
 import { Screen } from '../render/screen';
 import { streamsTable } from '../render/streams';
 import { span } from '../render/text';
@@ -19,13 +19,23 @@ export interface WatchOptions {
   readonly id?: string | undefined;
   /** Where other lines are told above the table. */
   readonly screen?: Screen;
+  /** How long Temporal may be away before this ends. */
+  readonly patienceMs?: number;
 }
 
 /** Draws until the signal aborts or the one stream that is watched has ended. */
 export async function watch(temporal: Temporal, options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const { io, format, id, screen = new Screen(io) } = options;
+  const { io, format, id, screen = new Screen(io), patienceMs } = options;
+  const say = (line: string): void => (format === 'table' ? screen.remark(line) : remark(io, line));
+  const outage = new Outage(temporal, { say, patienceMs });
+  const look = async (at: Temporal): Promise<StreamReport[]> =>
+    id === undefined ? detailed(at) : [await observe(at, id)];
   while (!signal.aborted) {
-    const reports = id === undefined ? await detailed(temporal) : [await observe(temporal, id)];
+    const reports = await outage.answer(look, signal).catch((error: unknown) => {
+      if (signal.aborted) return undefined;
+      throw error;
+    });
+    if (reports === undefined) return;
     if (format === 'table') draw(screen, io, reports);
     else for (const report of reports) line(io, format, report);
     if (id !== undefined && reports.every(({ workflow }) => workflow.execution !== 'running')) return;

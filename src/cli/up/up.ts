@@ -14,6 +14,7 @@ import { watch } from '../streams/watch';
 import { Resources } from '../resources';
 import { connectTemporal, type Temporal } from '../temporal';
 import { homeDirectory } from '../workers';
+import { KeptTemporal } from './kept-temporal';
 import { KeptWorker } from './kept-worker';
 
 export interface UpOptions {
@@ -34,11 +35,13 @@ export async function up(options: UpOptions, config: Config, signal: AbortSignal
   const home = homeDirectory(io.env, 'up');
   await mkdir(home, { recursive: true });
   await using resources = new Resources();
-  const temporal = await reachTemporal(options, home, resources);
-
   const screen = new Screen(io);
-  // A line on standard error in the middle of a live table would be drawn over.
-  const say = (line: string): void => (format === 'table' && io.tty ? screen.above(line) : remark(io, line));
+  const say = (line: string): void => (format === 'table' ? screen.remark(line) : remark(io, line));
+  const temporal = await reachTemporal(options, { home, resources, say }, signal).catch((error: unknown) => {
+    if (signal.aborted) return undefined;
+    throw error;
+  });
+  if (temporal === undefined) return;
   const worker = await KeptWorker.start({ io, temporal, profile, file, logFile: `${home}/worker.log` }, say);
   const graceMs = durationMs(config.service.graceful_shutdown_timeout) + STOP_MARGIN_MS;
   resources.defer(async () => {
@@ -63,36 +66,44 @@ const interruptible = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T |
     throw error;
   });
 
+interface Place {
+  readonly home: string;
+  readonly resources: Resources;
+  readonly say: (line: string) => void;
+}
+
 /** The server that is configured; an embedded one when nothing is configured and none answers. */
-async function reachTemporal(options: UpOptions, home: string, resources: Resources): Promise<Temporal> {
-  const { io, profile } = options;
+async function reachTemporal(
+  { io, profile }: UpOptions,
+  { home, resources, say }: Place,
+  signal: AbortSignal,
+): Promise<Temporal> {
   const configured = io.env['TEMPORAL_ADDRESS'] !== undefined || profile !== undefined;
-  const found = await connectTemporal({ env: io.env, profile }).catch((error: unknown) => {
-    if (configured) throw error;
+  const found = await connectTemporal({ env: io.env, profile, signal }).catch((error: unknown) => {
+    if (configured || signal.aborted) throw error;
     return undefined;
   });
   if (found !== undefined) return resources.use(found);
 
-  const server = resources.use(
-    await startTemporal(
-      {
-        own: true,
-        dbFilename: `${home}/temporal.db`,
-        port: PORT,
-        uiPort: UI_PORT,
-        searchAttributes: Object.fromEntries(
-          Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 'Keyword' as const]),
-        ),
-      },
-      (line) => remark(io, line),
-    ),
+  const server = await startTemporal(
+    {
+      own: true,
+      signal,
+      dbFilename: `${home}/temporal.db`,
+      port: PORT,
+      uiPort: UI_PORT,
+      searchAttributes: Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 'Keyword' as const])),
+    },
+    (line) => remark(io, line),
   );
+  resources.use(new KeptTemporal(server, say));
   remark(io, `Temporal at ${server.address}, web UI at ${server.uiUrl ?? '-'}`);
   if (server.address !== `127.0.0.1:${PORT}`)
     remark(io, `for other terminals: export TEMPORAL_ADDRESS=${server.address}`);
   return resources.use(
     await connectTemporal({
       env: { ...io.env, TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: server.namespace },
+      signal,
     }),
   );
 }

@@ -7,11 +7,14 @@ import { specQuery } from '../../workflows/messages';
 import { SEARCH_ATTRIBUTES, VERIFICATION_TYPE, verificationId, workflowId } from '../../workflows/names';
 import { progressQuery, verifiedSpecQuery, type VerificationView } from '../../workflows/verification-messages';
 import type { VerificationInput } from '../../workflows/verification-state';
+import { Outage } from '../outage';
 import { CliError, EXIT, type ExitStatus } from '../failure';
 import type { Temporal } from '../temporal';
 
 const QUERY_TIMEOUT_MS = 5_000;
 const POLL_MS = 500;
+/** A description and a query, one after the other. */
+const LOOK_MS = 2 * QUERY_TIMEOUT_MS;
 
 export interface VerifyOptions {
   readonly repair: boolean;
@@ -112,21 +115,38 @@ function liveOf({ raw }: WorkflowExecutionDescription): Live | null {
   return null;
 }
 
+export interface Following {
+  /** Told: how far it is. */
+  readonly tell: (view: VerificationView, live: Live | null) => void;
+  /** Told: that Temporal is away, and that it is back. */
+  readonly say: (line: string) => void;
+}
+
 /** Tells how far it is until it has ended; null when the signal came first. */
 export async function follow(
   temporal: Temporal,
   workflow: string,
-  tell: (view: VerificationView, live: Live | null) => void,
+  { tell, say }: Following,
   signal: AbortSignal,
 ): Promise<VerificationView | null> {
-  const handle = temporal.client.workflow.getHandle(workflow);
-  for (;;) {
+  const outage = new Outage(temporal, { say });
+  const look = async (at: Temporal): Promise<VerificationView | null> => {
+    const handle = at.client.workflow.getHandle(workflow);
     const description = await handle.describe();
     if (!isRunning(description)) return (await handle.result()) as VerificationView;
-    const view = await viewOf(temporal, handle);
+    const view = await viewOf(at, handle);
     if (view !== null) tell(view, liveOf(description));
-    await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
+    return null;
+  };
+  try {
+    for (;;) {
+      const ended = await outage.answer(look, signal, LOOK_MS);
+      if (ended !== null) return ended;
+      await delay(POLL_MS, undefined, { signal });
+    }
+  } catch (error) {
     if (signal.aborted) return null;
+    throw error;
   }
 }
 
