@@ -1,7 +1,9 @@
 import { Context } from '@temporalio/activity';
 import { isReplicationError } from '../replication/errors';
 import type { Log } from '../replication/connector';
+import { addressed } from '../replication/remedy';
 import { placeOf, toFailure } from './failure';
+import type { ActivityDeps } from './deps';
 import { startHeartbeat } from './heartbeat';
 import { stopOf, type Stop } from './stop';
 
@@ -13,14 +15,19 @@ export interface Call extends Stop {
 }
 
 /** Runs the body of an activity: beats first and last, and lets no error out but one that the workflow can read. */
-export async function runCall<T>(log: Log, body: (call: Call) => Promise<T>): Promise<T> {
+export async function runCall<T>(
+  deps: Pick<ActivityDeps, 'log'>,
+  stream: string,
+  body: (call: Call) => Promise<T>,
+): Promise<T> {
+  const log = deps.log(stream);
   const stop = stopOf(Context.current());
   let progress: () => unknown = () => null;
   using _beat = startHeartbeat(() => progress());
   try {
-    return await body({ ...stop, log, report: (next) => void (progress = next) });
+    return addressed(await body({ ...stop, log, report: (next) => void (progress = next) }), stream);
   } catch (error) {
-    const failure = toFailure(error, { interrupted: stop.signal.aborted, progress: progress() });
+    const failure = toFailure(error, { stream, interrupted: stop.signal.aborted, progress: progress() });
     if (!isReplicationError(error) && failure.type === 'unexpected')
       log('error', 'call.unexpected_error', { error: failure.message, place: placeOf(error) });
     throw failure;

@@ -44,7 +44,7 @@ async function buildIndexes(spec: StreamSpec, source: Source, claim: Claim, { si
 export const copy =
   (deps: ActivityDeps) =>
   (leg: CopyLeg): Promise<CopyResult> =>
-    runCall(deps.log(leg.spec.stream.id), async (call) => {
+    runCall(deps, leg.spec.stream.id, async (call) => {
       const { spec, sliceMs, stepRows = null } = leg;
       await using pipeline = await openPipeline(deps, spec);
       const { source, destination } = pipeline;

@@ -1,5 +1,6 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { remedyInStream, ReplicationError } from '../replication/errors';
+import { addressed } from '../replication/remedy';
 import { parks } from '../replication/parking';
 import type { Position } from '../replication/position';
 import type { FailureInfo } from '../workflows/state';
@@ -11,6 +12,8 @@ const clip = (text: string): string => (text.length <= TEXT ? text : `${text.sli
 
 /** What is known when a call fails. */
 export interface Known {
+  /** The id of the stream, which its remedies name. */
+  readonly stream: string;
   /** The call was told to end: failing to do so nicely is no failure of the stream. */
   readonly interrupted: boolean;
   /** The last progress: a leg's or a copy's. */
@@ -56,16 +59,16 @@ const positionOf = (progress: unknown): Position | undefined =>
     : undefined;
 
 /** The one place where an error becomes Temporal's: its type is the code, its details tell how far the call was. */
-export function toFailure(error: unknown, { interrupted, progress }: Known): ApplicationFailure {
-  const info = infoOf(error, interrupted);
+export function toFailure(error: unknown, { stream, interrupted, progress }: Known): ApplicationFailure {
+  const info = addressed(infoOf(error, interrupted), stream);
   const position = positionOf(progress);
   return ApplicationFailure.create({
     type: info.code,
     message: info.message,
     // The workflow decides what happens next.
     nonRetryable: true,
-    details: [position === undefined ? info : { ...info, position }, progress ?? null],
-    ...((info.kind === 'fenced' || info === INTERRUPTED) && { category: ApplicationFailureCategory.BENIGN }),
+    details: [position === undefined ? info : { ...info, position }, addressed(progress ?? null, stream)],
+    ...((info.kind === 'fenced' || info.code === INTERRUPTED.code) && { category: ApplicationFailureCategory.BENIGN }),
   });
 }
 

@@ -11,7 +11,7 @@ import { claimFor, openPipeline } from './open';
 export const finalize =
   (deps: ActivityDeps) =>
   (leg: LegBase): Promise<readonly Finding[]> =>
-    runCall(deps.log(leg.spec.stream.id), async ({ signal }) => {
+    runCall(deps, leg.spec.stream.id, async ({ signal }) => {
       await using pipeline = await openPipeline(deps, leg.spec);
       const { source, destination } = pipeline;
       const namespaces = await source.namespaces(signal);

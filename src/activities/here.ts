@@ -7,7 +7,7 @@ import { openSource } from './open';
 export const here =
   (deps: ActivityDeps) =>
   (spec: StreamSpec): Promise<{ readonly position: Position; readonly at: string }> =>
-    runCall(deps.log(spec.stream.id), async ({ signal }) => {
+    runCall(deps, spec.stream.id, async ({ signal }) => {
       await using source = await openSource(deps, spec);
       const position = await source.here(signal);
       return { position, at: source.describe(position) };

@@ -45,7 +45,7 @@ async function report(source: Source, position: Position, { signal, log }: Call)
 export const inspectPosition =
   (deps: ActivityDeps) =>
   ({ spec, position, status, nextMs }: PositionToInspect): Promise<PositionReport> =>
-    runCall(deps.log(spec.stream.id), async (call) => {
+    runCall(deps, spec.stream.id, async (call) => {
       const gauges = deps.resting?.(spec, status, nextMs);
       if (position === null) return { lagMs: null, ...UNKNOWN_WINDOW, lost: null };
       await using source = await openSource(deps, spec);

@@ -11,4 +11,4 @@ const idOf = (spec: unknown): string => {
 export const parse =
   (deps: ActivityDeps) =>
   (spec: unknown): Promise<StreamSpec> =>
-    runCall(deps.log(idOf(spec)), () => Promise.resolve().then(() => parseSpec(spec)));
+    runCall(deps, idOf(spec), () => Promise.resolve().then(() => parseSpec(spec)));

@@ -180,4 +180,4 @@ const without = (parked: readonly Parked[], still: readonly Parked[]): readonly 
 export const prepare =
   (deps: ActivityDeps) =>
   (leg: PrepareLeg): Promise<Prepared> =>
-    runCall(deps.log(leg.spec.stream.id), (call) => prepared(deps, leg, call));
+    runCall(deps, leg.spec.stream.id, (call) => prepared(deps, leg, call));

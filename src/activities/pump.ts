@@ -61,7 +61,7 @@ async function runPump(pump: Pump, { signal, log }: Call): Promise<PumpOutcome> 
 export const pump =
   (deps: ActivityDeps) =>
   (leg: PumpLeg): Promise<PumpResult> =>
-    runCall(deps.log(leg.spec.stream.id), async (call) => {
+    runCall(deps, leg.spec.stream.id, async (call) => {
       await using pipeline = await openPipeline(deps, leg.spec);
       const running = await pumpOf(deps, leg, pipeline, call);
       const meter = deps.meter(leg.spec);

@@ -104,4 +104,4 @@ async function replayed(deps: ActivityDeps, call: ReplayCall, running: Call): Pr
 export const replayLetters =
   (deps: ActivityDeps) =>
   (call: ReplayCall): Promise<ReplayResult> =>
-    runCall(deps.log(call.spec.stream.id), (running) => replayed(deps, call, running));
+    runCall(deps, call.spec.stream.id, (running) => replayed(deps, call, running));

@@ -10,7 +10,7 @@ const SELECTION = new Set(['source.collections', 'source.exclude']);
 export const revise =
   (deps: ActivityDeps) =>
   ({ current, next: given }: Revision): Promise<Revised> =>
-    runCall(deps.log(current.stream.id), () => {
+    runCall(deps, current.stream.id, () => {
       const next = parseSpec(given);
       const changes = diffSpec(current, next);
       const refused = changes.filter(({ effect }) => effect === 'needs_restart').map(({ path }) => path);

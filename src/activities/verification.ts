@@ -59,7 +59,7 @@ const within = <T>(
   { spec, run }: VerificationCall,
   body: (pipeline: Pipeline, verification: Verification, call: Call) => Promise<T>,
 ): Promise<T> =>
-  runCall(deps.log(spec.stream.id), async (call) => {
+  runCall(deps, spec.stream.id, async (call) => {
     await using pipeline = await openPipeline(deps, spec);
     return await body(pipeline, pipeline.destination.verification(spec.stream.id, run), call);
   });

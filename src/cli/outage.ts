@@ -87,7 +87,9 @@ const tooLong = (address: string, forMs: number, { reason, remedy }: Unreachable
 /** Temporal cannot be reached, or is too busy: the same question may have an answer later. */
 export function isOutage(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
-    if (isGrpcServiceError(at)) return at.code === DEADLINE_EXCEEDED || isRetryableError(at);
+    if (!isGrpcServiceError(at)) continue;
+    const code: number = at.code;
+    return code === DEADLINE_EXCEEDED || isRetryableError(at);
   }
   return false;
 }

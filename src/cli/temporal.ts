@@ -71,6 +71,7 @@ export async function connectTemporal(target: TemporalTarget): Promise<Temporal>
   const { signal = new AbortController().signal } = target;
   const tls = isEncrypted(options);
   const deadline = Date.now() + (target.timeoutMs ?? CONNECT_TIMEOUT_MS);
+  let told: Unreachable | undefined;
   for (;;) {
     signal.throwIfAborted();
     try {
@@ -89,7 +90,10 @@ export async function connectTemporal(target: TemporalTarget): Promise<Temporal>
       };
     } catch (cause) {
       signal.throwIfAborted();
-      const why = unreachable(cause, { tls });
+      const now = unreachable(cause, { tls });
+      // The last try has the least time: what an earlier one was told says more than its silence.
+      const why = now.silent ? (told ?? now) : now;
+      told = why;
       if (why.final || Date.now() + RETRY_MS >= deadline) throw cannotUse(options.address, why, cause);
       await delay(RETRY_MS, undefined, { signal });
     }

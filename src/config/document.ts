@@ -1,8 +1,8 @@
 import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
-import type { Document, ErrorCode, Node, Pair } from 'yaml';
+import type { Document, Node, Pair } from 'yaml';
 import type { Fault, Found, Path, Problem } from './problem';
 import { formatPath } from './problem';
-import { redact } from './connection-string';
+import { DEEPEST, syntaxFault, TOO_DEEP } from './syntax';
 
 /** What was read, and where each part of it stands. */
 export interface Input {
@@ -55,43 +55,28 @@ function pathOf(document: Document, offset: number): Path {
   return found;
 }
 
-/** Deeper than any configuration, and far from what a call stack holds. */
-const DEEPEST = 100;
-const TOO_DEEP: Fault = {
-  message: `is nested more than ${DEEPEST} levels deep`,
-  remedy: 'a configuration has seven levels at most: look for a bracket or an indentation that is repeated',
-};
-
-const SYNTAX: Readonly<Partial<Record<ErrorCode, Fault>>> = {
-  BAD_DIRECTIVE: { message: 'holds a line that begins with %, which is not read', remedy: 'remove the line' },
-  MULTIPLE_DOCS: {
-    message: 'begins a second document, and one file holds one configuration',
-    remedy: 'remove the line "---" (or "...") and put all streams under one "streams:", or make it a file of its own',
-  },
-  NON_STRING_KEY: { message: 'holds a key that is no text', remedy: 'write the key as a plain word or in quotes' },
-  RESOURCE_EXHAUSTION: TOO_DEEP,
-  TAB_AS_INDENT: { message: 'is indented with a tab', remedy: 'indent with spaces: YAML allows no tabs there' },
-  TAG_RESOLVE_FAILED: {
-    message: 'holds a tag (!…) that is not known',
-    remedy: 'remove the tag, or put the text in quotes',
-  },
-  BAD_SCALAR_START: {
-    message: 'holds a value that begins with a character that YAML reserves, such as @ or `',
-    remedy: 'put the text in quotes',
-  },
-};
-
-// The parser's own messages quote the text that they are about; what stands behind a colon is dropped.
-const syntaxFault = (code: ErrorCode, message: string): Fault =>
-  SYNTAX[code] ?? {
-    message: redact(message.split(/(?<!or ): |\n/u)[0] ?? '').replace(/[.:]?$/u, ''),
-    remedy: 'correct the YAML (or JSON) here; texts with special characters go in quotes',
-  };
+/** Where the innermost bracket stands that is still open at an offset. */
+function openedAt(document: Document, offset: number, lines: LineCounter): number | null {
+  let line: number | null = null;
+  visit(document, {
+    Collection: (_key, { flow, range }) => {
+      const open = flow === true && range != null && range[0] <= offset && range[1] >= offset;
+      if (open) ({ line } = lines.linePos(range[0]));
+    },
+  });
+  return line;
+}
 
 /** The line in which a key that stands twice stands first. */
 function firstLine(document: Document, path: Path, lines: LineCounter): number | null {
   const offset = offsetAt(document, path, 'key');
   return offset === null ? null : lines.linePos(offset).line;
+}
+
+/** One mistake leads the parser to several errors in its line. */
+function keepFirstOfLine(problems: Problem[]): void {
+  const first = problems.filter(({ line }, index) => problems.findIndex((other) => other.line === line) === index);
+  problems.splice(0, problems.length, ...first);
 }
 
 /** What the parser lets pass and the reader cannot use: an alias of nothing, and more levels than there can be. */
@@ -136,9 +121,10 @@ export function readDocument(text: string): Input {
             message: `is a key that stands here already${first === null ? '' : `, in line ${first}`}`,
             remedy: 'remove one of the two, or give the second one the name that was meant',
           }
-        : syntaxFault(code, message);
+        : syntaxFault(code, message, openedAt(document, pos[0], lines));
     return { path: formatPath(path), ...place(pos[0]), ...fault };
   });
+  keepFirstOfLine(problems);
   // A parser whose stack is used up says so once for each level that it leaves.
   const tooDeep = problems.find(({ message }) => message === TOO_DEEP.message);
   if (tooDeep !== undefined) problems.splice(0, problems.length, tooDeep);

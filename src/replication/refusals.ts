@@ -155,5 +155,5 @@ export const tooMany = (): ReplicationError =>
     code: 'too_many_dead_letters',
     message: `more than ${MOST_LETTERS} rows are behind the source because the destination refused them`,
     remedy:
-      'See to the reasons that `tributary dead-letters list` names, and copy anew: `tributary streams restart ID --from snapshot` closes the letters of all that it copies.',
+      'See to the reasons that `tributary dead-letters list --stream ID` names, and copy anew: `tributary streams restart ID --from snapshot` closes the letters of all that it copies.',
   });

@@ -113,7 +113,8 @@ const CAUSES: readonly Cause[] = [
 ];
 
 const CUT_OFF = {
-  native: /frame with invalid size|http2 error|h2 protocol error|ConnectionReset|BrokenPipe|broken pipe|UnexpectedEof/iu,
+  native:
+    /frame with invalid size|http2 error|h2 protocol error|ConnectionReset|BrokenPipe|broken pipe|UnexpectedEof/iu,
   node: /Failed to connect|Protocol error|ECONNRESET|EPIPE|Connection dropped/u,
 };
 const PLAIN = {
@@ -130,19 +131,33 @@ export interface Unreachable {
   readonly reason: string;
   readonly remedy: string;
   readonly final: boolean;
+  /** It said nothing in the time that it had. */
+  readonly silent: boolean;
 }
 
 /** `tls`: the connection was to be encrypted. */
 export function unreachable(error: unknown, { tls }: { readonly tls: boolean }): Unreachable {
-  if (REFUSED_CODES.includes(codeOf(error))) return REFUSED;
+  if (REFUSED_CODES.includes(codeOf(error))) return { ...REFUSED, silent: false };
   const text = textOf(error);
   const known = CAUSES.find(({ native, node }) => native.test(text) || node.test(text));
-  if (known !== undefined) return { reason: known.reason, remedy: known.remedy, final: known.final === true };
-  if (CUT_OFF.native.test(text) || CUT_OFF.node.test(text)) return { ...(tls ? ENCRYPTED : PLAIN), final: false };
-  if (/DEADLINE_EXCEEDED|Deadline/u.test(text)) return { reason: 'no answer in time', remedy: CHECK, final: false };
+  if (known !== undefined) {
+    return { reason: known.reason, remedy: known.remedy, final: known.final === true, silent: false };
+  }
+  if (CUT_OFF.native.test(text) || CUT_OFF.node.test(text)) {
+    return { ...(tls ? ENCRYPTED : PLAIN), final: false, silent: false };
+  }
+  const silent = /DEADLINE_EXCEEDED|Deadline|^no answer/u.test(text);
+  if (silent) {
+    return {
+      reason: /^no answer for \d+ s/u.exec(text)?.[0] ?? 'no answer in time',
+      remedy: CHECK,
+      final: false,
+      silent,
+    };
+  }
   // The innermost message is the one for people.
   const reason = /message: "([^"]+)"/u.exec(text)?.[1] ?? text.split('\n', 1).join();
-  return { reason, remedy: CHECK, final: false };
+  return { reason, remedy: CHECK, final: false, silent };
 }
 
 const CHECK = 'check TEMPORAL_ADDRESS, TEMPORAL_TLS and TEMPORAL_API_KEY';

@@ -64,6 +64,7 @@ export async function connectTemporal(log: Log, timeoutMs: number, signal: Abort
   const tls = isEncrypted(options);
   const trouble = new Trouble(log, 'temporal.unreachable');
   const began = Date.now();
+  let told: Unreachable | undefined;
   for (let wait = FIRST_DELAY_MS; ; wait = Math.min(wait * 2, MAX_DELAY_MS)) {
     signal.throwIfAborted();
     const left = (): number => began + timeoutMs - Date.now();
@@ -73,7 +74,10 @@ export async function connectTemporal(log: Log, timeoutMs: number, signal: Abort
       return { connection, address, namespace, tls };
     } catch (error) {
       signal.throwIfAborted();
-      const why = unreachable(error, { tls });
+      const now = unreachable(error, { tls });
+      // The last try has the least time: what an earlier one was told says more than its silence.
+      const why = now.silent ? (told ?? now) : now;
+      told = why;
       if (why.final) throw refused(address, why, error);
       const missing = codeOf(error) === NOT_FOUND;
       if (wait >= left() || (missing && Date.now() - began + wait >= NAMESPACE_WAIT_MS)) {

@@ -1,5 +1,6 @@
 import { temporal } from '@temporalio/proto';
 import type { Log } from '../replication/connector';
+import { createAttributes } from '../temporal/attributes';
 import { SEARCH_ATTRIBUTES } from '../workflows/names';
 import type { TemporalConnection } from './connection';
 
@@ -24,7 +25,7 @@ export async function ensureSearchAttributes({ connection, namespace }: Temporal
     log('warn', 'search_attributes.unknown', {
       namespace,
       code: codeOf(error),
-      remedy: `this worker may not look at search attributes; make sure that these exist as Keyword: ${create(namespace, names)}`,
+      remedy: `this worker could not look at search attributes; where they are missing, streams cannot start until an administrator has run: ${createAttributes(namespace, names)}`,
     });
     return;
   }
@@ -40,14 +41,9 @@ export async function ensureSearchAttributes({ connection, namespace }: Temporal
       namespace,
       names: missing,
       code: codeOf(error),
-      remedy: `no stream can start without them, and this worker may not register them: ${create(namespace, missing)}`,
+      remedy: `no stream can start without them, and this worker may not register them: ${createAttributes(namespace, missing)}`,
     });
   }
 }
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
-
-const create = (namespace: string, names: readonly string[]): string =>
-  `temporal operator search-attribute create --namespace ${namespace} ${names
-    .map((name) => `--name ${name} --type Keyword`)
-    .join(' ')} (Temporal Cloud: tcld namespace search-attributes add)`;

@@ -129,7 +129,7 @@ describe('a start that cannot succeed ends with status 1 and says why', () => {
     ],
     [
       'TLS against a plain port',
-      { TEMPORAL_TLS: 'true', TRIBUTARY_CONNECT_TIMEOUT: '1s' },
+      { TEMPORAL_TLS: 'true', TRIBUTARY_CONNECT_TIMEOUT: '3s' },
       /^worker: Temporal at .* \(what listens there does not speak TLS\); set TEMPORAL_TLS=false/,
     ],
     [

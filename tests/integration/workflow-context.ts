@@ -131,7 +131,7 @@ export function fails(
     ...(epoch !== undefined && { epoch }),
     ...(namespace !== undefined && { namespace }),
   });
-  throw toFailure(error, { interrupted: false, progress });
+  throw toFailure(error, { stream: 'test', interrupted: false, progress });
 }
 
 const unused = (): never => {

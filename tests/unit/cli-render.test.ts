@@ -269,6 +269,7 @@ describe('a plan', () => {
       streams: [{ ...planned, outcome: 'planned', error: null }],
       notInFile: ['old'],
       unpolledQueues: [],
+      missingSearchAttributes: null,
     };
     const text = appliedTable(applied, plain);
     expect(text).toContain('would reconfigure, then pause');

@@ -125,7 +125,13 @@ test('a pipe has no limit unless COLUMNS gives one; a terminal that says nothing
 
 test('apply says which task queues no worker polls', () => {
   const look = { paint: createColors(false), columns: Infinity };
-  const applied: Applied = { dryRun: false, streams: [], notInFile: [], unpolledQueues: ['tributary'] };
+  const applied: Applied = {
+    dryRun: false,
+    streams: [],
+    notInFile: [],
+    unpolledQueues: ['tributary'],
+    missingSearchAttributes: null,
+  };
   expect(appliedTable(applied, look)).toContain('no worker polls task queue "tributary": what was started waits');
   expect(appliedTable({ ...applied, unpolledQueues: [] }, look)).not.toContain('no worker');
 });

@@ -76,9 +76,58 @@ describe('a file that cannot be read as YAML', () => {
     ['an unknown tag', 'version: !v "1"\n', /^1:10 \|holds a tag/u],
     ['a key that is a list', '? [a]\n: 1\n', /^1:3 \|holds a key that is no text/u],
     ['a line of directives', '%YAML 1.3\n---\nversion: "1"\n', /^1:\d+ \|holds a line that begins with %/u],
+    [
+      'a bracket that is never closed',
+      'a: [1,\n  {x: 1},\n  2\nb: 1\n',
+      /^4:1 \|the \[ that is opened in line 1 is not closed with \] before here\|write \] where it ends/u,
+    ],
+    [
+      'a brace that is never closed',
+      '{"a": {\n "b": 1\n',
+      /^3:1 \|the \{ that is opened in line 1 is not closed with \}/u,
+    ],
+    ['a bracket of the other kind', 'a: {x: 1]\n', /^1:9 \|the \{ that is opened in line 1 is not closed with \}/u],
+    ['a bracket too many', '{a: 1}}\n', /^1:7 \|closes a bracket that is not open\|remove the bracket/u],
+    ['a comma too many', 'a: [1,,2]\n', /^1:7 \|holds a comma with nothing before it\|/u],
+    ['a comma that is missing', '{"a": 1 "b": 2}', /^1:7 \|holds entries within brackets that no comma parts\|/u],
+    ['a quote that is not closed', 'a: "x\nb: 1\n', /\|holds a " that is not closed\|/u],
+    ['a single quote that is not closed', "a: 'x\nb: 1", /\|holds a ' that is not closed\|/u],
+    ['a quote within quotes', "a: 'it's'\n", /^1:8 \|holds text behind a value that has ended\|/u],
+    ['a backslash in double quotes', 'a: "\\q"\n', /\|holds a backslash in double quotes.*use single quotes/u],
+    ['two colons', 'a: b: c\n', /\|holds a second ": " in one line\|put the text in quotes/u],
+    ['an odd indentation', 'a:\n  b: 1\n c: 2\n', /\|is indented otherwise than the lines of its level\|/u],
+    [
+      'an odd indentation in a list',
+      's:\n  - id: s\n    x: 1\n   y: 2\n',
+      /\|has a line in a list that does not begin with "- "\|/u,
+    ],
+    ['a key without a value', 'a: 1\nb\nc: 2\n', /^2:1 \|holds a key without ":" and a value\|/u],
+    ['a list behind a key', 'a: - b\n', /^1:4 \|holds a "- " behind a key/u],
+    ['a list between keys', 'a: 1\n- b\n', /^2:1 \|holds a line that is neither "key: value"/u],
+    ['a bar in a text', 'a: |x\n  foo\n', /\|holds a text that begins with \| or >\|/u],
+    ['two anchors', 'a: &x &y 1\n', /\|holds two anchors/u],
+    ['two tags', 'a: !!str !!int 1\n', /\|holds two tags/u],
+    ['an anchor without a name', 'a: & x\n', /\|holds an & or \* without a name/u],
+    ['a long key', `${'x'.repeat(1_100)}: 1\n`, /\|holds a key of more than 1,024 characters\|/u],
     ['a value that begins with @', 'version: "1"\nstreams: @x\n', /^2:10 \|.*put the text in quotes/u],
   ])('is told in a sentence of its own, with its place: %s', (_name, content, expected) => {
     expect(told(content)[0]).toMatch(expected);
+  });
+
+  it.each(['- a\nb: 1\n', 'a: - b\n', 'a: 1\n- b\n'])('is told once where the parser stumbles on: %j', (content) => {
+    expect(told(content)).toHaveLength(1);
+  });
+
+  it('never shows what the file holds, nor the words of the parser', () => {
+    const contents = [
+      'a: [hunter2\nb: 1\n',
+      'a: |hunter2\n x\n',
+      '"hunter2" x: 1\n',
+      'a: "\\hunter2"\n',
+      'a: }hunter2\n',
+    ];
+    for (const content of contents)
+      expect(told(content).join('\n')).not.toMatch(/hunter2|[Ff]low|[Bb]lock|[Ss]calar|[Ii]mplicit|token/u);
   });
 
   it.each([101, 800, 5_000, 30_000])('is nested too deep: %i levels', (levels) => {

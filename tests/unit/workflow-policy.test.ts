@@ -37,7 +37,7 @@ const read = (cause: Error) => readFailure(activity(cause), 'q-pump');
 test('what an activity fails with is read back as it was', () => {
   const progress = { position: { source: 's', history: 'h', token: 1 }, totals: {} };
   const error = new ReplicationError('fenced', { code: 'fenced', message: 'm', epoch: 9 });
-  const sent = toFailure(error, { interrupted: false, progress });
+  const sent = toFailure(error, { stream: 'orders', interrupted: false, progress });
   expect(sent.nonRetryable).toBe(true);
   expect(read(sent)).toEqual({
     cause: 'stream',
@@ -47,13 +47,14 @@ test('what an activity fails with is read back as it was', () => {
 });
 
 test('an unknown error is a bug and shows nothing of its message', () => {
-  const sent = toFailure(new RangeError('canary'), { interrupted: false, progress: null });
+  const sent = toFailure(new RangeError('canary'), { stream: 'orders', interrupted: false, progress: null });
   expect(read(sent).info).toMatchObject({ kind: 'bug', code: 'unexpected' });
   expect(JSON.stringify([sent.message, sent.details, sent.cause, sent.stack])).not.toContain('canary');
 });
 
 test('a call that was told to end is interrupted, whatever it threw; only what matters is told', () => {
-  const thrown = (error: unknown) => read(toFailure(error, { interrupted: true, progress: null })).cause;
+  const thrown = (error: unknown) =>
+    read(toFailure(error, { stream: 'orders', interrupted: true, progress: null })).cause;
   expect(thrown(new Error('aborted'))).toBe('interrupted');
   expect(thrown(new ReplicationError('retry', { code: 'closed', message: '' }))).toBe('interrupted');
   expect(thrown(new ReplicationError('needs_attention', { code: 'history_lost', message: '' }))).toBe('stream');

@@ -9,7 +9,14 @@ import type { Io } from '../io';
 import { patiently } from '../streams/control';
 import { listStreams } from '../streams/observe';
 import type { Temporal } from '../temporal';
-import { registerSearchAttributes } from './attributes';
+import {
+  type Attributes,
+  type MissingAttributes,
+  missingOf,
+  refuseMissing,
+  registerSearchAttributes,
+  startRefused,
+} from './attributes';
 import { running, type Running } from './current';
 import { type PlannedStream, planStream } from './plan';
 import { unpolledQueues } from './pollers';
@@ -29,6 +36,8 @@ export interface Applied {
   readonly notInFile: readonly string[];
   /** Task queues that no worker polls, asked for when a stream was started: it waits. Empty also where that is not known. */
   readonly unpolledQueues: readonly string[];
+  /** Search attributes that the namespace lacks and this login may not register: no new stream can start. */
+  readonly missingSearchAttributes: MissingAttributes | null;
 }
 
 export interface ApplyOptions {
@@ -41,27 +50,33 @@ export interface ApplyOptions {
 
 /** Makes what runs like the file. One stream's failure does not keep the others from being applied. */
 export async function apply(temporal: Temporal, specs: readonly StreamSpec[], options: ApplyOptions): Promise<Applied> {
-  if (!options.dryRun) await registerSearchAttributes(temporal);
+  const attributes = options.dryRun ? { missing: [], unknown: true } : await registerSearchAttributes(temporal);
   const listed = await listStreams(temporal);
   const inFile = new Set(specs.map(({ stream }) => stream.id));
-  const streams = await Promise.all(specs.map((spec) => applyStream(temporal, spec, options)));
+  const streams = await Promise.all(specs.map((spec) => applyStream(temporal, spec, attributes, options)));
   const started = streams.some(({ action, outcome }) => action === 'start' && outcome === 'done');
   return {
     dryRun: options.dryRun,
     streams,
     notInFile: listed.map(({ stream }) => stream).filter((stream) => !inFile.has(stream)),
+    missingSearchAttributes: missingOf(attributes, temporal.namespace),
     unpolledQueues: started && options.askForWorkers === true ? await unpolledQueues(temporal) : [],
   };
 }
 
-async function applyStream(temporal: Temporal, wanted: StreamSpec, options: ApplyOptions): Promise<AppliedStream> {
+async function applyStream(
+  temporal: Temporal,
+  wanted: StreamSpec,
+  attributes: Attributes,
+  options: ApplyOptions,
+): Promise<AppliedStream> {
   let planned: PlannedStream = { stream: wanted.stream.id, action: 'unchanged', changes: [], then: null };
   try {
     const current = await running(temporal, wanted.stream.id);
     planned = planStream(wanted, current?.spec ?? null, changesOf(current, wanted));
     if (planned.action === 'refused') return { ...planned, outcome: 'failed', error: refused(planned) };
     if (options.dryRun) return { ...planned, outcome: 'planned', error: null };
-    if (planned.action === 'start') await start(temporal, wanted);
+    if (planned.action === 'start') await start(temporal, wanted, attributes);
     if (planned.action === 'reconfigure' && current !== null)
       await reconfigure(temporal, wanted, planned, current, options);
     await applySchedule(temporal, wanted);
@@ -95,12 +110,14 @@ async function reconfigure(
   });
 }
 
-async function start(temporal: Temporal, spec: StreamSpec): Promise<void> {
+async function start(temporal: Temporal, spec: StreamSpec, attributes: Attributes): Promise<void> {
+  refuseMissing(spec.stream.id, temporal.namespace, attributes);
   const options = startOptions(spec, temporal.taskQueue, temporal.namespace);
   try {
     await temporal.client.workflow.start(WORKFLOW_TYPE, { ...options, workflowIdConflictPolicy: 'FAIL' });
   } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError))
+      throw startRefused(temporal.namespace, attributes, error);
     const started = await running(temporal, spec.stream.id);
     // Workers that start together apply the same file.
     if (started?.spec !== 'unreadable' && started !== null && changesOf(started, spec).length === 0) return;

@@ -7,6 +7,7 @@ import { openDestination } from '../../destinations/registry';
 import type { ConnectorContext } from '../../replication/connector';
 import { isReplicationError } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
+import { addressed } from '../../replication/remedy';
 import { openSource } from '../../sources/registry';
 import type { PlacedFinding } from '../render/findings';
 
@@ -43,7 +44,7 @@ async function inspectStream(config: Config, stream: StreamConfig, signal: Abort
   const context: ConnectorContext = { stream: stream.id, log: () => undefined };
   const spec = toSpec(config, stream.id);
   const place = (side: 'source' | 'destination', findings: readonly Finding[]): PlacedFinding[] =>
-    findings.map((finding) => ({ ...finding, stream: stream.id, side }));
+    addressed(findings, stream.id).map((finding) => ({ ...finding, stream: stream.id, side }));
   const [source, destination] = await Promise.all([
     failuresAsFindings(async () => {
       await using opened = await openSource(stream.source, resolveCredentials(spec, 'source'), context);

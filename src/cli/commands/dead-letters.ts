@@ -5,7 +5,7 @@ import type { LetterFilter, LetterSummary, LetterState } from '../../replication
 import { confirm } from '../confirm';
 import { CliError } from '../failure';
 import type { Io } from '../io';
-import { destinationOf } from '../letters/destination';
+import { destinationOf, namingStream } from '../letters/destination';
 import { replay, type Told } from '../letters/replay';
 import { shown } from '../letters/shown';
 import { examples, type TemporalOptions, whole } from '../options';
@@ -51,7 +51,7 @@ const specFrom = (io: Io, options: LetterOptions): Promise<StreamSpec> =>
 
 async function atDestination<T>(io: Io, options: LetterOptions, work: (at: Destination) => Promise<T>): Promise<T> {
   await using destination = await destinationOf(await specFrom(io, options));
-  return await work(destination);
+  return await work(destination).catch(namingStream(options.stream));
 }
 
 const criteria = ({ namespace, reason }: LetterOptions, ids: readonly string[]) => ({

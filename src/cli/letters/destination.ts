@@ -2,6 +2,17 @@ import { resolveCredentials } from '../../auth/resolve';
 import type { StreamSpec } from '../../config/schema';
 import { openDestination } from '../../destinations/registry';
 import type { Destination } from '../../replication/destination';
+import { isReplicationError } from '../../replication/errors';
+import { addressedText } from '../../replication/remedy';
+import { CliError } from '../failure';
+
+/** For errors that a connector raises: it does not know which stream it serves. */
+export const namingStream =
+  (stream: string) =>
+  (error: unknown): never => {
+    if (!isReplicationError(error)) throw error;
+    throw new CliError(error.message, addressedText(error.remedy, stream, error.namespace), { cause: error });
+  };
 
 /** The destination of a stream, reached from this machine and with its environment. */
 export function destinationOf(spec: StreamSpec): Promise<Destination> {

@@ -38,7 +38,10 @@ function words({ action, then, outcome }: AppliedStream, paint: Colors): string 
   return action === 'unchanged' ? word : paint.green(`${word}${follow}`);
 }
 
-export function appliedTable({ streams, notInFile, unpolledQueues }: Applied, look: Look): string {
+export function appliedTable(
+  { streams, notInFile, unpolledQueues, missingSearchAttributes }: Applied,
+  look: Look,
+): string {
   const { paint } = look;
   const blocks = [
     grid(
@@ -60,6 +63,13 @@ export function appliedTable({ streams, notInFile, unpolledQueues }: Applied, lo
   }
   if (notInFile.length > 0) {
     blocks.push(`running, but not in the file (left alone): ${notInFile.join(', ')}`);
+  }
+  // A stream that could not start because of them has said so.
+  if (missingSearchAttributes !== null && streams.every(({ error }) => error === null)) {
+    const { names, remedy } = missingSearchAttributes;
+    blocks.push(
+      `${paint.yellow('search attributes are missing')} (${names.join(', ')}), and this login may not register them: the web UI cannot find streams by them, and no new stream can start\n  ${remedy}`,
+    );
   }
   if (unpolledQueues.length > 0) {
     const queues = unpolledQueues.map((queue) => JSON.stringify(queue)).join(' and ');

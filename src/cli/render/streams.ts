@@ -147,9 +147,13 @@ function parkedBlocks(view: StreamView, look: Look): string[] {
   return [
     ...(rows.length === 0 ? [] : [grid(look, ['PARKED', 'WHY', 'REMEDY'], rows, { wraps: [1, 2] })]),
     ...(more > 0 ? [`… and ${count(more)} more parked namespaces`] : []),
-    `  then: tributary streams resume ${view.stream} --namespace NAME`,
+    `  then: tributary streams resume ${view.stream} --namespace ${onlyOf(view) ?? 'NAME'}`,
   ];
 }
+
+/** The one that is parked, where it is only one. */
+const onlyOf = ({ parked, parkedCount }: StreamView): string | undefined =>
+  parkedCount === 1 ? parked[0]?.namespace : undefined;
 
 function viewBlocks(view: StreamView, look: Look): string[] {
   const { paint } = look;

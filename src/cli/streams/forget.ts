@@ -4,7 +4,7 @@ import type { StreamSpec } from '../../config/schema';
 import type { Kept } from '../../replication/destination';
 import { replayId, verificationId, workflowId } from '../../workflows/names';
 import { CliError } from '../failure';
-import { destinationOf } from '../letters/destination';
+import { destinationOf, namingStream } from '../letters/destination';
 import type { Temporal } from '../temporal';
 import { latest } from '../verify/verify';
 import { observe } from './observe';
@@ -58,13 +58,13 @@ export async function forgetStream(
     const { records, targets, heldIndexes } = kept;
     return { stream, dryRun, removed: { ...records, schedules }, targets, heldIndexes, historyInTemporal };
   };
-  const planned = plan(await destination.kept(stream, signal));
+  const planned = plan(await destination.kept(stream, signal).catch(namingStream(stream)));
   if (dryRun) return planned;
   await confirm(planned);
   // The schedule first: a verification that it began later would write records anew.
   if (schedules > 0) await schedule.delete().catch(absent(undefined));
   await refuseRunning(temporal, stream);
-  const removed = await destination.forget(stream, signal);
+  const removed = await destination.forget(stream, signal).catch(namingStream(stream));
   return plan(removed);
 }
 

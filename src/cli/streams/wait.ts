@@ -32,7 +32,7 @@ export interface WaitOptions {
 }
 
 export async function waitUntil(temporal: Temporal, options: WaitOptions, signal: AbortSignal): Promise<Waited> {
-  const { stream, until, timeoutMs } = options;
+  const { stream, until } = options;
   const started = Date.now();
   const waiting = until === 'caught-up' ? caughtUp(temporal, options, signal) : poll(temporal, until, options, signal);
   const target = await waiting.catch((cause: unknown) => {

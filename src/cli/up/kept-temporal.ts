@@ -39,7 +39,9 @@ export class KeptTemporal implements AsyncDisposable {
         await delay(RETRY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       });
       // It was being started while this was being stopped.
-      if (this.#stopped()) return void (await this.#server[Symbol.asyncDispose]());
+      if (!this.#stopped()) continue;
+      await this.#server[Symbol.asyncDispose]();
+      return;
     }
   }
 }
