@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Child } from '../../src/services/child';
-import { freePort } from '../../src/services/ports';
+import { onFreePorts } from '../../src/services/ports';
 import { waitFor } from '../../src/services/wait';
 import { ROOT } from '../options';
 
@@ -13,6 +13,12 @@ export interface WorkerOptions {
   readonly profile?: string;
   /** More of the product's environment. */
   readonly env?: Readonly<Record<string, string>>;
+}
+
+interface Uris {
+  readonly source: string;
+  readonly target: string;
+  readonly temporal: string;
 }
 
 /** Environment variables that a stream's connection strings refer to. */
@@ -38,11 +44,15 @@ export class BenchWorker implements AsyncDisposable {
     this.#profiled = profiled;
   }
 
-  static async start(
-    uris: { readonly source: string; readonly target: string; readonly temporal: string },
+  static start(uris: Uris, options: WorkerOptions): Promise<BenchWorker> {
+    return onFreePorts([undefined], (port) => BenchWorker.#at(port, uris, options));
+  }
+
+  static async #at(
+    port: number,
+    uris: Uris,
     { queue, logFile, slots, profile, env }: WorkerOptions,
   ): Promise<BenchWorker> {
-    const port = await freePort();
     const profiling = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
     const child = await Child.start({
       file: process.execPath,

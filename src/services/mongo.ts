@@ -5,7 +5,7 @@ import { removeDirectory, scratchDirectory } from './home';
 import { DEFAULT_ADDRESS_VARIABLE, type MongoOptions } from './mongo-options';
 import * as programs from './mongo-programs';
 import { checkAddress, createAdministrator, primaryReady } from './mongo-ready';
-import { freePort } from './ports';
+import { onFreePorts } from './ports';
 import { doesNotApply, firstThatWorks, type Provider } from './providers';
 import type { Report } from './report';
 import { runningElsewhere, runningHere, type Running } from './running';
@@ -47,7 +47,10 @@ async function elsewhere(uri: string, variable: string, report: Report): Promise
 }
 
 function providers(options: MongoOptions, report: Report): Provider<Started>[] {
-  const started = (find: () => Promise<programs.MongoProgram>) => async () => startProgram(await find(), options);
+  const started = (find: () => Promise<programs.MongoProgram>) => async () => {
+    const program = await find();
+    return onFreePorts([options.port], (port) => startProgram(program, port, options));
+  };
   if (options.variant === 'fast') {
     return [
       { name: 'secantusd-rs of TRIBUTARY_SECANTUSD_RS', offer: started(programs.fastFromEnvironment) },
@@ -57,17 +60,19 @@ function providers(options: MongoOptions, report: Report): Provider<Started>[] {
   }
   return [
     { name: 'mongod on PATH', offer: started(() => programs.mongodOnPath(options)) },
-    { name: `container of ${IMAGE}`, offer: () => startContainer(options, report) },
+    {
+      name: `container of ${IMAGE}`,
+      offer: () => onFreePorts([options.port], (port) => startContainer(port, options, report)),
+    },
     { name: 'embedded SecantusDB from pip', offer: started(() => programs.embeddedFromPip(report, options.signal)) },
   ];
 }
 
-async function startProgram(program: programs.MongoProgram, options: MongoOptions): Promise<Started> {
+async function startProgram(program: programs.MongoProgram, port: number, options: MongoOptions): Promise<Started> {
   const parent = options.storagePath ?? (await scratchDirectory('mongodb'));
   const keep = options.storagePath !== undefined;
   const directory = join(parent, program.kind);
   await mkdir(directory, { recursive: true });
-  const port = await freePort(options.port);
   const { auth, ...open } = options;
   const server = async (access: MongoOptions) =>
     new ProcessServer({
@@ -104,10 +109,9 @@ async function startProgram(program: programs.MongoProgram, options: MongoOption
   }
 }
 
-async function startContainer(options: MongoOptions, report: Report): Promise<Started> {
+async function startContainer(port: number, options: MongoOptions, report: Report): Promise<Started> {
   programs.refuseEmbeddedOptions(options);
   if (options.auth !== undefined) doesNotApply('a replica set with access control needs a key file');
-  const port = await freePort(options.port);
   if (options.storagePath !== undefined) await mkdir(join(options.storagePath, 'mongod'), { recursive: true });
   const server = await ContainerServer.create(
     {

@@ -44,7 +44,12 @@ export class ProcessServer implements Server {
     const child = await Child.start(command);
     this.#child = child;
     try {
-      await ready(() => (child.ending === undefined ? undefined : `it ended with ${child.ending}`));
+      const ending = (): string | undefined =>
+        child.ending === undefined ? undefined : `it ended with ${child.ending}`;
+      await ready(ending);
+      // Another server at its port may have answered in its place.
+      const ended = ending();
+      if (ended !== undefined) throw new ServiceError(ended);
     } catch (error) {
       await child.kill('SIGKILL');
       throw new ServiceError(

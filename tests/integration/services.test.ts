@@ -1,16 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Connection } from '@temporalio/client';
 import { MongoClient } from 'mongodb';
+import { Child } from '../../src/services/child';
 import { silent } from '../../src/services/report';
 import { startMongo } from '../../src/services/mongo';
 import { startTemporal } from '../../src/services/temporal';
 import { waitFor } from '../../src/services/wait';
 import { privateMongo, privateTemporal, sharedMongo, sharedTemporal, uniqueName } from '../support/servers';
+
+const listening = async (port: number): Promise<Server> => {
+  const server = createServer((socket) => socket.on('error', () => undefined).destroy()).listen({ host: '127.0.0.1', port });
+  await once(server, 'listening');
+  return server;
+};
 
 const isGone = (pid: number): boolean => {
   try {
@@ -141,6 +149,29 @@ describe('Temporal', () => {
     const connection = await Connection.connect({ address: sharedTemporal().address });
     await connection.close();
   });
+});
+
+it.each([
+  ['MongoDB', privateMongo],
+  ['Temporal', privateTemporal],
+])('%s starts on another port when its own is taken between choosing and binding', async (_name, begin) => {
+  const start = Child.start.bind(Child);
+  const ports: number[] = [];
+  let other: Server | undefined;
+  const starts = jest.spyOn(Child, 'start').mockImplementation(async (command) => {
+    const port = Number(command.args[command.args.indexOf('--port') + 1]);
+    ports.push(port);
+    other ??= await listening(port);
+    return start(command);
+  });
+  try {
+    await using server = await begin();
+    expect(ports).toHaveLength(2);
+    expect(JSON.stringify(server)).toContain(`127.0.0.1:${ports[1]}`);
+  } finally {
+    starts.mockRestore();
+    await other?.[Symbol.asyncDispose]();
+  }
 });
 
 it('ends the servers of a process that was killed', async () => {
