@@ -4,6 +4,7 @@ const WITH_SERVERS = new Set(['contract', 'integration', 'e2e']);
 const project = (name) => ({
   displayName: name,
   rootDir: import.meta.dirname,
+  cacheDirectory: '<rootDir>/.cache/jest',
   testMatch: [`<rootDir>/tests/${name}/**/*.test.ts`],
   ...(WITH_SERVERS.has(name) && {
     globalSetup: '<rootDir>/tests/support/global-setup.ts',
@@ -20,7 +21,7 @@ const project = (name) => ({
 
 export default {
   projects: ['unit', 'contract', 'integration', 'replay', 'e2e', 'chaos'].map(project),
-  cacheDirectory: '.cache/jest',
+  testSequencer: './tests/support/sequencer.mjs',
   testTimeout: 120_000,
   // Two cores are shared with the servers that the tests start.
   maxWorkers: 2,
