@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Double, type Document } from 'mongodb';
 import type { Verified } from '../../src/cli/commands/verify';
 import { waitFor } from '../../src/services/wait';
@@ -17,7 +18,10 @@ interface Ran {
   readonly err: string;
 }
 
-const ROWS = 2_000;
+/** More than are settled at a time. */
+const ROWS = 1_100;
+/** Leaves most of the machine to what is tested. */
+const PACE_MS = 15;
 const STARTER = join(process.env['TRIBUTARY_TEST_DIST'] ?? join(__dirname, '..', '..', 'dist'), 'starter.js');
 
 /** A stream that is level with its source, and the command line. */
@@ -60,6 +64,7 @@ function load(t: Pipeline): AsyncDisposable {
       await orders.updateMany({ _id: { $gte: 1_000, $lt: 1_020 } }, { $inc: { n: 1 } });
       await orders.insertOne({ _id: 10_000 + n, n: 1 });
       if (n % 2 === 1) await orders.deleteOne({ _id: 10_000 + n });
+      await delay(PACE_MS);
     }
   })();
   return {

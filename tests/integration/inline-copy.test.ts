@@ -9,7 +9,7 @@ import { Witness } from '../support/witness';
 import { forever, rows, standing } from './standing';
 
 /** Property runs on two shared cores: a handful each time, more with PROPERTY_RUNS. */
-const numRuns = Number(process.env['PROPERTY_RUNS'] ?? 10);
+const numRuns = Number(process.env['PROPERTY_RUNS'] ?? 6);
 const NAMES = ['orders', 'cust.omers', 'items-2'];
 
 const performAll = async (t: CoreStream, operations: readonly Operation[]): Promise<void> => {
@@ -107,7 +107,7 @@ describe('a copy inside the stream that is under way', () => {
             await t.expectSame();
           },
         ),
-        { numRuns, endOnFailure: numRuns <= 12 },
+        { numRuns, endOnFailure: numRuns <= 8 },
       );
     },
     300_000 + numRuns * 20_000,
@@ -151,7 +151,7 @@ describe('a copy inside the stream that is under way', () => {
             expect(await witness.setbacks('v')).toEqual([]);
           },
         ),
-        { numRuns, endOnFailure: numRuns <= 12 },
+        { numRuns, endOnFailure: numRuns <= 8 },
       );
     },
     300_000 + numRuns * 20_000,

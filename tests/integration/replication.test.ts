@@ -8,7 +8,7 @@ import { KEYS, operation, perform, SHAPES, type Operation } from '../support/ope
 import { sharedMongo } from '../support/servers';
 
 /** Property runs on two shared cores: a handful each time, more with PROPERTY_RUNS. */
-const numRuns = Number(process.env['PROPERTY_RUNS'] ?? 12);
+const numRuns = Number(process.env['PROPERTY_RUNS'] ?? 8);
 
 const performAll = async (t: CoreStream, operations: readonly Operation[]): Promise<void> => {
   for (const each of operations) await perform(t.sourceDb, each);
@@ -86,7 +86,7 @@ describe('a stream between two real servers', () => {
             await t.expectSame();
           },
         ),
-        { numRuns, endOnFailure: numRuns <= 12 },
+        { numRuns, endOnFailure: numRuns <= 8 },
       );
     },
     300_000 + numRuns * 20_000,
@@ -136,6 +136,8 @@ describe('a stream between two real servers', () => {
     await using proxy = await Proxy.open(Number(new URL(sharedMongo('destination')).port), { framed: true });
     await using t = await CoreStream.open({
       destinationUri: `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`,
+      // A first step is waited for as long as this; the answer to a commit for a few seconds.
+      stallMs: 15_000,
     });
     await t.copy();
     await t.catchUp();

@@ -15,7 +15,10 @@ import { waitFor } from '../../src/services/wait';
 import { privateMongo, privateTemporal, sharedMongo, sharedTemporal, uniqueName } from '../support/servers';
 
 const listening = async (port: number): Promise<Server> => {
-  const server = createServer((socket) => socket.on('error', () => undefined).destroy()).listen({ host: '127.0.0.1', port });
+  const server = createServer((socket) => socket.on('error', () => undefined).destroy()).listen({
+    host: '127.0.0.1',
+    port,
+  });
   await once(server, 'listening');
   return server;
 };
