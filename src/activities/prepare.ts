@@ -1,6 +1,7 @@
 import { derive } from '../replication/derive';
 import type { Claim, Parked, RangeRecord } from '../replication/destination';
 import type { Finding } from '../replication/finding';
+import { copiedOnce, planInline } from '../replication/plan-inline';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
 import { sizesOf } from '../replication/sizes';
@@ -20,7 +21,7 @@ const FINDINGS = 100;
 interface Wanted {
   /** Copied before the stream goes on. */
   readonly first: readonly Namespace[];
-  /** Copied inside the stream. */
+  /** Copied beside the stream: what it goes on to follow, and what is copied once. */
   readonly inline: readonly Namespace[];
   /** The targets of these go: the source no longer has them, and nobody may have told the stream. */
   readonly gone: readonly Namespace[];
@@ -34,13 +35,18 @@ function wanted({ plan, restart, spec }: PrepareLeg, selection: Selection, { sou
   const { known, left, lowWater } = claim.ledger;
   const all = [...selection.keys()];
   if (!plan) return { first: [], inline: [], gone: [] };
-  if (lowWater === null && !restart) return { first: all, inline: [], gone: [] };
+  const isOnce = copiedOnce(selection.values());
+  const first = all.filter((name) => !isOnce(name));
+  if (lowWater === null && !restart) return { first, inline: all.filter(isOnce), gone: [] };
   const missed = new Set(restart ? known : left);
   const heard = new Set(known);
+  // What was there under this name before may have been followed.
+  const planned = new Set(claim.ledger.ranges.flatMap(({ inline, namespace }) => (inline === 'once' ? [namespace] : [])));
+  const isOwed = (name: Namespace): boolean => (isOnce(name) ? !planned.has(name) : !heard.has(name));
   const gone = inlineMode(spec) === 'repair' ? [...missed].filter((name) => source.selects(name)) : [];
   return {
     first: [],
-    inline: all.filter((name) => restart || missed.has(name) || !heard.has(name)),
+    inline: all.filter((name) => restart || missed.has(name) || isOwed(name)),
     gone: gone.filter((name) => !selection.has(name)),
   };
 }
@@ -85,10 +91,16 @@ async function layOut(
   const owed = await sizesOf(source, inline, signal);
   const ranges = rangesOf(cuts);
   for (const name of abandoned(ledger, source, new Set([...selection.keys(), ...ranges.keys()]))) ranges.set(name, []);
-  let planned = ledger.ranges;
-  if (owed.size > 0) planned = await claim.planInline(owed, inlineMode(leg.spec), signal);
+  const replaces = leg.copyMode === 'replace' && !leg.restart;
+  const isOnce = copiedOnce(selection.values());
+  const left = new Set(ledger.left);
+  // These first: their copy adds to what is there. Cut short before the plan, they are met for the first time once more.
+  const emptied = replaces ? inline.filter((name) => isOnce(name) && !left.has(name)) : [];
+  for (const name of emptied) await claim.discard(name, signal);
+  const mode = inlineMode(leg.spec);
+  let planned = (await planInline(claim, owed, { mode, isOnce }, signal)) ?? ledger.ranges;
   if (ranges.size > 0) planned = await claim.plan(ranges, signal);
-  const replaced = leg.copyMode === 'replace' ? first : [];
+  const replaced = replaces ? first : [];
   let done = 0;
   report(() => ({ step: 'empty', namespaces: replaced.length, done }));
   for (const name of replaced) {

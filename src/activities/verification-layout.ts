@@ -1,5 +1,6 @@
 import type { Finding } from '../replication/finding';
 import { stirBetween } from '../replication/quiet';
+import { hasRows } from '../replication/source';
 import { sleep } from '../replication/throttle';
 import type { NotVerified, Verification } from '../replication/verification';
 import type { Call } from './call';
@@ -28,7 +29,7 @@ export async function layoutOf(
     const before = await verification.standing(signal);
     if (before?.lowWater == null) break;
     const namespaces = (await selectedNamespaces(source, asked, signal)).filter(
-      ({ follows }) => follows === 'stream' || follows === 'derived',
+      (each) => hasRows(each) || each.follows === 'derived',
     );
     notVerified = namespaces.flatMap(({ name }): NotVerified[] => {
       if (before.parked.has(name)) return [{ namespace: name, why: 'parked' }];

@@ -1,4 +1,4 @@
-import type { Document, FindCursor, MongoClient, ReadPreference, Timestamp } from 'mongodb';
+import type { Document, FindCursor, FindOptions, MongoClient, ReadPreference, Timestamp } from 'mongodb';
 import { idDocument, keyOf } from '../bson/key';
 import { BsonType } from '../bson/types';
 import { findOne } from '../bson/walk';
@@ -38,6 +38,33 @@ export async function* readRows(
   batchSize: number,
   signal: AbortSignal,
 ): AsyncGenerator<RowBatch> {
+  const { namespace } = reading;
+  const options = { sort: { _id: 1 }, batchSize } as const;
+  await using opened = openRows(reading, intervalFilter(namespace, interval), options, signal);
+  let next = opened.next();
+  for (;;) {
+    const rows = await next;
+    if (rows.length === 0) return;
+    next = opened.next();
+    // Looked at only in the next round; a failure must not count as unhandled until then.
+    next.catch(() => undefined);
+    yield* bounded(namespace, rows);
+    if (signal.aborted) throw cancelled(namespace);
+  }
+}
+
+export interface OpenRows extends AsyncDisposable {
+  /** The next rows, as many as are worth a message; none at the end. */
+  next(): Promise<Buffer[]>;
+}
+
+/** A cursor with a session of its own. */
+export function openRows(
+  reading: Reading,
+  filter: Document,
+  { batchSize, ...options }: Pick<FindOptions, 'sort' | 'collation' | 'allowDiskUse'> & { readonly batchSize: number },
+  signal: AbortSignal,
+): OpenRows {
   const { client, namespace, readPreference } = reading;
   const { database, collection } = splitNamespace(namespace);
   const session = client.startSession({ causalConsistency: true });
@@ -45,31 +72,26 @@ export async function* readRows(
   const cursor = client
     .db(database)
     .collection(collection)
-    .find(intervalFilter(namespace, interval), {
+    .find(filter, {
+      ...options,
       raw: true,
       session,
       signal,
       readPreference,
       readConcern: { level: 'majority' },
-      sort: { _id: 1 },
       batchSize: Math.min(batchSize, FIRST_ROWS),
     }) as unknown as FindCursor<Buffer>;
-  try {
-    let next = fetch(reading, cursor);
-    for (;;) {
-      const rows = await next;
-      if (rows.length === 0) return;
-      askFor(cursor, rowsPerMessage(rows, batchSize));
-      next = fetch(reading, cursor);
-      // Looked at only in the next round; a failure must not count as unhandled until then.
-      next.catch(() => undefined);
-      yield* bounded(namespace, rows);
-      if (signal.aborted) throw cancelled(namespace);
-    }
-  } finally {
-    await cursor.close().catch(() => undefined);
-    await session.endSession().catch(() => undefined);
-  }
+  return {
+    next: async () => {
+      const rows = await ask(reading, () => nextRows(cursor));
+      if (rows.length > 0) askFor(cursor, rowsPerMessage(rows, batchSize));
+      return rows;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await cursor.close().catch(() => undefined);
+      await session.endSession().catch(() => undefined);
+    },
+  };
 }
 
 /** As many as are worth a message, if they are like these. */
@@ -148,8 +170,6 @@ async function ask<T>({ role, namespace }: Reading, call: () => Promise<T>): Pro
   }
 }
 
-const fetch = (reading: Reading, cursor: FindCursor<Buffer>): Promise<Buffer[]> => ask(reading, () => nextRows(cursor));
-
 function* bounded(namespace: Namespace, rows: readonly Buffer[]): Generator<RowBatch> {
   let batch: Buffer[] = [];
   let bytes = 0;
@@ -211,5 +231,5 @@ function sameBracket(a: Buffer, b: Buffer): boolean {
 const NOT_A_NUMBER = 'nNaN';
 const isNaNKey = (key: Buffer): boolean => keyOf(key).id === NOT_A_NUMBER;
 
-const cancelled = (namespace: Namespace): ReplicationError =>
+export const cancelled = (namespace: Namespace): ReplicationError =>
   new ReplicationError('retry', { code: 'cancelled', message: `reading ${namespace} was cancelled`, namespace });

@@ -63,7 +63,8 @@ export class Barrier {
     await copies.end(ended);
     // Planned before the change is applied: a crash in between must not forget that it is owed.
     const owed = copy === undefined ? null : new Map([[copy, { estimatedRows: 0 }]]);
-    const ranges = owed && (await claim.planInline(owed, copyMode, signal));
+    const mode = namespaces.follows(change.namespace) ? copyMode : 'once';
+    const ranges = owed && (await claim.planInline(owed, mode, signal));
     await claim.alter(await shaped(change, source, claim, signal), position, signal);
     const over = ended.filter((name) => name !== copy);
     if (over.length > 0) await claim.plan(new Map(over.map((name) => [name, []])), signal);

@@ -104,7 +104,7 @@ export class Beside {
     const { namespaces, writes, writing } = this.#context;
     if (!writes(namespace)) return false;
     if (!namespaces.has(namespace)) await namespaces.add(namespace, writing);
-    return true;
+    return namespaces.follows(namespace);
   }
 
   /** Hands changes to lanes at the place up to which everything was handed to them. */

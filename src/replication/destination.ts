@@ -46,13 +46,17 @@ export interface RangeRecord extends Range {
   readonly done: boolean;
   readonly rows: number;
   readonly bytes: number;
-  /** Copied by the pump, beside the stream: rows that the source does not have go with `repair`, and stay with `merge`. */
-  readonly inline: InlineMode | null;
+  /** Copied by the pump, beside the stream; null where it is copied before the stream goes on. */
+  readonly inline: InlineCopy | null;
   /** Of an inline copy that is complete: updates up to here are looked up. */
   readonly inStepAfter: Position | null;
 }
 
+/** Rows that the source does not have go with `repair`, and stay with `merge`. */
 export type InlineMode = 'repair' | 'merge';
+
+/** `once`: rows of a namespace that is not followed. Those that the destination lacks are added, and nothing else is done. */
+export type InlineCopy = InlineMode | 'once';
 
 /** A namespace that cannot go on: its changes are left out until it is resumed by a copy. */
 export interface Parked {
@@ -127,6 +131,14 @@ export interface LanePart {
   readonly settled?: readonly string[];
   /** What takes longer is given up, and answered with `too_slow` once nothing of it can come any more; missing: as long as it takes. */
   readonly withinMs?: number;
+}
+
+/** Rows of a namespace that is copied once. */
+export interface AddPart {
+  readonly range: RangeRecord;
+  readonly rows: readonly EncodedRow[];
+  /** The place of the source up to which these are all rows after that of the range. */
+  readonly upTo: Buffer;
 }
 
 /** What one loader writes in one atomic step. */
@@ -254,7 +266,7 @@ export interface Claim {
   /** Plans copies inside the stream, each as one range, in place of what was planned for these namespaces before. */
   planInline(
     namespaces: ReadonlyMap<Namespace, { readonly estimatedRows: number }>,
-    mode: InlineMode,
+    mode: InlineCopy,
     signal: AbortSignal,
   ): Promise<readonly RangeRecord[]>;
   /** Records how far the copy of a range inside the stream is; what lies before is durable. */
@@ -274,6 +286,11 @@ export interface Claim {
   /** Drops the targets of namespaces that the source no longer has. */
   remove(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void>;
   load(part: LoadPart, signal: AbortSignal): Promise<Written>;
+  /**
+   * Adds those of these rows that the target lacks; answers how many. Rows that an earlier epoch has added are there by then,
+   * and none of them can come any more. No part of the step that records how far the range is: that is told by `progressed`.
+   */
+  add(part: AddPart, signal: AbortSignal): Promise<number>;
   apply(part: LanePart, signal: AbortSignal): Promise<Written>;
   /** The same for parts of several lanes, one of each, in one atomic step. They hold nothing that is refused. */
   applyAll(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;

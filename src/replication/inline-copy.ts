@@ -3,6 +3,7 @@ import type { Log } from './connector';
 import type { Claim, Destination, RangeRecord } from './destination';
 import type { Gate } from './gate';
 import type { Limiter } from './limiter';
+import { copyOnce } from './copy-once';
 import type { Batch } from './low-water';
 import type { Namespace } from './namespace';
 import type { Overlap } from './overlap';
@@ -23,9 +24,9 @@ export type Unplaced =
   | { readonly op: 'delete'; readonly key: Key };
 
 export interface InlineContext {
-  readonly source: Pick<Source, 'rows' | 'here' | 'order' | 'fetch' | 'keyOf' | 'namespace'>;
+  readonly source: Pick<Source, 'rows' | 'added' | 'here' | 'order' | 'fetch' | 'keyOf' | 'namespace'>;
   readonly destination: Pick<Destination, 'rows'>;
-  readonly claim: Pick<Claim, 'progressed' | 'copied' | 'index'>;
+  readonly claim: Pick<Claim, 'ledger' | 'add' | 'prepare' | 'progressed' | 'copied' | 'index'>;
   /** Changes in a batch at most. */
   readonly batchSize: number;
   readonly limiter: Limiter;
@@ -69,7 +70,8 @@ class GivenUp extends Error {}
 export class InlineCopies {
   readonly #context: InlineContext;
   readonly #overlaps = new Map<Namespace, Overlap>();
-  #current: { readonly overlap: Overlap; readonly run: Promise<void> } | null = null;
+  /** Under way. */
+  readonly #running = new Map<Overlap, Promise<void>>();
 
   constructor(context: InlineContext, overlaps: readonly Overlap[]) {
     this.#context = context;
@@ -131,29 +133,33 @@ export class InlineCopies {
       overlap?.end();
       this.#overlaps.delete(name);
       this.#context.moved.open();
-      if (overlap && this.#current?.overlap === overlap) await this.#current.run.catch(() => undefined);
+      if (overlap) await this.#running.get(overlap)?.catch(() => undefined);
     }
   }
 
-  /** Copies until the signal for reading aborts. */
+  /** Copies until the signal for reading aborts. What is copied once may take long, and nothing waits for it. */
   async run(): Promise<void> {
+    await Promise.all([this.#runEach(false), this.#runEach(true)]);
+  }
+
+  async #runEach(once: boolean): Promise<void> {
     const { moved, reading, level } = this.#context;
     const ended = (): boolean => reading.aborted;
     for (;;) {
       // A row that is read now must not be older than what a lane has written in an earlier leg.
-      await moved.until(() => ended() || (this.#next() !== undefined && level()));
-      const overlap = this.#next();
+      await moved.until(() => ended() || (this.#next(once) !== undefined && level()));
+      const overlap = this.#next(once);
       if (ended()) return;
       if (overlap === undefined) continue;
-      const run = this.#copy(overlap);
-      this.#current = { overlap, run };
+      const run = once ? this.#copyOnce(overlap) : this.#copy(overlap);
+      this.#running.set(overlap, run);
       try {
         await run;
       } catch (error) {
         if (!(error instanceof GivenUp || overlap.signal.aborted || ended())) throw error;
       } finally {
         overlap.notes = null;
-        this.#current = null;
+        this.#running.delete(overlap);
         this.#context.settled();
       }
     }
@@ -163,24 +169,40 @@ export class InlineCopies {
     return Math.min(ROWS, this.#context.batchSize);
   }
 
-  #next(): Overlap | undefined {
-    for (const overlap of this.#overlaps.values()) if (overlap.inStepAfter === null) return overlap;
+  #next(once: boolean): Overlap | undefined {
+    for (const overlap of this.#overlaps.values())
+      if (overlap.once === once && overlap.inStepAfter === null) return overlap;
     return undefined;
   }
 
+  async #copyOnce(overlap: Overlap): Promise<void> {
+    const { log, reading } = this.#context;
+    const { namespace } = overlap;
+    const signal = AbortSignal.any([overlap.signal, reading]);
+    log('info', 'copy_once.begun', { namespace });
+    const found = await copyOnce({ ...this.#context, batchSize: this.#rows }, overlap, signal);
+    const rows = await this.#complete(overlap, signal);
+    log('info', 'copy_once.done', { namespace, rows, found });
+  }
+
+  async #complete(overlap: Overlap, signal: AbortSignal): Promise<number> {
+    const { claim, source, writing } = this.#context;
+    const inStepAfter = await source.here(signal);
+    if (signal.aborted) throw new GivenUp();
+    await claim.copied(overlap.namespace, inStepAfter, writing);
+    overlap.inStepAfter = inStepAfter;
+    return overlap.ranges.reduce((sum, range) => sum + range.rows, 0);
+  }
+
   async #copy(overlap: Overlap): Promise<void> {
-    const { claim, log, source, writing } = this.#context;
+    const { claim, log, source } = this.#context;
     const { namespace } = overlap;
     const signal = AbortSignal.any([overlap.signal, this.#context.reading]);
     log('info', 'inline_copy.begun', { namespace });
     for (const range of overlap.ranges) if (!range.done) await this.#copyRange(overlap, range, signal);
     const found = await source.namespace(namespace, signal);
     if (found !== null) await claim.index([found], () => undefined, signal);
-    const inStepAfter = await source.here(signal);
-    if (signal.aborted) throw new GivenUp();
-    await claim.copied(namespace, inStepAfter, writing);
-    overlap.inStepAfter = inStepAfter;
-    const rows = overlap.ranges.reduce((sum, range) => sum + range.rows, 0);
+    const rows = await this.#complete(overlap, signal);
     log('info', 'inline_copy.done', { namespace, rows });
   }
 

@@ -11,6 +11,8 @@ export class Namespaces {
   readonly #claim: Pick<Claim, 'prepare' | 'wholeOrder'>;
   readonly #known = new Map<Namespace, number | null>();
   readonly #identities = new Map<Namespace, string>();
+  /** Copied once: some sources tell of changes all the same. */
+  readonly #unfollowed = new Set<Namespace>();
 
   constructor(source: Pick<Source, 'namespace'>, claim: Pick<Claim, 'prepare' | 'wholeOrder'>) {
     this.#source = source;
@@ -24,6 +26,11 @@ export class Namespaces {
   /** A lane number seed where the order of the whole namespace counts, else null. */
   wholeOrder(name: Namespace): number | null {
     return this.#known.get(name) ?? null;
+  }
+
+  /** Whether changes of it are written; known once it was met. */
+  follows(name: Namespace): boolean {
+    return !this.#unfollowed.has(name);
   }
 
   /** As the source told it last; empty where it did not. */
@@ -75,6 +82,14 @@ export class Namespaces {
 
   async #prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
     const followed = namespaces.filter(({ follows }) => follows === 'stream');
+    for (const { name, follows } of namespaces) {
+      if (follows !== 'copy_only') this.#unfollowed.delete(name);
+      else {
+        // Its target is made by its copy.
+        this.#known.set(name, null);
+        this.#unfollowed.add(name);
+      }
+    }
     await this.#claim.prepare(followed, signal);
     for (const { name, identity, options, wholeOrder } of followed) {
       this.#identities.set(name, identity);

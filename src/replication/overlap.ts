@@ -20,6 +20,11 @@ export class Overlap {
     this.inStepAfter = ranges[0]?.inStepAfter ?? null;
   }
 
+  /** No change tells of it: nothing is looked up, and nothing is noted. */
+  get once(): boolean {
+    return this.#ranges.some(({ inline }) => inline === 'once');
+  }
+
   get ranges(): readonly RangeRecord[] {
     return this.#ranges;
   }

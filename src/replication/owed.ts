@@ -1,5 +1,6 @@
 import type { Claim, InlineMode, RangeRecord } from './destination';
 import type { Namespace } from './namespace';
+import { copiedOnce, planInline } from './plan-inline';
 import { sizesOf } from './sizes';
 import type { Source, SourceNamespace } from './source';
 
@@ -27,8 +28,8 @@ export async function planOwed(
   const followed = (name: Namespace): boolean => source.selects(name);
   const now = new Set(listed.map(({ name }) => name));
   const wanted = new Set([...resumed.filter((name) => now.has(name)), ...displaced].filter(followed));
-  const planned =
-    wanted.size === 0 ? ranges : await claim.planInline(await sizesOf(source, [...wanted], signal), mode, signal);
+  const sizes = await sizesOf(source, [...wanted], signal);
+  const planned = (await planInline(claim, sizes, { mode, isOnce: copiedOnce(listed) }, signal)) ?? ranges;
   const gone = resumed.filter((name) => followed(name) && !now.has(name));
   // A copy in the mode `merge` leaves alone what the source does not have.
   if (mode === 'merge' || renameOut === 'keep') await claim.leave(gone, signal);

@@ -12,10 +12,14 @@ const PARKS: ReadonlySet<string> = new Set([
   'kept_in_the_way',
   'namespace_missing',
   'not_a_collection',
+  'no_time',
+  'not_a_time_series',
   'not_allowed',
   'renamed_out',
   'target_capped',
   'target_conflict',
+  'time_not_queryable',
+  'time_series_differs',
   'unauthorized',
 ]);
 

@@ -24,12 +24,14 @@ export async function shareOut(
   let wholeOrder: number | null = null;
   let overlap: Overlap | undefined;
   let parked = false;
+  let unfollowed = false;
   let leftOut = 0;
   for (const change of changes) {
     if (change.namespace !== known) {
       known = change.namespace;
       parked = isParked(known);
       if (!parked && !namespaces.has(known)) await namespaces.add(known, signal);
+      unfollowed = !namespaces.follows(known);
       wholeOrder = namespaces.wholeOrder(known);
       overlap = overlapOf(known);
     }
@@ -37,6 +39,7 @@ export async function shareOut(
       leftOut += 1;
       continue;
     }
+    if (unfollowed) continue;
     overlap?.notes?.add(change.key.id);
     shares[(wholeOrder ?? change.key.hash) % lanes]?.push(change);
   }

@@ -19,7 +19,10 @@ export interface SourceNamespace {
   readonly name: Namespace;
   /** Changes when the namespace is dropped and created again (MongoDB: the collection's UUID). */
   readonly identity: string;
-  /** `copy_only`: has rows and no change stream. `derived`: computed from other namespaces, has a definition and no rows. */
+  /**
+   * `copy_only`: rows without a unique key that are added and no change tells of: copied once, and not followed.
+   * `derived`: computed from other namespaces, has a definition and no rows.
+   */
   readonly follows: 'stream' | 'copy_only' | 'derived' | 'nothing';
   /** Options in the source's encoding, for a destination that can use them; no bytes where the source no longer knows them. */
   readonly options: Buffer;
@@ -149,6 +152,15 @@ export interface Source extends AsyncDisposable {
   rows(
     namespace: Namespace,
     range: Range,
+    options: { readonly after: Buffer | null; readonly since: Position; readonly batchSize: number },
+    signal: AbortSignal,
+  ): AsyncIterable<RowBatch>;
+  /**
+   * Rows of a namespace that is `copy_only`, in an order of the source's own. The `last` of a batch is the place up to which
+   * these are all rows, and where to go on after a crash; it is no key.
+   */
+  added(
+    namespace: SourceNamespace,
     options: { readonly after: Buffer | null; readonly since: Position; readonly batchSize: number },
     signal: AbortSignal,
   ): AsyncIterable<RowBatch>;

@@ -6,7 +6,7 @@ import { streamSchema, type StreamConfig } from '../../src/config/schema';
 import { Secret } from '../../src/config/secret';
 import { openDestination } from '../../src/destinations/registry';
 import { createCopy } from '../../src/replication/copy';
-import type { Destination, InlineMode } from '../../src/replication/destination';
+import type { Claim, Destination, InlineMode } from '../../src/replication/destination';
 import { Limiter } from '../../src/replication/limiter';
 import type { Namespace } from '../../src/replication/namespace';
 import type { Position } from '../../src/replication/position';
@@ -159,7 +159,16 @@ export class CoreStream implements AsyncDisposable {
       ranges.set(each.name, cut.ranges);
     }
     await planning.plan(ranges, forever);
+    if (!only) await this.planOnce(planning);
     return this.resumeCopy(signal);
+  }
+
+  /** What no change tells of is copied beside the stream. */
+  async planOnce(claim: Claim): Promise<void> {
+    const once = (await this.source.namespaces(forever)).filter(({ follows }) => follows === 'copy_only');
+    await claim.prepare(once, forever);
+    const sizes = new Map(once.map(({ name }) => [name, { estimatedRows: 0 }]));
+    if (once.length > 0) await claim.planInline(sizes, 'once', forever);
   }
 
   async resumeCopy(signal: AbortSignal = forever): Promise<'done' | 'slice' | 'stopped'> {

@@ -3,9 +3,10 @@ import type { SchemaChange } from '../../replication/change';
 import type { Log } from '../../replication/connector';
 import type {
   Absent,
+  AddPart,
   Claim,
   LanePart,
-  InlineMode,
+  InlineCopy,
   LaneRecord,
   Ledger,
   LoadPart,
@@ -21,6 +22,7 @@ import type { Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
 import type { Derived, Range, SourceNamespace } from '../../replication/source';
+import { lacking } from './add-rows';
 import { Alterations } from './alter';
 import { Copies } from './copies';
 import { Builds } from './builds';
@@ -62,6 +64,9 @@ export interface ClaimOptions {
   readonly letters: Letters;
   readonly log: Log;
 }
+
+/** The loader that adds rows to time series; one at a time. */
+const ADDING = 0;
 
 /** The right to write for one stream at one epoch. */
 export class MongodbClaim implements Claim {
@@ -198,7 +203,7 @@ export class MongodbClaim implements Claim {
 
   async planInline(
     namespaces: ReadonlyMap<Namespace, { readonly estimatedRows: number }>,
-    mode: InlineMode,
+    mode: InlineCopy,
     signal: AbortSignal,
   ): Promise<readonly RangeRecord[]> {
     const ranges = new Map(
@@ -254,6 +259,20 @@ export class MongodbClaim implements Claim {
       const { met, ...written } = await loader.load(part, target, this.#merging.has(source), signal);
       if (met) this.#merging.add(source);
       return written;
+    }, source);
+  }
+
+  async add(part: AddPart, signal: AbortSignal): Promise<number> {
+    const source = part.range.namespace;
+    return guarded(async () => {
+      // Let in before rows are looked for: what an earlier epoch has under way on its session is over then.
+      const loader = await this.#loader(ADDING, signal);
+      const series = await this.#namespaces.series(source, signal);
+      const rows = await lacking(this.options.client, series, part, signal);
+      if (rows.length === 0) return 0;
+      await this.#fence.check(signal);
+      await loader.add(series, rows, signal);
+      return rows.length;
     }, source);
   }
 

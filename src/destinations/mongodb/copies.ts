@@ -1,5 +1,5 @@
 import { Binary } from 'mongodb';
-import type { InlineMode, RangeRecord } from '../../replication/destination';
+import type { InlineCopy, RangeRecord } from '../../replication/destination';
 import type { Namespace } from '../../replication/namespace';
 import type { Position } from '../../replication/position';
 import type { Range } from '../../replication/source';
@@ -10,7 +10,7 @@ import { belongsTo, newRange, rangeId, readRange, storePosition } from './record
 
 export interface Plan {
   readonly ranges: ReadonlyMap<Namespace, readonly Range[]>;
-  readonly inline: InlineMode | null;
+  readonly inline: InlineCopy | null;
 }
 
 /** What is to be copied, and how far the copies inside the stream are. */

@@ -1,15 +1,19 @@
-import { Binary } from 'mongodb';
+import { Binary, type ClientSession, type Document, type Long } from 'mongodb';
 import { idDocument } from '../../bson/key';
 import { codeOf } from '../../mongodb/errors';
+import { encodedDocuments } from '../../mongodb/internals';
+import { splitNamespace } from '../../replication/namespace';
 import type { LoadPart, Written } from '../../replication/destination';
 import { unnameable, type Verb } from './compose';
 import { emptyTimestamps } from './empty-timestamps';
 import { inTime } from './in-time';
 import { confirmed, judge, type WriterOptions } from './lane';
+import type { Series } from './namespaces';
 import { rangeId, type LoaderDocument } from './records';
-import { Obstructed, runCommand, type Command } from './run';
+import { look, Obstructed, runCommand, type Command } from './run';
 import { FixedSession } from './session';
 import { deleteStatement, updateStatement } from './statements';
+import { taken } from './takeover';
 import type { Target } from './targets';
 
 class NotMatched extends Error {}
@@ -69,6 +73,29 @@ export class Loader {
     } catch (error) {
       if (!(error instanceof NotMatched) && codeOf(error) !== 225) throw error;
       return judge(await confirmed('ranges', this.options, _id, signal), { stream, epoch, expected: sequence });
+    }
+  }
+
+  /** Adds rows to a time series, which a server does not write in a transaction. */
+  async add({ source, target }: Series, rows: readonly Buffer[], signal: AbortSignal): Promise<void> {
+    const { store, stream } = this.options;
+    const { database, collection } = splitNamespace(target);
+    const write = (session: ClientSession, txnNumber: Long): Promise<Document> =>
+      store.client.db(database).command(
+        {
+          insert: collection,
+          documents: encodedDocuments('documents', rows),
+          ordered: false,
+          txnNumber,
+          writeConcern: { w: 'majority', j: true },
+        },
+        { session, signal, raw: true },
+      );
+    try {
+      look(await this.#session.write(write, signal), source);
+    } catch (error) {
+      if (codeOf(error) !== 225) throw error;
+      throw taken(stream, (await store.stream(stream, signal))?.epoch ?? 0);
     }
   }
 

@@ -2,6 +2,7 @@ import { Binary, type MongoClient } from 'mongodb';
 import { RawDocument } from '../../bson/raw-document';
 import { collationOf, sameCollation } from '../../mongodb/collation';
 import { codeOf } from '../../mongodb/errors';
+import { seriesDifferences, seriesOf, timeFieldOf } from '../../mongodb/series';
 import type { Parked } from '../../replication/destination';
 import { splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
@@ -9,10 +10,26 @@ import { hasRows, type SourceNamespace } from '../../replication/source';
 import { MISMATCH, type Identities } from './ddl';
 import type { Fence } from './fence';
 import { namespaceId, type NamespaceDocument } from './records';
-import { cappedTarget, gone, keptInTheWay, notACollection, otherCollation, targetConflict } from './target-findings';
-import { creatable, targetOptions, type Handed } from './target-options';
+import {
+  cappedTarget,
+  gone,
+  keptInTheWay,
+  notACollection,
+  otherCollation,
+  otherKind,
+  otherSeries,
+  targetConflict,
+} from './target-findings';
+import { creatable, kindOptions, targetOptions, type Handed } from './target-options';
 import { createCollection, dropCollection, present, type Present, type Target } from './targets';
 import type { Views } from './views';
+
+/** A time series at the destination. */
+export interface Series {
+  readonly source: Namespace;
+  readonly target: Namespace;
+  readonly timeField: string;
+}
 
 /** What the stream knows of its targets: makes them, empties them, and remembers which collection each one is. */
 export class Namespaces {
@@ -169,8 +186,12 @@ export class Namespaces {
       const now = there.get(target);
       this.#refuseKept(namespace.name, now);
       if (now === undefined) missing.push(namespace);
-      else if (now.type !== 'collection') {
-        if (!(await this.views.giveWay(now, signal))) throw notACollection(namespace.name, target, now.type);
+      else if (namespace.follows === 'copy_only') {
+        if (await this.views.giveWay(now, signal)) missing.push(namespace);
+        else this.#refuseOtherSeries(namespace, now);
+      } else if (now.type !== 'collection') {
+        if (!(await this.#makesWay(namespace.name, now, signal)))
+          throw notACollection(namespace.name, target, now.type);
         missing.push(namespace);
       } else if (now.options.flag('capped')) {
         if (!(await this.#uncap(namespace.name, now, signal))) throw cappedTarget(namespace.name, target);
@@ -230,7 +251,40 @@ export class Namespaces {
   }
 
   #options(options: Uint8Array | undefined): RawDocument {
-    return this.withOptions ? targetOptions(options, this.handed) : RawDocument.EMPTY;
+    return this.withOptions ? targetOptions(options, this.handed) : kindOptions(options);
+  }
+
+  /** What the stream itself has made under the name of a collection that it follows: rows count more. */
+  async #makesWay(source: Namespace, now: Present, signal: AbortSignal): Promise<boolean> {
+    if (await this.views.giveWay(now, signal)) return true;
+    // The source has had a time series of this name. It is not the recorded collection then, and is copied.
+    if (now.type !== 'timeseries' || this.#records.get(source)?.identity !== now.identity) return false;
+    await this.fence.check(signal);
+    await this.#drop(source, now, signal);
+    return true;
+  }
+
+  #refuseOtherSeries({ name, options }: SourceNamespace, now: Present): void {
+    if (now.type !== 'timeseries') {
+      // The drop of what the source had under this name is still to come: its copy finds out.
+      if (this.#records.get(name)?.identity === now.identity) return;
+      throw otherKind(name, now.name, now.type);
+    }
+    const [wanted, found] = [seriesOf(RawDocument.from(options)), seriesOf(now.options)];
+    if (wanted === undefined || found === undefined) return;
+    // Rows would mean something else there. How buckets are cut is told by a verification.
+    const other = seriesDifferences(wanted, found).filter((option) => option === 'timeField' || option === 'metaField');
+    if (other.length > 0) throw otherSeries(name, now.name, other);
+  }
+
+  /** The field of a target that holds the time of a row, where rows can be added to it. */
+  async series(source: Namespace, signal: AbortSignal): Promise<Series> {
+    const target = this.rename(source);
+    const now = (await present(this.client, [target], signal)).get(target);
+    const timeField = now && timeFieldOf(now.options);
+    if (now === undefined || this.#records.get(source)?.identity !== now.identity) throw gone(source);
+    if (timeField == null) throw otherKind(source, target, now.type);
+    return { source, target, timeField };
   }
 
   #record(source: Namespace, fields: Partial<NamespaceDocument>): NamespaceDocument {
@@ -312,7 +366,7 @@ export class Namespaces {
     const target = this.rename(source);
     const now = (await present(this.client, [target], signal)).get(target);
     this.#refuseKept(source, now);
-    if (now !== undefined && now.type !== 'collection') await this.views.giveWay(now, signal);
+    if (now !== undefined && now.type !== 'collection') await this.#makesWay(source, now, signal);
     const wanted = options ?? this.#records.get(source)?.options?.buffer;
     await createCollection(this.client, target, this.#options(wanted), signal);
     await this.adopt([source], { partial, ...(wanted && { options: new Binary(wanted) }) }, signal);
@@ -378,7 +432,7 @@ export class Namespaces {
   async discard(source: Namespace, signal: AbortSignal): Promise<void> {
     const target = this.rename(source);
     const now = (await present(this.client, [target], signal)).get(target);
-    if (now !== undefined && now.type !== 'collection') throw notACollection(source, target, now.type);
+    if (now !== undefined && !ROWS.has(now.type)) throw notACollection(source, target, now.type);
     this.#refuseKept(source, now);
     await this.fence.check(signal);
     const recorded = this.#records.get(source)?.options;
@@ -411,6 +465,9 @@ export class Namespaces {
     }
   }
 }
+
+/** What holds rows of its own. */
+const ROWS: ReadonlySet<string> = new Set(['collection', 'timeseries']);
 
 /** Made capped by a `finalize` that did not hear the answer. */
 const converted = (record: NamespaceDocument, now: Present | undefined): NamespaceDocument =>

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Binary, UUID } from 'mongodb';
 import type { Key } from '../../replication/change';
-import type { Barrier, InlineMode, LaneRecord, Parked, RangeRecord, RepairAsk } from '../../replication/destination';
+import type { Barrier, InlineCopy, LaneRecord, Parked, RangeRecord, RepairAsk } from '../../replication/destination';
 import type { Namespace } from '../../replication/namespace';
 import type { Json, Position } from '../../replication/position';
 import type { Range } from '../../replication/source';
@@ -87,7 +87,7 @@ export interface RangeDocument extends Fenced {
   /** A later plan took its place. */
   readonly replaced: boolean;
   /** Copied inside the stream. */
-  readonly inline?: InlineMode | null;
+  readonly inline?: InlineCopy | null;
   readonly inStepAfter?: StoredPosition | null;
 }
 
@@ -214,7 +214,7 @@ export const newRange = (
   number: number,
   name: Namespace,
   range: Range,
-  inline: InlineMode | null,
+  inline: InlineCopy | null,
 ): RangeDocument => ({
   _id: rangeId(stream, number),
   stream,

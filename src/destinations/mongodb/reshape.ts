@@ -137,7 +137,7 @@ function wantedIndexes({ op, description, shape }: SchemaChange): Map<string, Ui
 /** What of a schema change MongoDB, as a destination that is written in transactions, cannot express. */
 export function inexpressible({ op, kind, namespace }: SchemaChange): string | null {
   if (op !== 'other') return null;
-  return kind === 'create' || kind === 'modify'
-    ? `${namespace} is a time series`
-    : 'how a collection is sharded is left to the destination';
+  return kind.endsWith('Collection') || kind === 'refineCollectionShardKey'
+    ? 'how a collection is sharded is left to the destination'
+    : `${namespace} is a time series, which is not followed: it is copied once when the stream is resumed, changed or restarted`;
 }

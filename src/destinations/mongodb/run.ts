@@ -78,12 +78,23 @@ async function send(client: MongoClient, command: Command, session: ClientSessio
   const reply = await client.db(database).command(body, { session, signal, raw: true });
   const [error] = (reply['writeErrors'] as readonly Buffer[] | undefined) ?? [];
   if (error !== undefined) throw refused(command, error);
-  const concern = reply['writeConcernError'] as Buffer | undefined;
-  if (concern !== undefined)
-    throw classifyWriteConcern({ code: numbers(concern).code }, { role: 'destination', namespace: target.source });
+  lookAtConcern(reply, target.source);
   // A delete of an absent key succeeds; anything else has to have met its row or made it.
   if (verb === 'delete' || Number(reply['n']) === documents.length) return;
   throw command.owners.some(({ op }) => op === 'update') ? deltaMissed(target.source) : missing(target.source);
+}
+
+/** Whether all of an insert has become durable; what was not will be met as missing. */
+export function look(reply: Document, namespace: Namespace): void {
+  const [error] = (reply['writeErrors'] as readonly Buffer[] | undefined) ?? [];
+  if (error !== undefined) throw classifyStatement({ code: numbers(error).code }, { role: 'destination', namespace });
+  lookAtConcern(reply, namespace);
+}
+
+function lookAtConcern(reply: Document, namespace: Namespace): void {
+  const concern = reply['writeConcernError'] as Buffer | undefined;
+  if (concern !== undefined)
+    throw classifyWriteConcern({ code: numbers(concern).code }, { role: 'destination', namespace });
 }
 
 const missing = (namespace: Namespace): ReplicationError =>

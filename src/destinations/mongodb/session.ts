@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MongoError, ReadConcern, WriteConcern, type Binary, type ClientSession, type MongoClient } from 'mongodb';
+import { Long, MongoError, ReadConcern, WriteConcern, type Binary, type ClientSession, type MongoClient } from 'mongodb';
 import { abortable } from '../../mongodb/abortable';
-import { codeOf, hasLabel } from '../../mongodb/errors';
+import { classify, codeOf, hasLabel } from '../../mongodb/errors';
 import { fixSession } from '../../mongodb/internals';
 import { ReplicationError } from '../../replication/errors';
 
@@ -79,6 +79,34 @@ export class FixedSession {
         if (!again || Date.now() >= deadline) throw error;
       }
       await delay(Math.random() * Math.min(4 * 2 ** attempt, 200), undefined, { signal });
+    }
+  }
+
+  /**
+   * Runs a write that no transaction may hold, with a number of its own: sent again, the server does nothing twice. Once a later
+   * claim has a higher number on this session, the write is done or will never be (225).
+   */
+  async write<T>(send: (session: ClientSession, number: Long) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const mine = this.#turn.then(() => this.#write(send, signal));
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #write<T>(send: (session: ClientSession, number: Long) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const deadline = Date.now() + PATIENCE_MS;
+    await abortable(this.#settling, signal);
+    if (--this.#left < 0) throw numbersUsedUp();
+    this.#number += 1;
+    fixSession(this.#session, this.options.id, this.#number);
+    for (;;) {
+      try {
+        return await abortable(send(this.#session, Long.fromNumber(this.#number)), signal);
+      } catch (error) {
+        // The driver lets a socket's own error through.
+        const unanswered = !(error instanceof MongoError) || classify(error, { role: 'destination' }).kind === 'retry';
+        if (signal.aborted || !unanswered || codeOf(error) === 225 || Date.now() >= deadline) throw error;
+      }
+      await delay(50, undefined, { signal });
     }
   }
 

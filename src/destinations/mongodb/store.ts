@@ -164,7 +164,7 @@ export class Store {
 
   /** Copies inside the stream that are not complete, apart from parked namespaces. */
   async copying(stream: string, signal: AbortSignal): Promise<readonly Namespace[]> {
-    const open = { replaced: false, inline: { $in: ['repair', 'merge'] as const }, inStepAfter: null };
+    const open = { replaced: false, inline: { $in: ['repair', 'merge', 'once'] as const }, inStepAfter: null };
     const ranges = await this.ranges
       .find({ ...belongsTo(stream), ...open } as Filter<RangeDocument>, { signal })
       .toArray();

@@ -10,6 +10,24 @@ export const notACollection = (source: Namespace, target: Namespace, type: strin
     namespace: source,
   });
 
+export const otherKind = (source: Namespace, target: Namespace, type: string): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'not_a_time_series',
+    message: `${source} is a time series, and its target ${target} is a ${type}`,
+    remedy: 'Drop it or rename it at the destination, or give the namespace another name with `namespaces`.',
+    then: THEN_RESUME,
+    namespace: source,
+  });
+
+export const otherSeries = (source: Namespace, target: Namespace, options: readonly string[]): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'time_series_differs',
+    message: `the target ${target} of ${source} is a time series with another ${options.join(' and ')}`,
+    remedy: 'Drop it, so that it is made like the source, or give the namespace another name with `namespaces`.',
+    then: THEN_RESUME,
+    namespace: source,
+  });
+
 export const cappedTarget = (source: Namespace, target: Namespace): ReplicationError =>
   new ReplicationError('needs_attention', {
     code: 'target_capped',

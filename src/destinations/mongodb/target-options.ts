@@ -1,23 +1,15 @@
 import { RawDocument, rawBoolean, rawText, sameValue, type RawValue } from '../../bson/raw-document';
 import { collationOf, sameCollation, withoutVersion } from '../../mongodb/collation';
+import { seriesDifferences, seriesOf } from '../../mongodb/series';
 
 /**
- * Left behind when a collection is made here: what belongs to views and time series; expiry, because the source decides
- * what expires while it is followed; and a cap, because the server refuses to write to capped collections inside a
- * transaction.
+ * Left behind when a collection is made here: what belongs to views; and a cap, because the server refuses to write to capped
+ * collections inside a transaction.
  */
-const STRIPPED = [
-  'uuid',
-  'viewOn',
-  'pipeline',
-  'timeseries',
-  'expireAfterSeconds',
-  'capped',
-  'size',
-  'max',
-  'autoIndexId',
-  'temp',
-];
+const STRIPPED = ['uuid', 'viewOn', 'pipeline', 'capped', 'size', 'max', 'autoIndexId', 'temp'];
+
+/** The source decides what expires while it is followed. A time series is not, and expires by itself. */
+const EXPIRY = 'expireAfterSeconds';
 
 /** What goes with options of collections where that is asked for. */
 export interface Handed {
@@ -31,7 +23,17 @@ export const targetOptions = (options: Uint8Array | undefined, handed: Handed): 
 
 /** Options that a target may be made with. */
 export const creatable = (options: RawDocument, { storageEngine }: Handed): RawDocument =>
-  withoutVersion(options.without(...STRIPPED, ...(storageEngine ? [] : ['storageEngine'])));
+  withoutVersion(
+    options.without(
+      ...STRIPPED,
+      ...(storageEngine ? [] : ['storageEngine']),
+      ...(seriesOf(options) === undefined ? [EXPIRY] : []),
+    ),
+  );
+
+/** What a target has, whether it is made with the source's options or not: without it, it would be another kind. */
+export const kindOptions = (options: Uint8Array | undefined): RawDocument =>
+  options === undefined ? RawDocument.EMPTY : RawDocument.from(options).pick((name) => name === 'timeseries');
 
 /** What `collMod` may set, with what holds where a collection does not say. */
 const MODIFIABLE: ReadonlyMap<string, RawValue> = new Map([
@@ -57,6 +59,8 @@ export function optionDifferences(a: RawDocument, b: RawDocument): string[] {
 
 function isSame(name: string, a: RawDocument, b: RawDocument): boolean {
   if (name === 'collation') return sameCollation(collationOf(a), collationOf(b));
+  const [series, other] = [a, b].map((options) => (name === 'timeseries' ? seriesOf(options) : undefined));
+  if (series !== undefined && other !== undefined) return seriesDifferences(series, other).length === 0;
   const fallback = MODIFIABLE.get(name);
   return sameValue(a.get(name) ?? fallback, b.get(name) ?? fallback);
 }

@@ -56,7 +56,7 @@ export async function compareLayout(
     const now = there.get(target);
     if (now === undefined) {
       findings.push(finding('error', 'target_missing', namespace.name, `its target ${target} does not exist`));
-    } else if (now.type !== 'collection') {
+    } else if (now.type !== typeOf(namespace)) {
       findings.push(finding('error', 'not_a_collection', namespace.name, `its target ${target} is a ${now.type}`));
     } else {
       if (options.createOptions)
@@ -67,6 +67,9 @@ export async function compareLayout(
   }
   return findings;
 }
+
+/** What the target of a namespace with rows is. */
+const typeOf = ({ follows }: SourceNamespace): string => (follows === 'copy_only' ? 'timeseries' : 'collection');
 
 const finding = (severity: Finding['severity'], code: string, namespace: Namespace, message: string): Finding => ({
   severity,

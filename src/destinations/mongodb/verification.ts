@@ -4,7 +4,7 @@ import { abortable } from '../../mongodb/abortable';
 import { fenced } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';
-import type { Range, SourceNamespace } from '../../replication/source';
+import { hasRows, type Range, type SourceNamespace } from '../../replication/source';
 import type {
   ComparedRange,
   Difference,
@@ -325,14 +325,14 @@ export class MongodbVerification implements Verification {
   ): Promise<readonly Finding[]> {
     return guarded(async () => {
       const { store } = this.options;
-      const followed = namespaces.filter(({ follows }) => follows === 'stream');
+      const withRows = namespaces.filter(hasRows);
       const derived = namespaces.filter(({ follows }) => follows === 'derived');
       const [records, views] = await Promise.all([
         store.namespacesOf(this.stream, signal),
         store.viewsOf(this.stream, signal),
       ]);
       return [
-        ...(await compareLayout(this.options, { namespaces: followed, selected, records }, signal)),
+        ...(await compareLayout(this.options, { namespaces: withRows, selected, records }, signal)),
         ...(await compareViews(this.options, { views: derived, selected, records: views }, signal)),
       ];
     });

@@ -34,7 +34,8 @@ import { lookup } from './lookup';
 import { listNamespaces, listViews, shapeOf, sizeOf } from './namespaces';
 import { describe, KIND, order, parseTime, tokenOf, type PositionScope } from './position';
 import { cutRanges } from './ranges';
-import { fetchKeys, readRows, type Members, type RowsOptions } from './rows';
+import { fetchKeys, readingOf, readRows, type Members, type RowsOptions } from './rows';
+import { readSeries } from './series';
 import { follow } from './stream';
 
 const TRAITS: SourceTraits = { kind: KIND, encoding: 'bson', positions: 'change', deltas: true };
@@ -154,6 +155,10 @@ class MongodbSource implements Source {
 
   rows(namespace: Namespace, range: Range, options: RowsOptions, signal: AbortSignal): AsyncIterable<RowBatch> {
     return readRows(this.#members, namespace, range, options, signal);
+  }
+
+  added(namespace: SourceNamespace, options: RowsOptions, signal: AbortSignal): AsyncIterable<RowBatch> {
+    return readSeries(readingOf(this.#members, namespace.name, options.since), namespace, options, signal);
   }
 
   fetch(

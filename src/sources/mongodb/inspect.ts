@@ -131,11 +131,12 @@ async function shapes(context: InspectContext, signal: AbortSignal): Promise<Fin
   for (const { name, follows, wholeOrder, options } of await context.namespaces(signal)) {
     if (follows === 'derived') {
       findings.push(...viewFindings(name, options, context));
+    } else if (follows === 'copy_only') {
+      const text = `${name} is a time series: it is copied once, and what is written to it later is not followed, because it has no change stream`;
+      findings.push(finding('warning', 'copied_once', text, COPY_AGAIN, name));
     } else if (follows === 'nothing') {
-      const text = `${name} is a time series and is not copied: it has no change stream`;
-      findings.push(
-        finding('warning', 'not_followed', text, 'Exclude it, and create it at the destination by hand.', name),
-      );
+      const text = `${name} is neither a collection nor a view nor a time series, and is not copied`;
+      findings.push(finding('warning', 'not_followed', text, 'Exclude it, and make it by hand.', name));
     } else if (isCapped(options)) {
       const text = `${name} is capped: its target is a plain collection, written by one lane in order, keeps what falls out at the source, and becomes capped with finalize`;
       const remedy = 'Nothing to do; or exclude it, or delete old rows at the destination from time to time.';
@@ -147,6 +148,9 @@ async function shapes(context: InspectContext, signal: AbortSignal): Promise<Fin
   }
   return findings;
 }
+
+const COPY_AGAIN =
+  'Before the cut-over stop writing to it, then run `tributary streams restart ID --from snapshot`, which adds the rows that are missing.';
 
 /** A view shows less at the destination where what it is computed from is not copied there. */
 function viewFindings(name: Namespace, options: Buffer, { selection }: InspectContext): Finding[] {

@@ -6,7 +6,7 @@ import type { SchemaChange } from '../../replication/change';
 import { inParallel } from '../../replication/in-parallel';
 import { namespace, splitNamespace, type Namespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
-import type { Derived, Size, SourceNamespace } from '../../replication/source';
+import { hasRows, type Derived, type Size, type SourceNamespace } from '../../replication/source';
 import { ask } from './deployment';
 
 interface Listed extends ListedCollection {
@@ -71,12 +71,18 @@ async function databaseNames(client: MongoClient, selection: Selection, signal: 
     .sort();
 }
 
-/** A view is computed from what is copied; a time series has no change stream. */
+/** A view is computed from what is copied; a time series has no change stream, and no unique key. */
+const FOLLOWS: Readonly<Record<string, SourceNamespace['follows']>> = {
+  collection: 'stream',
+  view: 'derived',
+  timeseries: 'copy_only',
+};
+
 const withoutRows = ({ db, name, type, options, identity }: Listed): SourceNamespace => ({
   name: namespace(db.databaseName, name),
   identity,
   options: options.bytes,
-  follows: type === 'view' ? 'derived' : 'nothing',
+  follows: FOLLOWS[type] ?? 'nothing',
   indexes: [],
   wholeOrder: false,
   losesRows: false,
@@ -85,11 +91,10 @@ const withoutRows = ({ db, name, type, options, identity }: Listed): SourceNames
 async function describeNamespace(listed: Listed, signal: AbortSignal): Promise<SourceNamespace> {
   const { db, name, type, options } = listed;
   const base = withoutRows(listed);
-  if (type !== 'collection') return base;
+  if (!hasRows(base)) return base;
   const indexes = await ask(() => listIndexes(db, name, options, signal));
   return {
     ...base,
-    follows: 'stream',
     indexes: indexes.map((index) => index.bytes),
     wholeOrder: keepsWholeOrder(base.options),
     losesRows: isCapped(base.options),

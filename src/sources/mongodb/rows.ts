@@ -18,7 +18,7 @@ export interface Members {
 }
 
 /** The stream starts at `since`: a read of an older state would leave a gap between the two. */
-const readingOf = (members: Members, namespace: Namespace, since: Position): Reading => ({
+export const readingOf = (members: Members, namespace: Namespace, since: Position): Reading => ({
   ...members,
   role: 'source',
   namespace,
