@@ -68,6 +68,7 @@ export async function refuseOccupied(
 export const selectionFindings = (
   namespaces: readonly SourceNamespace[],
   known: readonly Finding[],
+  copies: boolean,
 ): readonly Finding[] => {
   const told = new Set(known.map(({ namespace }) => namespace));
   const left = namespaces.filter(({ name, follows }) => follows === 'nothing' && !told.has(name));
@@ -78,6 +79,15 @@ export const selectionFindings = (
     remedy: 'exclude it from the stream, so that this is said on purpose',
     namespace: name,
   }));
+  const once = copies ? [] : namespaces.filter(({ follows }) => follows === 'copy_only');
+  for (const { name } of once)
+    findings.push({
+      severity: 'warning',
+      code: 'namespace_not_copied',
+      message: `${name} can only be copied, and this stream copies nothing (snapshot.mode: never)`,
+      remedy: 'exclude it from the stream, or give it a stream of its own that copies',
+      namespace: name,
+    });
   if (namespaces.length > 0) return findings;
   return [
     ...findings,

@@ -41,7 +41,9 @@ function wanted({ plan, restart, spec }: PrepareLeg, selection: Selection, { sou
   const missed = new Set(restart ? known : left);
   const heard = new Set(known);
   // What was there under this name before may have been followed.
-  const planned = new Set(claim.ledger.ranges.flatMap(({ inline, namespace }) => (inline === 'once' ? [namespace] : [])));
+  const planned = new Set(
+    claim.ledger.ranges.flatMap(({ inline, namespace }) => (inline === 'once' ? [namespace] : [])),
+  );
   const isOwed = (name: Namespace): boolean => (isOnce(name) ? !planned.has(name) : !heard.has(name));
   const gone = inlineMode(spec) === 'repair' ? [...missed].filter((name) => source.selects(name)) : [];
   return {
@@ -160,7 +162,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   const estimate = await estimateOf(source, owed, sizes, signal);
   const findings: readonly Finding[] = [
     ...found,
-    ...selectionFindings(all, found),
+    ...selectionFindings(all, found, leg.plan),
     ...examined,
     ...left,
     ...windowFindings(estimate),

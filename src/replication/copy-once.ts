@@ -23,13 +23,13 @@ export async function copyOnce(context: CopyOnceContext, overlap: Overlap, signa
     const batches = source.added(found, { after, since, batchSize: context.batchSize }, signal);
     for await (const { rows, bytes, last } of batches) {
       await context.limiter.take(rows.length, bytes, signal);
-      if (signal.aborted) return true;
+      if (signal.aborted) break;
       const started = performance.now();
       await claim.add({ range: record, rows, upTo: last }, writing);
       record = await advance(context, overlap, record, { after: last, rows: rows.length, bytes, done: false });
       context.meter.copied(rows.length, bytes, performance.now() - started);
-      if (signal.aborted) return true;
     }
+    if (signal.aborted) return true;
     await advance(context, overlap, record, { after: null, rows: 0, bytes: 0, done: true });
   }
   await claim.index([found], () => undefined, signal);

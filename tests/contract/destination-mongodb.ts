@@ -1,3 +1,4 @@
+import * as os from 'node:os';
 import { MongoClient, type Document } from 'mongodb';
 import { mongodbDestinationSchema } from '../../src/config/schema';
 import { Secret } from '../../src/config/secret';
@@ -20,7 +21,7 @@ export class MongodbFixture implements DestinationFixture {
   ) {}
 
   static async on(uri: string): Promise<MongodbFixture> {
-    return new MongodbFixture(uri, await new MongoClient(uri).connect());
+    return new MongodbFixture(uri, await new MongoClient(uri, { runtimeAdapters: { os } }).connect());
   }
 
   open(config: Document = {}, context: { readonly deadLetters?: Namespace } = {}): Promise<Destination> {

@@ -22,13 +22,13 @@ export async function lacking(
   signal: AbortSignal,
 ): Promise<readonly Buffer[]> {
   const { rows } = part;
-  const { target, timeField } = series;
+  const { target } = series;
   if (rows.length === 0) return rows;
   const options = { batchSize: BATCH_ROWS, collation: BY_BYTES };
   await using opened = openRows(readingOf(client, target), filterOf(series, part), options, signal);
   let found = await opened.next();
   if (found.length === 0) return rows;
-  const wanted = new Wanted(rows, (row) => timeOf(row, timeField, target));
+  const wanted = new Wanted(rows, series);
   for (; found.length > 0; found = await opened.next()) for (const row of found) wanted.meet(row);
   return wanted.left;
 }
@@ -38,8 +38,7 @@ function filterOf({ target, timeField }: Series, { range, rows, upTo }: AddPart)
   const [first, last] = [rows[0], rows.at(-1)];
   if (first === undefined || last === undefined) return {};
   const [from, to] = [timeOf(first, timeField, target), timeOf(last, timeField, target)];
-  if (!from.equals(to))
-    return { [timeField]: { $gte: askableTime(from, target), $lte: askableTime(to, target) } };
+  if (!from.equals(to)) return { [timeField]: { $gte: askableTime(from, target), $lte: askableTime(to, target) } };
   const time = { [timeField]: askableTime(from, target) };
   const places = [upTo, ...(range.after === null ? [] : [range.after])].map(readPlace);
   if (!places.some((place) => place.key !== null && place.time.equals(from))) return time;
@@ -54,16 +53,16 @@ function filterOf({ target, timeField }: Series, { range, rows, upTo }: AddPart)
 /** Rows that are looked for among those of a target, which may come in any order and with their fields in another one. */
 class Wanted {
   readonly #rows: readonly Buffer[];
-  readonly #timeOf: (row: Buffer) => Buffer;
+  readonly #series: Series;
   /** Indexes of rows that were not met, by all that they hold. */
   readonly #whole = new Map<string, number[]>();
   /** How many rows of the target have a time and an `_id` of these, and hold something else. */
   readonly #others = new Map<string, number>();
   readonly #met = new Set<number>();
 
-  constructor(rows: readonly Buffer[], time: (row: Buffer) => Buffer) {
+  constructor(rows: readonly Buffer[], series: Series) {
     this.#rows = rows;
-    this.#timeOf = time;
+    this.#series = series;
     for (const [index, row] of rows.entries()) {
       const whole = wholeOf(row);
       const list = this.#whole.get(whole);
@@ -97,8 +96,9 @@ class Wanted {
   }
 
   #keyOf(row: Buffer): string | null {
+    const { target, timeField } = this.#series;
     const id = idOf(row);
-    return id.bytes.length === 0 ? null : `${this.#timeOf(row).toString('latin1')}${idText(id)}`;
+    return id.bytes.length === 0 ? null : `${timeOf(row, timeField, target).toString('latin1')}${idText(id)}`;
   }
 }
 
@@ -106,7 +106,7 @@ class Wanted {
 function wholeOf(row: Buffer): string {
   const fields = elements(row)
     .map(({ from, end }) => row.subarray(from, end))
-    .sort(Buffer.compare);
+    .sort((a, b) => Buffer.compare(a, b));
   const hash = createHash('sha256');
   for (const field of fields) hash.update(field);
   return hash.digest('base64');

@@ -1,5 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Long, MongoError, ReadConcern, WriteConcern, type Binary, type ClientSession, type MongoClient } from 'mongodb';
+import {
+  Long,
+  MongoError,
+  ReadConcern,
+  WriteConcern,
+  type Binary,
+  type ClientSession,
+  type MongoClient,
+} from 'mongodb';
 import { abortable } from '../../mongodb/abortable';
 import { classify, codeOf, hasLabel } from '../../mongodb/errors';
 import { fixSession } from '../../mongodb/internals';

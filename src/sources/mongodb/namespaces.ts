@@ -89,7 +89,7 @@ const withoutRows = ({ db, name, type, options, identity }: Listed): SourceNames
 });
 
 async function describeNamespace(listed: Listed, signal: AbortSignal): Promise<SourceNamespace> {
-  const { db, name, type, options } = listed;
+  const { db, name, options } = listed;
   const base = withoutRows(listed);
   if (!hasRows(base)) return base;
   const indexes = await ask(() => listIndexes(db, name, options, signal));

@@ -62,7 +62,8 @@ class Series {
       if (at === null || !now.equals(at)) at = Buffer.from(now);
       current.add(row);
       if (!this.#isFull(current)) continue;
-      if (whole.last !== null) yield whole.upTo(placeBytes({ time: timeOf(whole.last, this.field, namespace), key: null }));
+      if (whole.last !== null)
+        yield whole.upTo(placeBytes({ time: timeOf(whole.last, this.field, namespace), key: null }));
       return at;
     }
     whole.take(current);
@@ -74,8 +75,7 @@ class Series {
   async *ofTime(time: Buffer, key: ReturnType<typeof readPlace>['key']): AsyncGenerator<RowBatch> {
     const { namespace } = this.reading;
     const of = { [this.field]: askableTime(time, namespace) };
-    const filter =
-      key === null ? of : { ...of, $expr: { $gt: ['$_id', { $literal: askable(key, namespace) }] } };
+    const filter = key === null ? of : { ...of, $expr: { $gt: ['$_id', { $literal: askable(key, namespace) }] } };
     await using rows = this.#open(filter, { _id: 1 });
     let batch = new Batch();
     for await (const row of this.#each(rows)) {
