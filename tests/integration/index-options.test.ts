@@ -238,6 +238,19 @@ describe('a target that has an old index', () => {
   });
 });
 
+describe('two indexes of the source that the destination holds for one', () => {
+  it('take no place of each other: the one that is refused is told', async () => {
+    await using t = await inStep({ destinationUri: server() });
+    await index(t, 'whole', { key: { n: 1 } });
+    await index(t, 'part', { key: { n: 1 }, sparse: true });
+    await using _older = await failPoint(server(), t.id, { failCommands: ['createIndexes'], errorCode: 85 }, 1);
+    await index({ sourceDb: t.destinationDb }, 'whole', { key: { n: 1 } });
+    const message = expect.stringMatching(/^index part of /u) as string;
+    expect(await finalize(t)).toMatchObject([{ code: 'index_failed', message }]);
+    expect(Object.keys(await indexes(t))).toEqual(['whole']);
+  });
+});
+
 describe('an index that is to be unique in force', () => {
   it('goes on serving as a plain one until it is, and is not dropped', async () => {
     await using t = await inStep({ destinationUri: server(), uniqueIndexes: 'in_force' });

@@ -190,7 +190,7 @@ export class Builds {
   async #create({ source, index }: Task, signal: AbortSignal): Promise<void> {
     const target = this.namespaces.nameOf(source);
     const log = (event: string, fields: object): void => this.log('info', event, { namespace: source, ...fields });
-    await placeIndex({ client: this.client, target, keepOld: false, log }, index, signal);
+    await placeIndex({ client: this.client, target, keepOld: false, wanted: [], log }, index, signal);
   }
 
   #owed({ source, identity, raw }: Task): PendingIndex | undefined {

@@ -36,6 +36,7 @@ export class Indexes {
     signal: AbortSignal,
   ): Promise<void> {
     const work: { readonly source: Namespace; readonly index: Index; readonly raw: Uint8Array }[] = [];
+    const all = new Map(sources.map(({ name, indexes }) => [name, indexes.map(specification)]));
     const records = sources.flatMap(({ name, identity, indexes }) => {
       const record = this.namespaces.get(name);
       if (record?.identity == null) return [];
@@ -54,7 +55,7 @@ export class Indexes {
     report(0, work.length);
     for (const [done, { source, index, raw }] of work.entries()) {
       await this.fence.check(signal);
-      await this.#place(source, index, signal).catch(async (error: unknown) => {
+      await this.#place(source, index, all.get(source) ?? [], signal).catch(async (error: unknown) => {
         const failure = classify(error, { role: 'destination', namespace: source });
         // A server that is away is worth waiting for; an index that it refuses must not hold up the rows.
         if (isPassing(failure) || failure.code === 'unauthorized') throw failure;
@@ -112,12 +113,13 @@ export class Indexes {
       }
       const held: Binary[] = [];
       const expiring: Binary[] = [];
+      const all = indexes.map(specification);
       for (const raw of indexes) {
         const index = specification(raw);
         if (index.name === '_id_') continue;
         await this.fence.check(signal);
         try {
-          await this.#place(name, index, signal);
+          await this.#place(name, index, all, signal);
           if (expires(index)) expiring.push(new Binary(raw));
         } catch (error) {
           const failure = classify(error, { role: 'destination', namespace: name });
@@ -132,10 +134,10 @@ export class Indexes {
     return findings;
   }
 
-  #place(source: Namespace, index: Index, signal: AbortSignal): Promise<void> {
+  #place(source: Namespace, index: Index, wanted: readonly Index[], signal: AbortSignal): Promise<void> {
     const log = (event: string, fields: object): void => this.log('info', event, { namespace: source, ...fields });
     const target = this.namespaces.nameOf(source);
-    return placeIndex({ client: this.client, target, keepOld: true, log }, index, signal);
+    return placeIndex({ client: this.client, target, keepOld: true, wanted, log }, index, signal);
   }
 }
 

@@ -24,6 +24,8 @@ export interface Placing {
    * brought back. Not where a build may be halted because its collection goes, which would then be made anew.
    */
   readonly keepOld: boolean;
+  /** All that the source has, where that is known: one that is as it is there makes way for no other. */
+  readonly wanted: readonly Index[];
 }
 
 /** Makes an index of a target be the wanted one: by a change of the one that is there, where the server can, else by a build. */
@@ -124,15 +126,18 @@ function hasNoRoom(error: unknown, { byName }: TargetIndexes, index: Index): boo
 const besideName = ({ name }: Index): string => `tributary.new.${name}`;
 
 /**
- * An index under another name that the server does not hold beside this one cannot be the source's, which has this one. It
- * makes way, unless it does something to rows: one that is unique or expires is somebody's will.
+ * An index under another name that the server does not hold beside this one is mostly of a time that is over. It makes way, unless
+ * the source has it (a newer server holds both), or it does something to rows: one that is unique or expires is somebody's will.
  */
 async function build(placing: Placing, there: TargetIndexes, index: Index, signal: AbortSignal): Promise<void> {
+  const stays = (other: Index): boolean =>
+    other.name === index.name ||
+    placing.wanted.some((each) => each.name === other.name && differences(each, other).length === 0);
   const create = (): Promise<void> => createIndex(placing.client, there, index, signal);
   try {
     await create();
   } catch (error) {
-    const other = [...there.byName.values()].find((each) => each.name !== index.name && excludes(each, index));
+    const other = [...there.byName.values()].find((each) => !stays(each) && excludes(each, index));
     if (other === undefined || !hasNoRoom(error, there, index)) throw error;
     placing.log('index_made_way', { index: index.name, other: other.name });
     await drop(placing, other.name, signal);
