@@ -114,6 +114,29 @@ describe('a step that is not done in time', () => {
     expect(await own.rows(own.namespace)).toEqual([]);
   });
 
+  it('commits no half of the step that comes after it', async () => {
+    await using slow = await slowServer(server.uri);
+    await using own = await MongodbFixture.on(slow.uri);
+    await using served = await own.open();
+    const claim = await served.claim({ stream: own.stream, epoch: 1, lanes: 1, expect: 'any' }, never);
+    await claim.prepare([sourceNamespace(own.namespace)], never);
+    const step = (expected: number, ...names: string[]): LanePart =>
+      part(
+        names.map((_id) => insert(own.namespace, { _id })),
+        { expected, position: at(expected + 1) },
+      );
+    // The commit is given up after half a second; after a whole one its connection is closed, and the driver sends it again.
+    slow.lost.set('commitTransaction', 1_000);
+    const given = await failure(claim.apply({ ...step(0, 'late', 'later'), withinMs: 500 }, never));
+    expect([given.kind, given.code]).toEqual(['retry', 'too_slow']);
+    // Then the next step has moved the lane's record on, and waits for its rows.
+    slow.msPerStatement = 1_000;
+    await claim.apply(step(0, 'late'), never);
+    slow.msPerStatement = 0;
+    await claim.apply(step(1, 'later'), never);
+    expect(await own.rows(own.namespace)).toEqual([{ _id: 'late' }, { _id: 'later' }]);
+  });
+
   it('and was overtaken meanwhile is fenced, not halved', async () => {
     await using _slow = await faulty({ failCommands: ['insert'], blockConnection: true, blockTimeMS: 1_500 }, 1);
     const applied = failure(made.apply({ ...step(1, 'late', 'later'), withinMs: 700 }, never));

@@ -7,6 +7,8 @@ export interface Slowness {
   msPerStatement: number;
   /** Replies to these commands come so late; what they ask for is done at once. */
   readonly lateReplies: Map<string, number>;
+  /** The next of these commands does not get there: its connection is closed after so long. */
+  readonly lost: Map<string, number>;
 }
 
 /** Between a stream and a server: holds writes up for as long as a slow server would work on them. */
@@ -20,7 +22,8 @@ const WRITES = new Set(['insert', 'update', 'delete']);
 export async function slowServer(uri: string): Promise<SlowServer> {
   const { hostname, port } = new URL(uri);
   const sockets = new Set<Socket>();
-  const slowness: Slowness & { readonly steps: number[] } = { msPerStatement: 0, lateReplies: new Map(), steps: [] };
+  const steps: number[] = [];
+  const slowness: Slowness = { msPerStatement: 0, lateReplies: new Map(), lost: new Map() };
   const accept = (client: Socket): void => {
     const server = connect({ host: hostname, port: Number(port), noDelay: true });
     const [requests, replies] = [new Framer(), new Framer()];
@@ -43,11 +46,17 @@ export async function slowServer(uri: string): Promise<SlowServer> {
         const statements = WRITES.has(command) ? statementsOf(message) : 0;
         const lateMs = slowness.lateReplies.get(command);
         if (lateMs !== undefined) late.set(message.requestId, lateMs);
+        const lostMs = slowness.lost.get(command);
+        slowness.lost.delete(command);
+        if (lostMs !== undefined) {
+          setTimeout(end, lostMs).unref();
+          continue;
+        }
         const send = async (): Promise<void> => {
           if (statements > 0) await wait(statements * slowness.msPerStatement);
           // A server gives up what a client that is gone has asked for.
           if (client.destroyed) return;
-          if (statements > 0) slowness.steps.push(statements);
+          if (statements > 0) steps.push(statements);
           server.write(message.bytes);
         };
         forward = forward.then(send);
@@ -71,6 +80,7 @@ export async function slowServer(uri: string): Promise<SlowServer> {
   own.searchParams.delete('replicaSet');
   own.searchParams.set('directConnection', 'true');
   return Object.assign(slowness, {
+    steps,
     uri: own.toString(),
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
