@@ -92,6 +92,17 @@ describe('a target that exists with a collation', () => {
   });
 });
 
+describe('a view of the stream', () => {
+  it('makes way for rows where no event has told that a collection took its place', async () => {
+    const view = sourceNamespace(t.namespace, { follows: 'derived', with: { viewOn: 'rows', pipeline: [] } });
+    await made.derive({ list: [view], covers: () => true }, never);
+    await made.apply(part([insert(t.namespace, { _id: 1 })]), never);
+    expect(await t.rows(t.namespace)).toEqual([{ _id: 1 }]);
+    expect(await made.derive({ list: [], covers: () => true }, never)).toEqual([]);
+    expect(await t.rows(t.namespace)).toEqual([{ _id: 1 }]);
+  });
+});
+
 describe('options of the storage engine', () => {
   const engine = { wiredTiger: { configString: 'block_compressor=zlib' } };
   const namespace = () => sourceNamespace(t.namespace, { with: { storageEngine: engine, validator: { n: 1 } } });
