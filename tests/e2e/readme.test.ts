@@ -68,7 +68,8 @@ test(
       TRIBUTARY_HEALTH_PORT: '0',
       TRIBUTARY_METRICS_PORT: '0',
     };
-    const behind: Terminal[] = [];
+    const terminals: Terminal[] = [];
+    const lost: Promise<never>[] = [];
     const wrong: string[] = [];
     try {
       await symlink(await temporalProgram(silent), join(directory, 'temporal'));
@@ -82,13 +83,20 @@ test(
         const lasting = LASTING[line];
         // Without a shell in between, which would end by Ctrl-C with a status of its own.
         const terminal = new Terminal(lasting === undefined ? line : `exec ${line}`, { cwd, env });
-        behind.push(terminal);
-        if (lasting === 'behind') continue;
+        terminals.push(terminal);
+        if (lasting === 'behind') {
+          // Without it the commands that follow would wait for ever.
+          const over = terminal.ended.then(() => Promise.reject(new Error(`${line}\nended: ${terminal.output}`)));
+          // At the end of the test it is to end.
+          over.catch(() => undefined);
+          lost.push(over);
+          continue;
+        }
         if (lasting === 'watched') {
           await terminal.until((output) => keeps(`${promised ?? ''}…\n`, output));
-          terminal.interrupt();
+          await terminal.interrupt();
         }
-        const status = await terminal.ended;
+        const status = await Promise.race([terminal.end(), ...lost]);
         const printed = shown(terminal.output);
         if (status !== 0) throw new Error(`${line}\nended with status ${status}:\n${printed.join('\n')}`);
         if (promised !== undefined && lasting === undefined && !keeps(promised, terminal.output))
@@ -97,7 +105,7 @@ test(
       }
       expect(wrong.join('\n\n')).toBe('');
     } finally {
-      for (const terminal of behind.reverse()) await terminal[Symbol.asyncDispose]();
+      for (const terminal of terminals.reverse()) await terminal[Symbol.asyncDispose]();
       await rm(directory, { recursive: true, force: true });
     }
   },

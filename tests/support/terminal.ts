@@ -4,22 +4,27 @@ import { once } from 'node:events';
 const COLUMNS = 80;
 const PATIENCE_MS = 90_000;
 const CTRL_C = '\u0003';
+/** Printed when the shell has the terminal: a Ctrl-C that comes before is for no process, and is lost. */
+const BEGUN = '\u0001';
 
 /** Commands in a terminal of 80 columns, as a person has it: `script` of util-linux makes one. */
 export class Terminal implements AsyncDisposable {
   output = '';
+  /** The status, when the commands have ended; processes that they have left behind are not waited for. */
   readonly ended: Promise<number>;
+  #begun = false;
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #waiting = new Set<() => void>();
 
   constructor(commands: string, options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv }) {
-    const inside = `stty cols ${COLUMNS} rows 40 -echo; set -e; ${commands}`;
+    const inside = `stty cols ${COLUMNS} rows 40 -echo; set -e; printf '\\001'; ${commands}`;
     const args =
       process.platform === 'darwin' ? ['-q', '/dev/null', '/bin/sh', '-c', inside] : ['-qefc', inside, '/dev/null'];
     this.#child = spawn('script', args, { ...options, env: { ...options.env, SHELL: '/bin/sh' } });
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {
-        this.output += text;
+        this.#begun ||= text.includes(BEGUN);
+        this.output += text.replace(BEGUN, '');
         for (const look of this.#waiting) look();
       });
     this.ended = once(this.#child, 'close').then(([status]) => Number(status));
@@ -27,26 +32,36 @@ export class Terminal implements AsyncDisposable {
 
   /** Waits until the output holds; rejects with it when the commands end before, or take too long. */
   async until(holds: (output: string) => boolean): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const look = (): void => {
-        if (!holds(this.output)) return;
-        this.#waiting.delete(look);
-        resolve();
+    let look = (): void => undefined;
+    const shown = new Promise<void>((resolve, reject) => {
+      look = () => {
+        if (holds(this.output)) resolve();
       };
       this.#waiting.add(look);
       look();
-      const fail = (why: string): void => {
-        reject(new Error(`${why}: ${this.output}`));
-      };
       void this.ended.then((status) => {
-        fail(`ended with status ${status}`);
+        reject(new Error(`ended with status ${status}: ${this.output}`));
       });
-      setTimeout(fail, PATIENCE_MS, 'what is waited for was not shown in time').unref();
     });
+    await this.#inTime(shown, 'what is waited for was not shown in time').finally(() => this.#waiting.delete(look));
   }
 
-  interrupt(): void {
+  /** The status of commands that end by themselves; rejects with what they have printed when they take too long. */
+  end(): Promise<number> {
+    return this.#inTime(this.ended, 'the commands did not end in time');
+  }
+
+  async interrupt(): Promise<void> {
+    await this.until(() => this.#begun);
     this.#child.stdin.write(CTRL_C);
+  }
+
+  async #inTime<T>(what: Promise<T>, late: string): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${late}: ${this.output}`)), PATIENCE_MS);
+    });
+    return Promise.race([what, over]).finally(() => clearTimeout(timer));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
