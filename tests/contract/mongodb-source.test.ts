@@ -1,13 +1,13 @@
 import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import * as os from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BSON, MongoClient, MongoServerError, Timestamp } from 'mongodb';
 import { header, document, element } from '../../src/bson/build';
 import { BsonType } from '../../src/bson/types';
 import { ownServer } from '../support/own-servers';
 import { ChangeStreams } from '../../src/sources/mongodb/cursor';
 import { Deployment } from '../../src/sources/mongodb/deployment';
+import { failPoint } from '../support/fail-point';
 import { privateMongo } from '../support/servers';
 import { MongodbFixture, withSource } from './source-mongodb';
 import { changesOf, codeOf, collect, DELTAS, describeSource, schemaOf, soon, untilHere } from './source-suite';
@@ -269,7 +269,7 @@ describe('trouble with a MongoDB source', () => {
       expect(findings.filter(({ code }) => code === 'short_window')).toEqual([]);
     });
     await withShortLog(async ({ source, other }) => {
-      await other.collection('b').insertMany(Array.from({ length: 2_000 }, (_, value) => ({ value })));
+      await other.collection('b').insertMany(Array.from({ length: 1_200 }, (_, value) => ({ value })));
       const { keepsMs, oldestMs, newestMs } = await source.window(soon());
       expect(keepsMs).toBe(newestMs - oldestMs);
       expect((await source.inspect(soon())).map(({ code }) => code)).toContain('short_window');
@@ -283,10 +283,10 @@ describe('trouble with a MongoDB source', () => {
       const [change] = changesOf(await untilHere(fixture.source, from));
       await fixture.fill(
         'a',
-        Array.from({ length: 2_000 }, (_, index) => index + 1),
+        Array.from({ length: 1_200 }, (_, index) => index + 1),
       );
       await fixture.write({ in: 'a', key: 0, value: 1 });
-      const stream = collect(fixture.source, change!.position, (events) => changesOf(events).length >= 2_001, DELTAS);
+      const stream = collect(fixture.source, change!.position, (events) => changesOf(events).length >= 1_201, DELTAS);
       await expect(stream).rejects.toMatchObject({
         kind: 'needs_attention',
         code: 'history_lost',
@@ -300,22 +300,20 @@ describe('trouble with a MongoDB source', () => {
       const stream = fixture.source.stream(from, DELTAS, soon())[Symbol.asyncIterator]();
       expect((await stream.next()).value).toMatchObject({ type: 'idle' });
       await fixture.write({ in: 'a', key: 0, value: 0 });
-      await fixture.other.collection('b').insertMany(Array.from({ length: 2_000 }, (_, value) => ({ value })));
+      await fixture.other.collection('b').insertMany(Array.from({ length: 1_200 }, (_, value) => ({ value })));
       jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 60_000);
       await expect(stream.next()).rejects.toMatchObject({ kind: 'needs_attention', code: 'history_lost' });
     }));
 
   it('is seen where the oplog takes too long to be asked for its oldest entry again', () =>
     withShortLog(async (fixture) => {
-      const asked = jest.spyOn(Deployment.prototype, 'oplogTime').mockImplementation(async () => {
-        // A server that is slow to tell; nothing waits for it to be over.
-        await sleep(150);
-        return new Timestamp({ t: 1, i: 1 });
-      });
+      const asked = jest.spyOn(Deployment.prototype, 'oplogTime');
       const from = await fixture.source.here(soon());
+      const slow = { failCommands: ['find'], blockConnection: true, blockTimeMS: 150 };
+      await using _slow = await failPoint(fixture.uri, 'test', slow);
       for (let times = 0; times < 3; times++) await fixture.source.check(from, soon());
       expect(asked).toHaveBeenCalledTimes(1);
-      await fixture.other.collection('b').insertMany(Array.from({ length: 2_000 }, (_, value) => ({ value })));
+      await fixture.other.collection('b').insertMany(Array.from({ length: 1_200 }, (_, value) => ({ value })));
       expect(await codeOf(fixture.source.check(from, soon()))).toBe('needs_attention history_lost');
     }));
 
@@ -339,7 +337,7 @@ describe('trouble with a MongoDB source', () => {
       withShortLog(async (fixture) => {
         const from = await fixture.source.here(soon());
         await fixture.source.window(soon());
-        await fixture.other.collection('b').insertMany(Array.from({ length: 2_000 }, (_each, value) => ({ value })));
+        await fixture.other.collection('b').insertMany(Array.from({ length: 1_200 }, (_each, value) => ({ value })));
         refuse();
         expect(await codeOf(fixture.source.check(from, soon()))).toBe('needs_attention history_lost');
       }));

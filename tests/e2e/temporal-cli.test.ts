@@ -57,13 +57,8 @@ describe('the plain Temporal CLI, as the README tells', () => {
 
     try {
       await symlink(await temporalProgram(silent), join(directory, 'temporal'));
-      for (const [name, words] of [
-        ['tributary', 0],
-        ['npx', 1],
-      ] as const) {
-        const script = `#!/bin/sh\nshift ${words}\nexec '${process.execPath}' '${join(ROOT, 'dist', 'starter.js')}' "$@"\n`;
-        await writeFile(join(directory, name), script, { mode: 0o755 });
-      }
+      const script = `#!/bin/sh\nexec '${process.execPath}' '${join(ROOT, 'dist', 'starter.js')}' "$@"\n`;
+      await writeFile(join(directory, 'tributary'), script, { mode: 0o755 });
       await writeFile(join(directory, 'streams.yaml'), told.config);
       await here.collection('orders').insertMany(Array.from({ length: 200 }, (_, i) => ({ _id: i as never, n: 0 })));
       await here.collection('not followed').insertOne({ _id: 1 as never });
