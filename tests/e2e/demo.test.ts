@@ -42,7 +42,7 @@ it(
   'the demo finds two identical sides, its shop goes on with --keep, and Ctrl-C leaves nothing behind',
   async () => {
     const before = await runs();
-    const seen = demo('--seconds', '5', '--format', 'json', '--keep');
+    const seen = demo('--seconds', '2', '--format', 'json', '--keep');
     try {
       await says(seen, 'The shop is open again');
       const result = JSON.parse(seen.out) as DemoResult;

@@ -57,7 +57,7 @@ describe.each(['source', 'destination'] as const)('the %s', (side) => {
     await using t = await Pipeline.open({
       [`${side}Uri`]: uri,
       stream: { batch_size: 2 },
-      seed: (source) => source.collection('orders').insertMany(rows(4000)),
+      seed: (source) => source.collection('orders').insertMany(rows(1000)),
     });
     const command = side === 'source' ? 'find' : 'insert';
     // The fault ends with its server.

@@ -7,7 +7,7 @@ import { Traffic } from '../support/traffic';
 import { Witness } from '../support/witness';
 import type { WorkerProcess } from '../support/worker-process';
 
-const BIG = 2500;
+const BIG = 1000;
 
 /** These hold up commands of their servers, which is one fault at a time for each. */
 let servers: { readonly source: RunningMongo; readonly destination: RunningMongo };
