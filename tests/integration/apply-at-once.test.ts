@@ -1,5 +1,4 @@
 import { Client, type WorkflowClientInterceptor } from '@temporalio/client';
-import { createColors } from 'picocolors';
 import { apply } from '../../src/cli/apply/apply';
 import type { Temporal } from '../../src/cli/temporal';
 import type { StreamSpec } from '../../src/config/schema';
@@ -7,6 +6,7 @@ import { parseSpec } from '../../src/config/spec';
 import { specQuery } from '../../src/workflows/messages';
 import { workflowId } from '../../src/workflows/names';
 import { Script, specOf, Theatre } from './workflow-context';
+import { testIo } from '../support/io';
 
 let theatre: Theatre;
 beforeAll(async () => {
@@ -49,17 +49,7 @@ function commandLine(taskQueue: string, together: () => Promise<void>): Temporal
   };
 }
 
-const nowhere = { write: () => true };
-const io = {
-  out: nowhere,
-  err: nowhere,
-  tty: false,
-  columns: 80,
-  paint: createColors(false),
-  env: {},
-  script: '',
-  interrupted: () => new AbortController().signal,
-};
+const { io } = testIo();
 
 async function atOnce(taskQueue: string, specs: readonly StreamSpec[]) {
   const together = barrier(specs.length);

@@ -1,4 +1,3 @@
-import { createColors } from 'picocolors';
 import { apply } from '../../src/cli/apply/apply';
 import { appliedTable } from '../../src/cli/render/plan';
 import { connectTemporal, type Temporal } from '../../src/cli/temporal';
@@ -8,19 +7,9 @@ import { SEARCH_ATTRIBUTES, workflowId } from '../../src/workflows/names';
 import { privateTemporal, uniqueName } from '../support/servers';
 import { restrictedTemporal } from '../support/temporal-proxy';
 import { specOf } from './workflow-context';
+import { testIo } from '../support/io';
 
-const nowhere = { write: () => true };
-const paint = createColors(false);
-const io = {
-  out: nowhere,
-  err: nowhere,
-  tty: false,
-  columns: Infinity,
-  paint,
-  env: {},
-  script: '',
-  interrupted: () => new AbortController().signal,
-};
+const { io } = testIo({ columns: Infinity });
 const NAMES = Object.values(SEARCH_ATTRIBUTES);
 const CREATE = `temporal operator search-attribute create --namespace default ${NAMES.map((name) => `--name ${name} --type Keyword`).join(' ')} (Temporal Cloud: tcld namespace search-attributes add)`;
 
@@ -85,7 +74,7 @@ test('one that may not even list them is told when Temporal refuses the start', 
 test('where nothing starts, `apply` goes on and says what is missing', async () => {
   const { stream, result } = await applied(without, ADD, false);
   expect(stream).toMatchObject({ action: 'disabled', outcome: 'done' });
-  expect(appliedTable(result, { paint, columns: Infinity })).toContain(
+  expect(appliedTable(result, { paint: io.paint, columns: Infinity })).toContain(
     `search attributes are missing (${NAMES.join(', ')}), and this login may not register them: the web UI cannot find streams by them, and no new stream can start\n  ask the administrator of the namespace for: ${CREATE}`,
   );
 });

@@ -1,4 +1,3 @@
-import { createColors } from 'picocolors';
 import type { Io } from '../../src/cli/io';
 import { waitUntil } from '../../src/cli/streams/wait';
 import { watch } from '../../src/cli/streams/watch';
@@ -8,6 +7,7 @@ import type { RunningTemporal } from '../../src/services/temporal';
 import { VERIFICATION_TYPE, verificationId, WORKFLOW_TYPE, workflowId } from '../../src/workflows/names';
 import { eventually } from '../support/eventually';
 import { privateTemporal } from '../support/servers';
+import { testIo } from '../support/io';
 
 let server: RunningTemporal;
 let temporal: Temporal;
@@ -39,16 +39,7 @@ interface Told {
 /** What a command tells, line by line. */
 function told(): Told {
   const lines: string[] = [];
-  const io: Io = {
-    out: { write: () => true },
-    err: { write: (text) => lines.push(text) },
-    tty: false,
-    columns: 80,
-    paint: createColors(false),
-    env: {},
-    script: '',
-    interrupted: () => new AbortController().signal,
-  };
+  const { io } = testIo({ err: { write: (text) => lines.push(text) } });
   const says = (line: RegExp): Promise<void> =>
     eventually(() => {
       expect(lines.join('\n')).toMatch(line);

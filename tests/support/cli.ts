@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import { createColors } from 'picocolors';
 import { main } from '../../src/cli/main';
 import type { Pipeline } from './pipeline';
+import { testIo } from './io';
 
 export interface Ran {
   readonly status: number;
@@ -11,21 +11,12 @@ export interface Ran {
 
 /** The command line in this process, with the environment that the pipeline's workers have. */
 export async function runCli(t: Pipeline, ...args: string[]): Promise<Ran> {
-  const written = { out: '', err: '' };
   // Connection strings are resolved from the environment of the process.
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
   Object.assign(process.env, t.workerEnv);
-  const status = await main(args, {
-    out: { write: (text) => (written.out += text) },
-    err: { write: (text) => (written.err += text) },
-    tty: false,
-    columns: 120,
-    paint: createColors(false),
-    env: process.env,
-    script: '',
-    interrupted: () => signal,
-  });
+  const { io, written } = testIo({ columns: 120, env: process.env, interrupted: () => signal });
+  const status = await main(args, io);
   return { status, ...written };
 }
 

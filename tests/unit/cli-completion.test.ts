@@ -1,18 +1,9 @@
-import { createColors } from 'picocolors';
 import { complete } from '../../src/cli/completion/candidates';
 import { SCRIPTS } from '../../src/cli/completion/scripts';
 import { program } from '../../src/cli/program';
+import { testIo } from '../support/io';
 
-const root = program({
-  out: process.stdout,
-  err: process.stderr,
-  tty: false,
-  columns: 80,
-  paint: createColors(false),
-  env: {},
-  script: '',
-  interrupted: () => new AbortController().signal,
-});
+const root = program(testIo().io);
 
 async function candidates(...words: string[]): Promise<'files' | readonly string[]> {
   const found = await complete(root, words, () => Promise.resolve(['orders', 'orders-eu', 'users']));

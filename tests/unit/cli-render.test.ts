@@ -1,7 +1,6 @@
 import { createColors } from 'picocolors';
 import type { Applied } from '../../src/cli/apply/apply';
 import { planStream } from '../../src/cli/apply/plan';
-import type { Io } from '../../src/cli/io';
 import { checkedTable } from '../../src/cli/render/check';
 import { appliedTable } from '../../src/cli/render/plan';
 import { Screen } from '../../src/cli/render/screen';
@@ -13,6 +12,7 @@ import { parseSpec } from '../../src/config/spec';
 import { diffSpec } from '../../src/config/diff';
 import { detailsOf } from '../../src/workflows/details';
 import type { StreamView } from '../../src/workflows/messages';
+import { testIo } from '../support/io';
 
 const plain = { paint: createColors(false), columns: Infinity };
 
@@ -298,17 +298,7 @@ describe('the screen', () => {
   const io = (tty: boolean) => {
     const written: string[] = [];
     const sink = { write: (text: string) => written.push(text) };
-    const given: Io = {
-      out: sink,
-      err: sink,
-      tty,
-      columns: 10,
-      paint: plain.paint,
-      env: {},
-      script: '',
-      interrupted: () => new AbortController().signal,
-    };
-    return { given, written };
+    return { given: testIo({ out: sink, err: sink, tty, columns: 10 }).io, written };
   };
 
   it('draws again in place, long lines counted by their rows', () => {

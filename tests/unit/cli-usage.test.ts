@@ -1,21 +1,12 @@
-import { createColors } from 'picocolors';
 import { main } from '../../src/cli/main';
+import { testIo } from '../support/io';
 
 /** Runs one command line in this process. Nothing listens at the address, so that nothing is asked by mistake. */
 async function run(...argv: string[]): Promise<{ status: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const status = await main(argv, {
-    out: { write: (text: string) => (out += text) },
-    err: { write: (text: string) => (err += text) },
-    tty: false,
-    columns: 120,
-    paint: createColors(false),
-    env: { TEMPORAL_ADDRESS: '127.0.0.1:1', TEMPORAL_CONFIG_FILE: '/nonexistent/temporal.toml' },
-    script: '',
-    interrupted: () => new AbortController().signal,
-  });
-  return { status, out, err };
+  const env = { TEMPORAL_ADDRESS: '127.0.0.1:1', TEMPORAL_CONFIG_FILE: '/nonexistent/temporal.toml' };
+  const { io, written } = testIo({ columns: 120, env });
+  const status = await main(argv, io);
+  return { status, ...written };
 }
 
 const COMMANDS = [

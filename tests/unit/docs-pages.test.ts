@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command, Option } from 'commander';
-import { createColors } from 'picocolors';
 import { program } from '../../src/cli/program';
+import { testIo } from '../support/io';
 
 const root = join(__dirname, '..', '..');
 const markdown = (folder: string): string[] =>
@@ -45,16 +45,7 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
-const cli = program({
-  out: process.stdout,
-  err: process.stderr,
-  tty: false,
-  columns: 80,
-  paint: createColors(false),
-  env: {},
-  script: '',
-  interrupted: () => new AbortController().signal,
-});
+const cli = program(testIo().io);
 
 /** What is wrong with a command line as a page shows it: an unknown command, or an option that this command does not have. */
 function wrong(line: string): string[] {
