@@ -20,6 +20,7 @@ export const finalize =
       const converted = await claim.convert(followed, await absentFrom(source, signal), signal);
       const inForce = await claim.finalize(followed, signal);
       const left = await derive(source, namespaces, claim, signal);
+      const leftOver = await claim.leftOver(namespaces, signal);
       await source.drop(signal);
-      return [...converted, ...inForce, ...left];
+      return [...converted, ...inForce, ...left, ...leftOver];
     });

@@ -153,7 +153,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
 
   const position = restart || lowWater === null ? captured : lowWater;
   const { planned, sizes } = await layOut(leg, names, selection, position, pipeline, claim, call);
-  const left = await derive(source, all, claim, signal);
+  const left = [...(await derive(source, all, claim, signal)), ...(await claim.leftOver(all, signal))];
   // The last step: a start position says that all is laid out.
   if (fresh) await claim.begin(position, signal);
   const examined = await destination.examine([...selection.keys()], signal);

@@ -334,6 +334,8 @@ export interface Claim {
    * longer has. Leaves alone what is not the stream's own; reports what could not be. Doing it twice is doing it once.
    */
   derive(derived: Derived, signal: AbortSignal): Promise<readonly Finding[]>;
+  /** What is at the destination in places that the stream has written to, and that the source, which has these, no longer has. */
+  leftOver(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]>;
   /** Whether a schema change is about derived namespaces, as recorded: not every source says so. */
   derives(change: SchemaChange): boolean;
   /**

@@ -34,6 +34,7 @@ import { heldBack, Indexes } from './indexes';
 import { Lane, lettersOf, undone, writeParts, type LaneShare, type LaneShares, type WriterOptions } from './lane';
 import { Layout } from './layout';
 import type { Letters } from './letters';
+import { leftOver } from './left-over';
 import { Loader } from './loader';
 import { Namespaces } from './namespaces';
 import { guarded } from './outward';
@@ -370,6 +371,12 @@ export class MongodbClaim implements Claim {
 
   async derive(derived: Derived, signal: AbortSignal): Promise<readonly Finding[]> {
     return guarded(() => this.#views.reconcile(derived, signal));
+  }
+
+  async leftOver(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]> {
+    const { client, rename } = this.options;
+    const targets = [...namespaces.map(({ name }) => rename(name)), ...this.#views.targets];
+    return guarded(() => leftOver(client, this.#namespaces.all(), targets, signal));
   }
 
   derives(change: SchemaChange): boolean {

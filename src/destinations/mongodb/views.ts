@@ -47,6 +47,11 @@ export class Views {
     for (const record of await store.viewsOf(stream, signal)) this.#records.set(record.source, record);
   }
 
+  /** Where the stream has views. */
+  get targets(): readonly Namespace[] {
+    return [...this.#records.values()].map(({ target }) => target);
+  }
+
   concerns({ op, namespace }: SchemaChange): boolean {
     if (op !== 'drop_database') return this.#records.has(namespace);
     const { database } = splitNamespace(namespace);

@@ -8,6 +8,7 @@ import type { Namespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
 import type { SourceNamespace } from '../../replication/source';
 import type { ChangeStreams } from './cursor';
+import { withoutRows } from './databases';
 import { ask, type Deployment } from './deployment';
 import { isCapped } from './namespaces';
 
@@ -27,7 +28,7 @@ const SHORT_WINDOW_MS = 3_600_000;
 /** What stands in the way of following this source, or may later. */
 export async function inspect(context: InspectContext, signal: AbortSignal): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const steps = [server, changeStream, oplog, shapes, accounts];
+  const steps = [server, changeStream, oplog, shapes, databases, accounts];
   for (const step of steps) {
     try {
       findings.push(...(await step(context, signal)));
@@ -161,6 +162,9 @@ function viewFindings(name: Namespace, options: Buffer, { selection }: InspectCo
   const remedy = 'Follow that too, or see that it is at the destination; or exclude the view.';
   return [finding('warning', 'view_source_not_followed', text, remedy, name)];
 }
+
+const databases = ({ client, selection }: InspectContext, signal: AbortSignal): Promise<Finding[]> =>
+  withoutRows(client, selection, signal);
 
 /** Told where the user may see them: an application that logs in at the destination needs them there. */
 async function accounts({ client, selection }: InspectContext, signal: AbortSignal): Promise<Finding[]> {

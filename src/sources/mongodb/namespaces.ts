@@ -58,10 +58,10 @@ export async function shapeOf(
   return found === undefined ? null : await describeNamespace(found, signal);
 }
 
-const list = (db: Db, filter: Document, signal: AbortSignal): Promise<Listed[]> =>
+export const list = (db: Db, filter: Document, signal: AbortSignal): Promise<Listed[]> =>
   ask(async () => (await listCollections(db, filter, signal)).map((each) => ({ ...each, db })));
 
-async function databaseNames(client: MongoClient, selection: Selection, signal: AbortSignal): Promise<string[]> {
+export async function databaseNames(client: MongoClient, selection: Selection, signal: AbortSignal): Promise<string[]> {
   if (selection.database !== null) return [selection.database];
   const command = { listDatabases: 1, nameOnly: true };
   const reply = await ask(() => client.db('admin').command(command, { signal }));
