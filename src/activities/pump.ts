@@ -9,6 +9,7 @@ import type { ActivityDeps } from './deps';
 import { errorPolicy } from './error-policy';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';
 import { limiterOf } from './limits';
+import { notOverdue } from './overdue';
 import { ProgressSignals } from './progress-signals';
 import { WindowGuard } from './window-guard';
 
@@ -46,9 +47,9 @@ async function pumpOf(
 }
 
 /** A leg that was told to end and could not do so nicely still hands back what it has recorded. */
-async function runPump(pump: Pump, { signal, log }: Call): Promise<PumpOutcome> {
+async function runPump(pump: Pump, sliceMs: number, { signal, log }: Call): Promise<PumpOutcome> {
   try {
-    return await pump.run(signal);
+    return await notOverdue(pump, sliceMs, pump.run(signal));
   } catch (error) {
     const { stopped } = pump;
     const matters = error instanceof ReplicationError && error.kind !== 'retry';
@@ -73,7 +74,7 @@ export const pump =
         if (stopped !== null) meter.parked(stopped.parked.length);
         return signals.see(guard.see(running.progress));
       });
-      const { reason, position, copying, parked, resumed, totals } = await runPump(running, call);
+      const { reason, position, copying, parked, resumed, totals } = await runPump(running, leg.sliceMs, call);
       return {
         reason: reason === 'stopped' ? call.reason() : reason,
         position,

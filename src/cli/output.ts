@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { Io } from './io';
+import { orderedJson } from './ordered-json';
 
 export type Format = 'table' | 'json' | 'yaml';
 
@@ -13,7 +14,7 @@ function render<T>(format: Format, data: T, table: (data: T) => string): string 
     case 'table':
       return table(data);
     case 'json':
-      return JSON.stringify(data, null, 2);
+      return orderedJson(data, '  ');
     case 'yaml':
       return stringify(data, { aliasDuplicateObjects: false });
   }

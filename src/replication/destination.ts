@@ -325,6 +325,8 @@ export interface Claim {
    * signal aborts. Unique ones wait until the stream is `inStep`. Never rejects.
    */
   build(inStep: () => boolean, signal: AbortSignal): Promise<void>;
+  /** Such a build is under way: where its leg ends, the server gives it up. */
+  readonly isBuilding: boolean;
   /** As recorded: the order of the whole namespace counts. For those that the source cannot tell of any more. */
   wholeOrder(namespace: Namespace): boolean;
   /** As recorded: there is a target, and it was copied or made with its first row. */

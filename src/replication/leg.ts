@@ -55,6 +55,8 @@ export interface PumpOutcome {
 /** A running leg: its progress can be read at any time, failed or not. */
 export interface Pump {
   readonly progress: LegProgress;
+  /** The destination works on a schema change or an index; the end of the slice waits for it, for up to 23 hours. */
+  readonly isBusy: boolean;
   /** Runs until the slice ends, `until` is reached or the signal aborts (then with what is in flight drained: `stopped`). */
   run(signal: AbortSignal): Promise<PumpOutcome>;
   /** What has been recorded, of a leg that was told to end and failed to do so nicely; null before anything was. */

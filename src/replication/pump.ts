@@ -22,6 +22,7 @@ import { Recorder } from './recorder';
 import type { Refusals } from './refusals';
 import { shareOut, type SharingContext } from './sharing';
 import type { SourceEvent, SourceNamespace } from './source';
+import { endSlice } from './slice';
 import { watchForStall } from './stall';
 import { startOf } from './start';
 import { StepSize } from './step-size';
@@ -56,6 +57,8 @@ class Leg implements Pump {
   /** Up to where everything was handed to lanes. */
   #routed: Position | null = null;
   #atBarrier = false;
+  /** The destination is told to follow a schema change. */
+  #altering = false;
   /** Where lanes were ahead of the start. */
   #ahead: readonly Position[] = [];
   #beside: Beside | null = null;
@@ -96,6 +99,11 @@ class Leg implements Pump {
     return this.#recorded && this.#outcome('stopped');
   }
 
+  /** The destination works on a schema change or an index, which nothing here can hurry. */
+  get isBusy(): boolean {
+    return this.#altering || this.#options.claim.isBuilding;
+  }
+
   async run(signal: AbortSignal): Promise<PumpOutcome> {
     const { claim, position, source } = this.#options;
     const start = (this.#recorded = startOf(claim.ledger, position, source));
@@ -104,8 +112,11 @@ class Leg implements Pump {
     const stop = (): void => this.#ending.stop();
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    const slice = setTimeout(() => this.#ending.begin('slice'), this.#options.sliceMs);
-    const watch = watchForStall(this.#tally, this.#options.stallMs, (error) => this.#ending.stall(error));
+    const { log, sliceMs, stallMs } = this.#options;
+    const isBusy = (): boolean => this.isBusy;
+    const slice = endSlice({ sliceMs, isBusy, end: () => this.#ending.begin('slice') });
+    const stalled = (error: ReplicationError): void => this.#ending.stall(error);
+    const watch = watchForStall(this.#tally, { stallMs, isBusy, stalled, log });
     const recorder = (this.#recorder = this.#recorderOf(mark));
     const recording = recorder.run().catch((error: unknown) => this.#ending.fail(error));
     const building = claim.build(() => this.#whollyInStep, this.#ending.reading);
@@ -115,7 +126,7 @@ class Leg implements Pump {
     } catch (error) {
       this.#ending.fail(error);
     } finally {
-      clearTimeout(slice);
+      slice[Symbol.dispose]();
       watch[Symbol.dispose]();
       this.#window.close();
       signal.removeEventListener('abort', stop);
@@ -248,11 +259,13 @@ class Leg implements Pump {
       if (decision.action === 'alter') {
         await this.#levelRecorded();
         if (this.#ending.isBegun) return;
+        this.#altering = true;
         await barrier.alter(decision, position, this.#ending.writing);
       }
       mark.idle(position, change.sourceTimeMs);
     } finally {
       this.#atBarrier = false;
+      this.#altering = false;
     }
     this.#pass(position);
   }

@@ -11,12 +11,10 @@ export const durationMs = (duration: string): number => ms(duration as StringVal
 
 const MINUTE_MS = 60_000;
 
-/** Beyond its slice a leg drains, closes and hands back its position; later than this it is stuck. */
-export const DRAIN_MS = 5 * MINUTE_MS;
 /** Discarding and planning thousands of namespaces takes a while; heartbeats tell a live call from a dead one. */
 export const PREPARE_MS = 60 * MINUTE_MS;
-/** A copy's slice bounds its reading; the index builds that follow the last one are bounded by nothing else. */
-export const COPY_MS = 24 * 60 * MINUTE_MS;
+/** For calls in which the destination may build an index, which nothing else bounds; a leg that hangs gives itself up long before. */
+export const LONGEST_MS = 24 * 60 * MINUTE_MS;
 /** No free slot for this long is shown to a person; then the wait goes on. */
 export const SCHEDULE_TO_START_MS = 2 * MINUTE_MS;
 
@@ -43,10 +41,14 @@ export const dataCalls = (run: Run, startToCloseTimeout: number, summary: string
     summary,
   });
 
+/** A part of the whole time, so that a queue without a worker is told from a call that takes too long. */
+const startWithinMs = (wholeMs: number): number => Math.min(wholeMs, Math.max(10_000, Math.floor(wholeMs / 3)));
+
 /** Short calls that write nothing, on the control queue. The workflow owns their failures too. */
 export const controlCalls = (summary: string, scheduleToCloseTimeout: number = 2 * MINUTE_MS): Calls =>
   proxyActivities<StreamActivities>({
     scheduleToCloseTimeout,
+    scheduleToStartTimeout: startWithinMs(scheduleToCloseTimeout),
     heartbeatTimeout: 30_000,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
     retry: { maximumAttempts: 1 },

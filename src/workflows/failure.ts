@@ -5,8 +5,9 @@ import {
   TemporalFailure,
   TimeoutFailure,
 } from '@temporalio/common';
+import type { StreamActivities } from '../activities/contract';
 import type { CopyProgress, LegProgress } from '../replication/progress';
-import { WORKER_LOST } from './names';
+import { pumpQueue, WORKER_LOST } from './names';
 import type { FailureInfo } from './state';
 
 /** What a failed call tells. */
@@ -88,13 +89,22 @@ function application(failure: ApplicationFailure): CallFailure {
   });
 }
 
-/** What a call's error means. An error that is not Temporal's is a bug in workflow code and is thrown on. */
-export function readFailure(error: unknown, queue: string): CallFailure {
+/** Calls that write go to the pump queue, all others to the queue of the workflow itself. */
+const ON_PUMP_QUEUE: ReadonlySet<string> = new Set<keyof StreamActivities>(['prepare', 'copy', 'pump', 'finalize']);
+
+const queueOf = (error: TemporalFailure, taskQueue: string): string =>
+  error instanceof ActivityFailure && ON_PUMP_QUEUE.has(error.activityType) ? pumpQueue(taskQueue) : taskQueue;
+
+/**
+ * What a call's error means, in a workflow on this task queue. An error that is not Temporal's is a bug in workflow code and is
+ * thrown on.
+ */
+export function readFailure(error: unknown, taskQueue: string): CallFailure {
   if (error instanceof CancelledFailure) return interrupted();
   if (!(error instanceof TemporalFailure)) throw error;
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof CancelledFailure) return interrupted();
-  if (cause instanceof TimeoutFailure) return timedOut(cause, queue);
+  if (cause instanceof TimeoutFailure) return timedOut(cause, queueOf(error, taskQueue));
   if (cause instanceof ApplicationFailure) return application(cause);
   return platform('activity_lost', 'Temporal gave up the call', '');
 }

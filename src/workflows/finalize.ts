@@ -1,5 +1,5 @@
 import { boundedFindings } from './bounded';
-import { controlCalls, dataCalls, PREPARE_MS } from './calls';
+import { controlCalls, dataCalls, LONGEST_MS } from './calls';
 import { attempt, leg, succeeded } from './leg';
 import { pumpLeg } from './pump-leg';
 import { record } from './record';
@@ -38,7 +38,7 @@ function needParked(run: Run): Phase {
 }
 
 async function putInForce(run: Run): Promise<Phase> {
-  const findings = await leg(run, (base) => dataCalls(run, PREPARE_MS, 'put held indexes in force').finalize(base));
+  const findings = await leg(run, (base) => dataCalls(run, LONGEST_MS, 'put held indexes in force').finalize(base));
   if (findings === null) return 'finalize';
   succeeded(run);
   // Asked for during the call, too late to end it, and promised to whoever asked.

@@ -4,7 +4,6 @@ import type { LegProgress } from '../replication/progress';
 import { clipShort } from './bounded';
 import { controlCalls, durationMs } from './calls';
 import { readFailure } from './failure';
-import { pumpQueue } from './names';
 import { publish } from './publish';
 import type { Run } from './run';
 import type { Inspected } from './state';
@@ -98,7 +97,7 @@ interface Outcome {
 
 function failed(error: unknown): Outcome {
   if (isCancellation(error)) return { report: null, problem: null };
-  const { info } = readFailure(error, pumpQueue(workflowInfo().taskQueue));
+  const { info } = readFailure(error, workflowInfo().taskQueue);
   return { report: null, problem: clipped(info) };
 }
 

@@ -3,7 +3,6 @@ import type { LegBase } from '../activities/contract';
 import { clipFailure } from './bounded';
 import { durationMs } from './calls';
 import { readFailure, type CallFailure } from './failure';
-import { pumpQueue } from './names';
 import { parkFailed } from './parked';
 import { decide, retryTimes, type Next } from './policy';
 import { record } from './record';
@@ -74,7 +73,7 @@ export async function attempt<T>(run: Run, call: () => Promise<T>, adopt: Adopt 
   try {
     return await interruptible(run, call);
   } catch (error) {
-    failed(run, readFailure(error, pumpQueue(workflowInfo().taskQueue)), adopt, run.nudges !== nudges);
+    failed(run, readFailure(error, workflowInfo().taskQueue), adopt, run.nudges !== nudges);
     return null;
   }
 }

@@ -4,7 +4,7 @@ import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
 import type { Totals } from '../replication/progress';
 import { boundedNamespaces } from './bounded';
-import { DRAIN_MS, dataCalls, durationMs } from './calls';
+import { dataCalls, durationMs, LONGEST_MS } from './calls';
 import { leg, succeeded, type Adopt } from './leg';
 import { takeParked } from './parked';
 import { seen, type Run } from './run';
@@ -67,7 +67,7 @@ export async function pumpLeg(run: Run, until: Position | null): Promise<PumpRes
   const result = await leg(
     run,
     (base) =>
-      dataCalls(run, sliceMs + DRAIN_MS, `leg ${state.legs}`).pump({
+      dataCalls(run, LONGEST_MS, `leg ${state.legs}`).pump({
         ...base,
         position,
         inStepAfter,

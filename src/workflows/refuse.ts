@@ -1,7 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { workflowInfo } from '@temporalio/workflow';
 import { readFailure } from './failure';
-import { pumpQueue } from './names';
 import type { Run } from './run';
 import type { FailureInfo } from './state';
 
@@ -15,7 +14,7 @@ const sentence = ({ message, remedy }: FailureInfo): string => (remedy === '' ? 
 export function refusalOf(error: unknown): ApplicationFailure {
   // Raised by the workflow itself; what calls raise is wrapped.
   if (error instanceof ApplicationFailure) return error;
-  const { info } = readFailure(error, pumpQueue(workflowInfo().taskQueue));
+  const { info } = readFailure(error, workflowInfo().taskQueue);
   return ApplicationFailure.create({ type: info.code, message: sentence(info), nonRetryable: true, details: [info] });
 }
 

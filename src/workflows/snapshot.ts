@@ -2,7 +2,7 @@ import type { CopyResult } from '../activities/contract';
 import type { CopyProgress } from '../replication/progress';
 import { afterCopy } from './after-copy';
 import { boundedFindings } from './bounded';
-import { COPY_MS, dataCalls } from './calls';
+import { LONGEST_MS, dataCalls } from './calls';
 import { leg, succeeded, type Adopt } from './leg';
 import { record } from './record';
 import { seen, type Run } from './run';
@@ -40,7 +40,7 @@ export async function snapshot(run: Run): Promise<Phase> {
   const stepRows = state.copyProgress?.stepRows;
   const result = await leg(
     run,
-    (base) => dataCalls(run, COPY_MS, 'copy').copy({ ...base, sliceMs, ...(stepRows != null && { stepRows }) }),
+    (base) => dataCalls(run, LONGEST_MS, 'copy').copy({ ...base, sliceMs, ...(stepRows != null && { stepRows }) }),
     adoptFailed,
   );
   if (result === null) return 'snapshot';

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { checkFile } from '../../src/cli/check/check';
 import { freePort } from '../../src/services/ports';
 import type { RunningMongo } from '../../src/services/mongo';
+import { Authority, contents } from '../support/certificates';
+import { secondary } from '../support/secondary';
 import { privateMongo, sharedMongo } from '../support/servers';
 
 /** In logins; nowhere in what is told. */
@@ -123,6 +125,50 @@ describe('`config check --connect` names host and cause', () => {
         'u',
       ),
     );
+  });
+
+  it.each([
+    [
+      'is for another name',
+      { names: 'DNS:elsewhere.example' },
+      'shows a certificate for another host name|Use a name that the certificate holds, or give the server a certificate with this name.',
+    ],
+    [
+      'has expired',
+      { names: 'IP:127.0.0.1', expired: true },
+      'shows a certificate that has expired|Give the server a new certificate.',
+    ],
+  ])('where the certificate %s', async (_what, leaf, expected) => {
+    await using authority = await Authority.create();
+    const other = createTlsServer(contents(authority.issue('leaf', leaf)), (socket) =>
+      socket.on('error', () => undefined),
+    );
+    other.on('tlsClientError', () => undefined);
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    try {
+      const host = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+      const uri = `mongodb://u:${CANARY}@${host}/?tls=true&tlsCAFile=${encodeURIComponent(authority.cert)}&${FAST}`;
+      for (const side of ['source', 'destination'] as const)
+        expect(await checked(uri, side)).toBe(`not_reachable|${side}: ${host} ${expected}`);
+    } finally {
+      other.close();
+    }
+  });
+
+  it('where the one server that is named is a secondary, which takes no writes', async () => {
+    await using member = await secondary(sharedMongo('destination'));
+    expect(await checked(`mongodb://${member.host}/?directConnection=true&${FAST}`, 'destination')).toBe(
+      `not_primary|the destination is no primary: that is ${member.host}, and takes no writes|Name all members of the replica set and leave directConnection out, so that the driver finds the primary.`,
+    );
+  });
+
+  it('where the replica set has no primary', async () => {
+    const set = /replicaSet=(\w+)/u.exec(sharedMongo('destination'))?.[1] ?? '';
+    await using member = await secondary(sharedMongo('destination'));
+    for (const side of ['source', 'destination'] as const)
+      expect(await checked(`mongodb://${member.host}/?replicaSet=${set}&${FAST}`, side)).toBe(
+        `not_reachable|${side}: the replica set has no primary: of its members ${member.host} answers|Nothing to do during an election; else check that a majority of the members is up, and that all of their names can be reached from here.`,
+      );
   });
 
   it('where a certificate file is not there', async () => {

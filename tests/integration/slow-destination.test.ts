@@ -121,6 +121,53 @@ describe('a commit that is answered too late', () => {
   });
 });
 
+describe('a statement that takes longer than a slice and a stall', () => {
+  const later = (slow: { readonly lateReplies: Map<string, number> }, command: string): void =>
+    void slow.lateReplies.set(command, 6_000);
+
+  test('of an index build: the leg goes on until it is over, and does not ask again', async () => {
+    await using t = await pipeline();
+    await t.orders.insertMany(rows(4));
+    await t.stream.copy();
+    await t.stream.catchUp();
+    later(t.slow, 'createIndexes');
+    await t.orders.createIndex({ seen: 1 });
+    // A leg that is cut off at the end of its slice has built nothing.
+    expect((await t.stream.leg({ sliceMs: 1_500 })).reason).toBe('slice');
+    expect(t.stream.events.filter((event) => /^index_/u.test(event))).toEqual(['index_build_started', 'index_built']);
+    await t.stream.expectSame();
+  });
+
+  test('of a schema change: the leg waits for it, and says so', async () => {
+    await using t = await pipeline();
+    await t.orders.insertMany(rows(4));
+    await t.stream.copy();
+    await t.stream.catchUp();
+    later(t.slow, 'drop');
+    await t.orders.drop();
+    const until = await t.stream.source.here(new AbortController().signal);
+    expect((await t.stream.leg({ until, sliceMs: 1_500 })).reason).toMatch(/^(slice|reached)$/u);
+    expect(t.stream.events).toContain('leg.waits_for_destination');
+    await t.stream.catchUp();
+    await t.stream.expectSame();
+  });
+
+  test('is cut off by a pause all the same', async () => {
+    await using t = await pipeline();
+    await t.orders.insertMany(rows(4));
+    await t.stream.copy();
+    await t.stream.catchUp();
+    later(t.slow, 'createIndexes');
+    await t.orders.createIndex({ seen: 1 });
+    const stop = new AbortController();
+    const running = t.stream.leg({ signal: stop.signal });
+    await seen(() => expect(t.stream.events).toContain('index_build_started'));
+    stop.abort();
+    expect((await running).reason).toBe('stopped');
+    expect(t.stream.events).not.toContain('index_built');
+  });
+});
+
 test('values that move between rows of a unique index go in smaller steps too', async () => {
   await using t = await pipeline({ lanes: 2, uniqueIndexes: 'in_force' });
   await t.orders.createIndexes([{ key: { n: 1 }, unique: true }]);

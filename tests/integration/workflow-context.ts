@@ -238,6 +238,8 @@ export interface Stage extends AsyncDisposable {
   is(status: StreamStatus): Promise<StreamView>;
   /** The `n`th call of this name has begun. */
   begun(name: keyof StreamActivities, n?: number): Promise<void>;
+  /** Its worker ends. */
+  leave(): Promise<void>;
 }
 
 export interface StageOptions {
@@ -320,6 +322,8 @@ export class Theatre implements AsyncDisposable {
   }: StageOptions = {}): Promise<Stage> {
     const taskQueue = `test-${id}`;
     const worker = await this.worker(taskQueue, script, pumpWorker);
+    let left: Promise<void> | undefined;
+    const leave = (): Promise<void> => (left ??= Promise.resolve(worker[Symbol.asyncDispose]()));
     const handle = await this.client.workflow.start<typeof replicationStream>(WORKFLOW_TYPE, {
       workflowId: workflowId(id),
       taskQueue,
@@ -341,11 +345,12 @@ export class Theatre implements AsyncDisposable {
         });
         return view;
       },
+      leave: () => leave(),
       begun: (name, n = 1) => until(`${name} was called ${n} times`, () => script.inputs(name).length >= n),
       [Symbol.asyncDispose]: async () => {
         const { status: state } = await latest.describe();
         if (state.name === 'RUNNING') await handle.terminate();
-        await worker[Symbol.asyncDispose]();
+        await leave();
       },
     };
   }

@@ -64,6 +64,21 @@ describe('a stream without a leg', () => {
     expect(await currentDetails(stage)).toContain('| History window | at least 1 min 0 s |');
   });
 
+  test('says that no worker has a free slot for the question, and on which queue', async () => {
+    await using stage = await theatre.stage({ spec: often });
+    await stage.begun('pump');
+    await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
+    await stage.leave();
+    // Runs workflows, and no calls.
+    await using _worker = await theatre.work(`test-${stage.id}`, {}, null);
+    await until('the problem is shown', async () => (await stage.status()).sourceProblem !== null);
+    expect((await stage.status()).sourceProblem).toEqual({
+      code: 'no_worker',
+      message: `no worker polls the task queue test-${stage.id}, or none has a free slot`,
+      remedy: 'start a worker, or raise service.max_concurrent_streams',
+    });
+  });
+
   test('is inspected while it needs attention, and while it backs off', async () => {
     const attention = new Script().next('pump', () => fails('needs_attention'));
     const failing = new Script().usually('pump', () => fails('retry'));

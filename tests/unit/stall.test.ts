@@ -7,14 +7,22 @@ afterEach(() => jest.useRealTimers());
 it('tells of a leg in which nothing moves any more, and of no other', () => {
   const tally = new Tally();
   const stalled = jest.fn();
-  const watch = watchForStall(tally, 30_000, stalled);
+  let isBusy = false;
+  const log = jest.fn();
+  const watch = watchForStall(tally, { stallMs: 30_000, isBusy: () => isBusy, stalled, log });
   for (let second = 0; second < 120; second += 10) {
     tally.moved();
     jest.advanceTimersByTime(10_000);
   }
   expect(stalled).not.toHaveBeenCalled();
 
-  jest.advanceTimersByTime(20_000);
+  isBusy = true;
+  jest.advanceTimersByTime(3_600_000);
+  expect(stalled).not.toHaveBeenCalled();
+  expect(log).toHaveBeenCalledWith('warn', 'leg.waits_for_destination', expect.anything());
+
+  isBusy = false;
+  jest.advanceTimersByTime(31_000);
   expect(stalled).toHaveBeenCalledWith(expect.objectContaining({ kind: 'retry', code: 'stalled' }));
 
   stalled.mockClear();

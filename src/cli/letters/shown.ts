@@ -1,4 +1,4 @@
-import { BSON } from 'mongodb';
+import { extended } from '../../bson/extended-json';
 import type { Letter } from '../../replication/letter';
 
 /** The documented JSON of `dead-letters show`: the summary, and the data themselves as Extended JSON. */
@@ -13,15 +13,7 @@ export interface ShowOptions {
   readonly canonical: boolean;
 }
 
-/** Old drivers wrote text that is not valid UTF-8: it is shown as well as it can be. */
-const READ = { promoteValues: false, bsonRegExp: true, validation: { utf8: false } } as const;
-
 export function shown(letter: Letter, { canonical }: ShowOptions): ShownLetter {
-  const read = (encoded: Buffer | null): unknown =>
-    encoded === null
-      ? null
-      : BSON.EJSON.serialize(BSON.deserialize(encoded, READ), {
-          relaxed: !canonical,
-        });
+  const read = (encoded: Buffer | null): unknown => (encoded === null ? null : extended(encoded, { canonical }));
   return { ...letter, key: read(letter.key), row: read(letter.row), delta: read(letter.delta) };
 }

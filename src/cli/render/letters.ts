@@ -2,6 +2,7 @@ import type { Colors } from 'picocolors/types';
 import type { ReplayProgress } from '../../activities/replay-contract';
 import type { LetterState, LetterSummary } from '../../replication/letter';
 import type { ShownLetter } from '../letters/shown';
+import { orderedJson } from '../ordered-json';
 import { facts, grid, type Look } from './table';
 import { age, count } from './text';
 
@@ -31,7 +32,7 @@ export function lettersTable(letters: readonly Omit<LetterSummary, 'position'>[]
   ].join('\n');
 }
 
-const json = (value: unknown): string => JSON.stringify(value, null, 2);
+const json = (value: unknown): string => orderedJson(value, '  ');
 
 /** All of one letter, the data included. */
 export function letterDetails(letter: ShownLetter, look: Look): string {

@@ -1,7 +1,8 @@
-import { BSON } from 'mongodb';
+import { extended } from '../../bson/extended-json';
 import { resolveCredentials } from '../../auth/resolve';
 import type { StreamSpec } from '../../config/schema';
 import { openDestination } from '../../destinations/registry';
+import { orderedJson } from '../ordered-json';
 import type { DifferenceKind, DifferenceState } from '../../replication/verification';
 
 /** A row that differs, as a person may see it. */
@@ -35,11 +36,8 @@ export async function differingRows(
   return rows;
 }
 
-const shown = (key: Buffer): string => {
-  const { _id: id } = BSON.deserialize(key, {
-    promoteValues: false,
-    bsonRegExp: true,
-    validation: { utf8: false },
-  }) as { _id: unknown };
-  return BSON.EJSON.stringify({ id }, { relaxed: false }).slice('{"id":'.length, -1);
-};
+/** A key is a document with one field, `_id`. */
+export function shown(key: Buffer): string {
+  const document = extended(key, { canonical: true });
+  return orderedJson(document instanceof Map ? document.get('_id') : (document as { readonly _id: unknown })._id);
+}

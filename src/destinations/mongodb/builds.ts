@@ -55,6 +55,10 @@ export class Builds {
     private readonly log: Log,
   ) {}
 
+  get isUnderWay(): boolean {
+    return this.#underWay !== null;
+  }
+
   /** Nothing here changes records while `work` does; a build under way goes on. */
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#turn.then(work);

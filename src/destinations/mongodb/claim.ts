@@ -391,6 +391,10 @@ export class MongodbClaim implements Claim {
     if (this.options.buildIndexes) await this.#builds.run(inStep, signal);
   }
 
+  get isBuilding(): boolean {
+    return this.#builds.isUnderWay;
+  }
+
   wholeOrder(namespace: Namespace): boolean {
     return this.#namespaces.get(namespace)?.wholeOrder === true;
   }

@@ -37,6 +37,19 @@ export async function placeIndex(placing: Placing, index: Index, signal: AbortSi
     if (there.byName.has(besideName(index))) await drop(placing, besideName(index), signal);
     await build(placing, there, index, signal);
   } else if (!(await isChanged(placing, now, index, signal))) await replace(placing, there, now, index, signal);
+  else await awaited(placing, there, index, signal);
+}
+
+/**
+ * A server lists an index that it is still building, for a worker that was lost, like one that serves: asked for again, it waits
+ * for the end of that build, and tells when it fails. One that serves is left as it is.
+ */
+async function awaited({ client }: Placing, there: TargetIndexes, index: Index, signal: AbortSignal): Promise<void> {
+  await createIndex(client, there, index, signal).catch((error: unknown) => {
+    // The same for what counts here, and another one for the server, as one of an older version.
+    const code = codeOf(error) ?? 0;
+    if (!IN_THE_WAY.has(code) && code !== CANNOT_CREATE) throw error;
+  });
 }
 
 /** Whether `collMod` could take the index that is there to what is wanted. */
@@ -47,6 +60,7 @@ async function isChanged(
   signal: AbortSignal,
 ): Promise<boolean> {
   const other = differences(now, { name, options });
+  if (other.length === 0) return true;
   if (!other.every((option) => CHANGEABLE.has(option))) return false;
   // What is unique or expires cannot be made to do neither.
   if (now.options.flag('unique') && !options.flag('unique')) return false;
