@@ -42,6 +42,27 @@ test('there are histories of every workflow, of its start and of its ends', () =
   );
 });
 
+/** The ids of the patches whose new side a history has gone through. */
+const patchesIn = (name: string): string[] =>
+  (read(name).events ?? []).flatMap(({ markerRecordedEventAttributes: marker }) => {
+    if (marker?.markerName !== 'core_patch') return [];
+    const data = marker.details?.['patch-data']?.payloads?.[0]?.data;
+    return [(JSON.parse(Buffer.from(data ?? []).toString()) as { id: string }).id];
+  });
+
+test('there is a history of every patch: with its marker, and without', () => {
+  const workflows = join(__dirname, '..', '..', 'src', 'workflows');
+  const inCode = readdirSync(workflows).flatMap((file) =>
+    Array.from(readFileSync(join(workflows, file), 'utf8').matchAll(/patched\('([^']+)'\)/gu), ([, id = '']) => id),
+  );
+  const recorded = histories.map(patchesIn);
+  expect(inCode.length).toBeGreaterThan(0);
+  for (const id of inCode) {
+    expect({ id, recorded: recorded.some((ids) => ids.includes(id)) }).toEqual({ id, recorded: true });
+    expect(recorded.some((ids) => !ids.includes(id))).toBe(true);
+  }
+});
+
 test.each(histories)('%s replays against the current code', async (name) => {
   await Worker.runReplayHistory({ workflowBundle, sinks }, read(name), 'tributary/replayed');
 });

@@ -87,6 +87,22 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await stage.handle.result();
     },
   },
+  'written-behind-the-low-water': {
+    script: () => {
+      // Its slowest lane is where it was: only what the others wrote is progress.
+      const { totals, ...progress } = legProgress(at(2));
+      const behind = { ...progress, position: null, totals: { ...totals, applied: 5 } };
+      return new Script().next(
+        'pump',
+        () => fails('retry', { progress: behind }),
+        () => fails('retry', { progress: behind }),
+      );
+    },
+    play: async (stage) => {
+      await stage.begun('pump', 3);
+      await stage.handle.executeUpdate(stopUpdate);
+    },
+  },
   'inspected-signalled': {
     script: () =>
       new Script().next(

@@ -11,6 +11,9 @@ describe('for how long an oplog keeps what is written now', () => {
     ['nothing of a young one that does not tell its size', { ...hourOld, filled: null }, null],
     ['nothing of one that is nearly empty', { ...hourOld, filled: 0.01 }, null],
     ['by its pace once it is a quarter full', { ...hourOld, filled: 0.25 }, 4 * HOUR_MS],
+    ['nothing just before', { ...hourOld, filled: 0.2499 }, null],
+    ['by its pace until a tenth of its size is left', { ...hourOld, filled: 0.8999 }, Math.round(HOUR_MS / 0.8999)],
+    ['as long as it reaches back from there on', { ...hourOld, filled: 0.9 }, HOUR_MS],
     ['as long as it reaches back when it is full', { ...hourOld, filled: 0.95 }, HOUR_MS],
     ['as long as it reaches back when it may grow beyond its size', { ...hourOld, filled: 1.4 }, HOUR_MS],
     ['as long as it reaches back once it has dropped something', { ...hourOld, filled: null, forgets: true }, HOUR_MS],
@@ -19,6 +22,10 @@ describe('for how long an oplog keeps what is written now', () => {
   test('is read from what the server says of the collection', () => {
     expect(filledOf({ size: 300, maxSize: 1_000, count: 5 })).toBe(0.3);
     expect(filledOf({ size: 0, maxSize: 1_000, count: 50, max: 100 })).toBe(0.5);
+    expect(filledOf({ size: 900, maxSize: 1_000, count: 50, max: 100 })).toBe(0.9);
+    expect(filledOf({ size: 1_400, maxSize: 1_000 })).toBe(1.4);
+    expect(filledOf({ size: 300, maxSize: 0, count: 5, max: 0 })).toBe(0);
+    expect(filledOf({ count: 50, max: 100 })).toBe(0.5);
     expect(filledOf({ size: 300 })).toBeNull();
     expect(filledOf({})).toBeNull();
   });
