@@ -1,6 +1,8 @@
 /** JSON as `JSON.stringify` writes it, of what may hold Maps: their entries keep their order, as those of an object with names such as `10` do not. */
 export function orderedJson(value: unknown, indent = '', around = ''): string {
-  if (typeof value !== 'object' || value === null) return (JSON.stringify(value) as string | undefined) ?? 'null';
+  // In a list, what JSON does not know is null.
+  if (value === undefined || typeof value === 'function' || typeof value === 'symbol') return 'null';
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (hasJson(value)) return orderedJson(value.toJSON(), indent, around);
   const inside = around + indent;
   const list = (open: string, parts: readonly string[], close: string): string => {
