@@ -9,7 +9,7 @@ import { privateMongo, privateTemporal } from '../support/servers';
 import { Terminal } from '../support/terminal';
 
 const ROOT = join(__dirname, '..', '..');
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 600_000;
 
 /** Commands that go on until Ctrl-C: what has to be seen of them, and whether they run behind those that follow. */
 const LASTING: Readonly<Record<string, 'watched' | 'behind'>> = {
