@@ -102,8 +102,8 @@ export interface HistoryWindow {
   readonly oldestMs: number;
   readonly newestMs: number;
   /**
-   * For how long the log keeps what is written now, at its pace so far. Null while it has forgotten nothing and is so far
-   * from full that its size does not tell when it will: how far back it reaches is then its age, and no measure.
+   * For how long the log keeps what is written now, at its pace so far: 24 hours for a log that is half full after 12. Null
+   * while the log has dropped nothing and is less than a quarter full: `oldestMs` then tells only the age of the server.
    */
   readonly keepsMs: number | null;
 }

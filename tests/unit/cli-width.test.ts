@@ -1,13 +1,19 @@
 import { createColors } from 'picocolors';
 import type { Applied } from '../../src/cli/apply/apply';
+import { type DemoResult, resultTable } from '../../src/cli/demo/demo';
 import { columnsOf } from '../../src/cli/io';
 import { checkedTable } from '../../src/cli/render/check';
 import { findingsTable } from '../../src/cli/render/findings';
 import { widthOf } from '../../src/cli/render/fit';
 import { forgottenText } from '../../src/cli/render/forget';
-import { lettersTable } from '../../src/cli/render/letters';
+import { letterDetails, lettersTable } from '../../src/cli/render/letters';
 import { appliedTable } from '../../src/cli/render/plan';
+import { streamDetails, streamsTable } from '../../src/cli/render/streams';
 import { facts, grid, type Look } from '../../src/cli/render/table';
+import { verificationResult } from '../../src/cli/render/verification';
+import type { StreamReport } from '../../src/cli/streams/report';
+import type { StreamView } from '../../src/workflows/messages';
+import type { VerificationView } from '../../src/workflows/verification-messages';
 
 const NAMESPACE = 'warehouse_of_the_north.orders_by_customer_and_day';
 const ID = 'orders-to-the-warehouse';
@@ -49,6 +55,102 @@ const forgotten = { stream: ID, dryRun: true, removed, targets: [], heldIndexes:
 const checked = { file: 'f.yaml', findings: [], streams: [], connected: false };
 const problem = { path: 'streams[0].source.connection_string', line: 12, column: 5, message: PROSE, remedy };
 
+const AT = '2026-01-01T00:00:00.000Z';
+const data = { key: { _id: 7 }, row: null, delta: null };
+const failure = { kind: 'retry', code: 'not_reachable', message: PROSE, remedy, at: AT } as const;
+const parked = { namespace: NAMESPACE, code: 'collation_differs', message: PROSE, remedy, at: AT };
+
+const view: StreamView = {
+  stream: ID,
+  name: PROSE,
+  status: 'needs_attention',
+  phase: 'replicate',
+  source: 'mongodb warehouse_of_the_north',
+  destination: 'mongodb',
+  at: AT,
+  lagMs: 86_400_000,
+  changesPerSecond: 123_456,
+  asOf: AT,
+  live: false,
+  windowSeconds: 60,
+  windowAtLeast: false,
+  windowWarningSeconds: 3600,
+  sourceProblem: { code: 'not_reachable', message: PROSE, remedy },
+  epoch: 3,
+  revision: 1,
+  legs: 2,
+  totals: { read: 1e9, applied: 1e9, skipped: 1e6, bytes: 1e12, schemaChanges: 7, refused: 12 },
+  progress: null,
+  copy: null,
+  namespaceCount: 3,
+  namespaces: { [NAMESPACE]: 'streaming' },
+  parkedCount: 2,
+  parked: [parked],
+  findings: [finding],
+  failure,
+  failures: 3,
+  nextTryAt: AT,
+  pauseReason: PROSE,
+  startedAt: AT,
+};
+
+const report: StreamReport = {
+  stream: ID,
+  status: 'needs_attention',
+  workflow: {
+    id: `tributary/${ID}`,
+    runId: 'r',
+    taskQueue: 'tributary',
+    execution: 'running',
+    startedAt: AT,
+  },
+  worker: 'answers',
+  live: false,
+  view,
+};
+const withView = (change: Partial<StreamView>): StreamReport => ({ ...report, view: { ...view, ...change } });
+
+const changed = { path: 'streams[0].source.connection_string', before: PROSE, after: PROSE, effect: 'live' } as const;
+const failed = { stream: ID, action: 'refused', changes: [changed], then: null, outcome: 'failed' } as const;
+const missingSearchAttributes = { names: ['TributaryStream', 'TributaryStatus'], remedy };
+const applied: Applied = {
+  dryRun: false,
+  streams: [{ ...failed, error: { message: PROSE, remedy } }],
+  notInFile: Array.from({ length: 9 }, (_, n) => `${ID}-${n}`),
+  unpolledQueues: ['tributary', 'tributary-pump'],
+  missingSearchAttributes: null,
+};
+
+const keys = [
+  { namespace: NAMESPACE, difference: 'missing', state: 'unsettled', key: `{"customer":"${PROSE}"}` },
+] as const;
+const rows = [{ namespace: NAMESPACE, sourceRows: 123_456_789, destinationRows: 123_456_788, done: false }];
+const damaged = { missing: 1, extra: 2, different: 3 };
+const findings = { sourceRows: 1e9, destinationRows: 1e9, ranges: 9, rangesDone: 9, damaged, unsettled: 4 };
+const verified = {
+  stream: ID,
+  status: 'different',
+  verdict: 'different',
+  findings,
+  estimatedRows: 1e9,
+  startedAt: AT,
+  endedAt: AT,
+  repaired: 5,
+  gaps: [PROSE, PROSE],
+  notVerified: [{ namespace: NAMESPACE, why: 'parked' }],
+  rows,
+  layout: [finding],
+  failure: null,
+} as unknown as VerificationView;
+
+const compared = { source: 12_345, destination: 12_345, onlyAtSource: 0, onlyAtDestination: 0, different: 0 };
+const demoed: DemoResult = {
+  identical: true,
+  collections: [{ collection: 'customers', ...compared, examples: [] }],
+  written: { inserts: 1_234, updates: 5_678, deletes: 910 },
+  webUi: 'http://127.0.0.1:8233',
+};
+
 const HEAD = ['NAME', 'NUMBER', 'WORDS', 'MORE THAN WORDS'];
 const ROW = [ID, '1,234,567', PROSE, `${PROSE} ${PROSE}`];
 const OPTIONS = { right: [1], wraps: [2, 3] };
@@ -67,6 +169,14 @@ const drawn: readonly (readonly [string, (look: Look) => string])[] = [
   ['findings', (look) => findingsTable([{ ...finding, stream: ID, side: 'destination' }], look)],
   ['problems of a file', (look) => checkedTable({ ...checked, problems: [problem] }, look)],
   ['dead letters', (look) => lettersTable([letter], false, look)],
+  ['details of a dead letter', (look) => letterDetails({ ...letter, position: null as never, ...data }, look)],
+  ['streams', (look) => streamsTable([report, { ...report, view: null }], look)],
+  ['details of a stream', (look) => streamDetails(report, look)],
+  ['a past failure', (look) => streamDetails(withView({ failure: { ...failure, recoveredAt: AT } }), look)],
+  ['what was applied', (look) => appliedTable(applied, look)],
+  ['what is missing for it', (look) => appliedTable({ ...applied, streams: [], missingSearchAttributes }, look)],
+  ['the result of a verification', (look) => verificationResult(verified, keys, look)],
+  ['the result of the demo', (look) => resultTable(demoed, look)],
 ];
 
 const tooWide = (text: string, columns: number) => text.split('\n').filter((line) => widthOf(line) > columns);

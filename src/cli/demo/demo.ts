@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { CliError } from '../failure';
 import type { Io } from '../io';
 import { emit, type Format, remark } from '../output';
-import { grid } from '../render/table';
+import { grid, type Look, prose } from '../render/table';
 import { count } from '../render/text';
 import { Resources } from '../resources';
 import { homeDirectory } from '../workers';
@@ -68,8 +68,8 @@ const resultOf = ({ compared, written, servers }: Told): DemoResult => ({
   webUi: servers.webUi,
 });
 
-function resultTable(result: DemoResult, io: Io): string {
-  const { paint } = io;
+export function resultTable(result: DemoResult, look: Look): string {
+  const { paint } = look;
   const rows = result.collections.map((one) => [
     `${DATABASE}.${one.collection}`,
     ...[one.source, one.destination, one.onlyAtSource, one.onlyAtDestination, one.different].map(count),
@@ -78,11 +78,13 @@ function resultTable(result: DemoResult, io: Io): string {
   const head = ['COLLECTION', 'SOURCE', 'DESTINATION', 'ONLY AT SOURCE', 'ONLY AT DESTINATION', 'DIFFERENT'];
   return [
     '',
-    grid(io, head, rows, { right: [1, 2, 3, 4, 5] }),
+    grid(look, head, rows, { right: [1, 2, 3, 4, 5] }),
     '',
     result.identical ? paint.green('IDENTICAL, byte for byte') : paint.red('DIFFERENT'),
-    `after ${count(inserts)} inserts, ${count(updates)} updates and ${count(deletes)} deletes while the stream ran,`,
-    'one worker killed with SIGKILL, one pause and one resume',
+    prose(
+      look,
+      `after ${count(inserts)} inserts, ${count(updates)} updates and ${count(deletes)} deletes while the stream ran,\none worker killed with SIGKILL, one pause and one resume`,
+    ),
     `web UI: ${result.webUi}`,
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 import type { Colors } from 'picocolors/types';
 import type { SpecChange } from '../../config/diff';
 import type { Applied, AppliedStream } from '../apply/apply';
-import { grid, type Look } from './table';
+import { grid, type Look, prose, trouble } from './table';
 
 const EFFECTS: Readonly<Record<SpecChange['effect'], string>> = {
   live: 'at once',
@@ -59,23 +59,21 @@ export function appliedTable(
   }
   for (const { stream, error } of streams) {
     if (error === null) continue;
-    blocks.push(`${paint.red(stream)}: ${error.message}${error.remedy === '' ? '' : `\n  ${error.remedy}`}`);
+    blocks.push(trouble(look, `${paint.red(stream)}: ${error.message}`, error.remedy));
   }
   if (notInFile.length > 0) {
-    blocks.push(`running, but not in the file (left alone): ${notInFile.join(', ')}`);
+    blocks.push(prose(look, `running, but not in the file (left alone): ${notInFile.join(', ')}`));
   }
   // A stream that could not start because of them has said so.
   if (missingSearchAttributes !== null && streams.every(({ error }) => error === null)) {
     const { names, remedy } = missingSearchAttributes;
-    blocks.push(
-      `${paint.yellow('search attributes are missing')} (${names.join(', ')}), and this login may not register them: the web UI cannot find streams by them, and no new stream can start\n  ${remedy}`,
-    );
+    const what = `${paint.yellow('search attributes are missing')} (${names.join(', ')}), and this login may not register them: the web UI cannot find streams by them, and no new stream can start`;
+    blocks.push(trouble(look, what, remedy));
   }
   if (unpolledQueues.length > 0) {
     const queues = unpolledQueues.map((queue) => JSON.stringify(queue)).join(' and ');
-    blocks.push(
-      `${paint.yellow('no worker polls')} task queue ${queues}: what was started waits until one does; start one with \`tributary worker\``,
-    );
+    const what = `${paint.yellow('no worker polls')} task queue ${queues}: what was started waits until one does; start one with \`tributary worker\``;
+    blocks.push(prose(look, what));
   }
   return blocks.join('\n\n');
 }

@@ -4,7 +4,7 @@ import { isShort } from '../../workflows/live';
 import type { StreamView } from '../../workflows/messages';
 import type { StreamReport } from '../streams/report';
 import { findingsTable } from './findings';
-import { facts, grid, type Look } from './table';
+import { facts, grid, type Look, prose, trouble } from './table';
 import { age, bar, bytes, count, percent, rate, span } from './text';
 
 const GOOD = new Set(['replicating', 'finalized']);
@@ -147,7 +147,7 @@ function parkedBlocks(view: StreamView, look: Look): string[] {
   return [
     ...(rows.length === 0 ? [] : [grid(look, ['PARKED', 'WHY', 'REMEDY'], rows, { wraps: [1, 2] })]),
     ...(more > 0 ? [`… and ${count(more)} more parked namespaces`] : []),
-    `  then: tributary streams resume ${view.stream} --namespace ${onlyOf(view) ?? 'NAME'}`,
+    prose(look, `then: tributary streams resume ${view.stream} --namespace ${onlyOf(view) ?? 'NAME'}`, '  '),
   ];
 }
 
@@ -167,17 +167,15 @@ function viewBlocks(view: StreamView, look: Look): string[] {
   if (view.findings.length > 0) blocks.push(findingsTable(view.findings, look));
   if (view.sourceProblem !== null) {
     const { code, message, remedy } = view.sourceProblem;
-    blocks.push(`${paint.red(`source (${code})`)}: ${message}`);
-    if (remedy !== '') blocks.push(`  ${remedy}`);
+    blocks.push(trouble(look, `${paint.red(`source (${code})`)}: ${message}`, remedy));
   }
   if (view.failure?.recoveredAt !== undefined) {
     const { code, message, at, recoveredAt } = view.failure;
-    blocks.push(`past failure (${code}, ${age(at)} ago, over since ${age(recoveredAt)}): ${message}`);
+    blocks.push(prose(look, `past failure (${code}, ${age(at)} ago, over since ${age(recoveredAt)}): ${message}`));
   } else if (view.failure !== null) {
     const { code, message, remedy, at } = view.failure;
     const repeated = view.failures > 1 ? `, ${count(view.failures)} in a row` : '';
-    blocks.push(`${paint.red(`last failure (${code}, ${age(at)} ago${repeated})`)}: ${message}`);
-    if (remedy !== '') blocks.push(`  ${remedy}`);
+    blocks.push(trouble(look, `${paint.red(`last failure (${code}, ${age(at)} ago${repeated})`)}: ${message}`, remedy));
   }
   return blocks;
 }

@@ -99,6 +99,17 @@ function lines(cells: readonly string[]): string[][] {
   return Array.from({ length: height }, (_, line) => split.map((each) => each[line] ?? ''));
 }
 
+/** Sentences beside a table, in lines that fit; `indent` stands before each of them. */
+export const prose = ({ columns }: Pick<Look, 'columns'>, text: string, indent = ''): string =>
+  wrap(text, columns - indent.length)
+    .split('\n')
+    .map((line) => indent + line)
+    .join('\n');
+
+/** What went wrong, and below it what to do. */
+export const trouble = (look: Pick<Look, 'columns'>, what: string, remedy: string): string =>
+  remedy === '' ? prose(look, what) : `${prose(look, what)}\n${prose(look, remedy, '  ')}`;
+
 /** Two columns: a name and what it is, which may take several lines. Rows without a value are left out. */
 export function facts({ columns }: Pick<Look, 'columns'>, rows: readonly (readonly [string, string | null])[]): string {
   const known = rows.filter((row): row is readonly [string, string] => row[1] !== null && row[1] !== '');

@@ -4,7 +4,7 @@ import type { VerificationView } from '../../workflows/verification-messages';
 import type { DifferingRow } from '../verify/keys';
 import type { Live } from '../verify/verify';
 import { findingsTable } from './findings';
-import { facts, grid, type Look } from './table';
+import { facts, grid, type Look, prose } from './table';
 import { age, bar, count, percent, rate, span } from './text';
 
 export function paintVerdict(paint: Colors, status: string): string {
@@ -87,7 +87,7 @@ export function verificationResult(view: VerificationView, keys: readonly Differ
     ...(view.layout.length === 0 ? [] : ['', findingsTable(view.layout, look)]),
     ...(told === 0 || keys === null ? [] : ['', keysTable(keys, look)]),
     ...(keys !== null && differing > told && told > 0
-      ? [`and ${count(differing - told)} more; \`--limit ${differing}\` shows them`]
+      ? [prose(look, `and ${count(differing - told)} more; \`--limit ${differing}\` shows them`)]
       : []),
   ].join('\n');
 }

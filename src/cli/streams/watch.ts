@@ -4,6 +4,7 @@ import { Outage } from '../outage';
 import { emit, type Format, remark } from '../output';
 import { Screen } from '../render/screen';
 import { streamsTable } from '../render/streams';
+import { prose, trouble } from '../render/table';
 import { span } from '../render/text';
 import { isShort } from '../../workflows/live';
 import type { Temporal } from '../temporal';
@@ -51,11 +52,11 @@ const detailed = async (temporal: Temporal): Promise<StreamReport[]> =>
 function warnings(io: Io, reports: readonly StreamReport[]): string[] {
   return reports.flatMap(({ stream, view }) => {
     if (view === null) return [];
-    const parked = view.parked.map(
-      ({ namespace, message }) => `${io.paint.red(stream)}: ${namespace} is parked: ${message}`,
+    const parked = view.parked.map(({ namespace, message }) =>
+      prose(io, `${io.paint.red(stream)}: ${namespace} is parked: ${message}`),
     );
     const short = `${io.paint.red(stream)}: the source keeps what comes next for ${span((view.windowSeconds ?? 0) * 1000)} only`;
-    return [...parked, ...(isShort(view) ? [short] : [])];
+    return [...parked, ...(isShort(view) ? [prose(io, short)] : [])];
   });
 }
 
@@ -63,9 +64,7 @@ function draw(screen: Screen, io: Io, reports: readonly StreamReport[]): void {
   const failures = reports.flatMap(({ stream, view }) =>
     view?.failure == null || view.failures === 0
       ? []
-      : [
-          `${io.paint.red(stream)}: ${view.failure.message}${view.failure.remedy === '' ? '' : `\n  ${view.failure.remedy}`}`,
-        ],
+      : [trouble(io, `${io.paint.red(stream)}: ${view.failure.message}`, view.failure.remedy)],
   );
   const key = reports.map(({ stream, status, view }) => `${stream} ${status} ${view?.totals.applied ?? ''}`).join('\n');
   screen.draw([streamsTable(reports, io), ...failures, ...warnings(io, reports)].join('\n'), key);

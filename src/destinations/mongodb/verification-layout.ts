@@ -82,7 +82,7 @@ const finding = (severity: Finding['severity'], code: string, namespace: Namespa
 const REMEDIES: Readonly<Record<string, string>> = {
   target_missing:
     'copy it again: `tributary streams restart ID --from snapshot`; where the namespace is parked, `tributary streams resume ID --namespace NAME` is enough',
-  source_missing: 'drop the target, if nobody needs it',
+  source_missing: 'drop the target, if it is needed no more',
   not_a_collection: 'rename what is in the way, then copy the namespace again',
   cap_differs: 'set it with collMod (cappedSize, cappedMax), from MongoDB 6.0',
   options_differ: 'change the options of the target with collMod, or copy the namespace into a new one',

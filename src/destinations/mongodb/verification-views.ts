@@ -64,6 +64,6 @@ const left = ({ source, target }: ViewDocument): Finding => ({
   severity: 'error',
   code: 'source_missing',
   message: `the view ${source} is gone at the source, and ${target} is still there`,
-  remedy: 'drop it, if nobody needs it',
+  remedy: 'drop it, if it is needed no more',
   namespace: source,
 });

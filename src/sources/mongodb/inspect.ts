@@ -119,7 +119,7 @@ async function oplog({ deployment }: InspectContext, signal: AbortSignal): Promi
   if (hello.msg === 'isdbgrid') return [];
   const window = await deployment.windowOrNull(signal);
   if (window === null) {
-    const text = 'the user may not read local.oplog.rs, so nobody is warned before history is lost';
+    const text = 'the user may not read local.oplog.rs, so that there is no warning before history is lost';
     return [finding('warning', 'window_unknown', text, 'Grant the user `read` on the database `local`.')];
   }
   if (window.keepsMs === null || window.keepsMs >= SHORT_WINDOW_MS) return [];
