@@ -139,7 +139,7 @@ describe('streams', () => {
     );
     expect(details).toContain('history_lost');
     expect(details).toContain('3 in a row');
-    expect(details).toContain('\n\n  copy again');
+    expect(details).toContain('\n  copy again');
   });
 
   it('tell parked namespaces with their remedies, also those that are too many to name', () => {
