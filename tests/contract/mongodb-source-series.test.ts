@@ -30,7 +30,10 @@ async function read(
 ): Promise<Read> {
   const since = await source.here(forever);
   const batches: RowBatch[] = [];
-  for await (const batch of source.added(found, { after, since, batchSize }, forever)) batches.push(batch);
+  for await (const batch of source.added(found, { after, since, batchSize }, forever)) {
+    batches.push(batch);
+    if (batches.length > 1_000) throw new Error('the series has no end');
+  }
   return { batches, numbers: batches.flatMap(({ rows }) => rows.map((row) => decoded(row)['n'] as number)) };
 }
 

@@ -5,6 +5,7 @@ import { MongoClient, type Db } from 'mongodb';
 import { streamSchema, type StreamConfig } from '../../src/config/schema';
 import { Secret } from '../../src/config/secret';
 import { openDestination } from '../../src/destinations/registry';
+import type { Log } from '../../src/replication/connector';
 import { createCopy } from '../../src/replication/copy';
 import type { Claim, Destination, InlineMode } from '../../src/replication/destination';
 import { Limiter } from '../../src/replication/limiter';
@@ -68,6 +69,8 @@ export class CoreStream implements AsyncDisposable {
   errors: Partial<ErrorPolicy>;
   /** Names of what was logged. */
   readonly events: string[];
+  /** The namespace that each of them is about. */
+  readonly about: unknown[];
 
   private constructor(
     options: CoreOptions,
@@ -76,11 +79,12 @@ export class CoreStream implements AsyncDisposable {
     source: Source,
     destination: Destination,
     database: string,
-    events: string[],
+    { events, about }: Pick<CoreStream, 'events' | 'about'>,
     id: string,
   ) {
     this.id = id;
     this.events = events;
+    this.about = about;
     this.errors = options.errors ?? {};
     this.unsupported = options.unsupported ?? 'ignore';
     this.#options = options;
@@ -116,8 +120,13 @@ export class CoreStream implements AsyncDisposable {
       },
     });
     const events: string[] = [];
+    const about: unknown[] = [];
     const id = `core-${randomUUID().slice(0, 8)}`;
-    const context = { stream: id, log: (_level: unknown, event: string) => void events.push(event) };
+    const log: Log = (_level, event, fields) => {
+      events.push(event);
+      about.push(fields?.['namespace']);
+    };
+    const context = { stream: id, log };
     const source = await openSource(config.source, { connectionString: new Secret(uris.source) }, context);
     const destination = await openDestination(
       config.destination,
@@ -128,7 +137,7 @@ export class CoreStream implements AsyncDisposable {
       source: new MongoClient(uris.source, client),
       destination: new MongoClient(uris.destination, client),
     };
-    return new CoreStream(options, config, clients, source, destination, database, events, id);
+    return new CoreStream(options, config, clients, source, destination, database, { events, about }, id);
   }
 
   get destinationClient(): MongoClient {
@@ -139,6 +148,11 @@ export class CoreStream implements AsyncDisposable {
     this.epoch += 1;
     const { lanes = 4 } = this.#options;
     return this.destination.claim({ stream: this.id, epoch: this.epoch, lanes, expect }, forever);
+  }
+
+  #log(event: string): void {
+    this.events.push(event);
+    this.about.push(undefined);
   }
 
   /** Start position first, then the copy of everything that matches (or of `only`). */
@@ -189,7 +203,7 @@ export class CoreStream implements AsyncDisposable {
       sliceMs: 60_000,
       stallMs: this.#options.stallMs ?? 60_000,
       stepRows: this.stepRows,
-      log: (_level, event) => void this.events.push(event),
+      log: (_level, event) => this.#log(event),
       meter: silentMeter,
     });
     const outcome = await copy.run(signal).finally(() => (this.stepRows = copy.progress.stepRows ?? null));
@@ -228,7 +242,7 @@ export class CoreStream implements AsyncDisposable {
       sliceMs: options.sliceMs ?? 60_000,
       stallMs: this.#options.stallMs ?? 60_000,
       stepChanges: this.stepChanges,
-      log: (_level, event) => void this.events.push(event),
+      log: (_level, event) => this.#log(event),
       meter: silentMeter,
     });
     try {
