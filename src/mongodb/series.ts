@@ -79,6 +79,13 @@ export function askable({ type, bytes }: RawValue, namespace: Namespace): unknow
 export const askableTime = (time: Buffer, namespace: Namespace): unknown =>
   askable({ type: BsonType.date, bytes: time }, namespace);
 
+/** Options with which a time series can be made like the one that a server lists with these: spans follow from a granularity. */
+export function seriesToMake(options: RawDocument): RawDocument {
+  const series = seriesOf(options);
+  if (series?.has('granularity') !== true) return options;
+  return options.with('timeseries', series.without('bucketMaxSpanSeconds', 'bucketRoundingSeconds').value);
+}
+
 /** Spans of buckets, in seconds, by what the server calls their granularity. */
 const SPANS: Readonly<Record<string, readonly [most: number, rounding: number]>> = {
   seconds: [3_600, 60],

@@ -99,6 +99,12 @@ describe('making capped what is capped at the source', () => {
     const findings = await claim.convert([seen.namespace], lost(1), never);
     expect(seen.sent('convertToCapped')).toMatchObject([{ convertToCapped: 'orders', size: new Long(65_536) }]);
     expect(seen.sent('convertToCapped')[0]).not.toHaveProperty('max');
+    // Recorded first: should the answer be lost, the collection is known again.
+    const asked = seen.commands.findIndex((command) => 'convertToCapped' in command);
+    const recorded = seen.commands.findLastIndex(
+      ({ updates }, at) => at < asked && JSON.stringify(updates ?? null).includes('"capping"'),
+    );
+    expect(JSON.stringify(seen.commands[recorded]?.['updates'])).toContain('"capping":true');
     // An embedded server answers 59.
     const { capped } = await seen.options();
     expect(findings.map(({ severity, code }) => [severity, code])).toEqual(

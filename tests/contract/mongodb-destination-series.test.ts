@@ -1,10 +1,11 @@
-import { BSON, type Document } from 'mongodb';
+import { BSON, Long, type Document } from 'mongodb';
 import { timeFieldOf } from '../../src/mongodb/series';
 import { RawDocument } from '../../src/bson/raw-document';
 import { BsonType } from '../../src/bson/types';
 import { placeBytes } from '../../src/mongodb/series';
 import type { Claim, RangeRecord } from '../../src/replication/destination';
 import type { SourceNamespace } from '../../src/replication/source';
+import { waitFor } from '../../src/services/wait';
 import { Proxy } from '../chaos/proxy';
 import { sharedMongo } from '../support/servers';
 import { at as position, insert, never, part, sourceNamespace } from './destination-changes';
@@ -74,6 +75,24 @@ class Target implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.destination[Symbol.asyncDispose]();
     await this.t[Symbol.asyncDispose]();
+  }
+}
+
+/** Whether a server refuses a retryable write with a number below one that it has seen. */
+async function keepsNumbers({ t }: Target): Promise<boolean> {
+  const session = t.client.startSession({ causalConsistency: false });
+  const write = (number: number): Promise<Document> =>
+    t.client
+      .db(t.database)
+      .command({ insert: 'numbers', documents: [{}], txnNumber: Long.fromNumber(number) }, { session });
+  try {
+    await write(2);
+    return await write(1).then(
+      () => false,
+      () => true,
+    );
+  } finally {
+    await session.endSession();
   }
 }
 
@@ -186,6 +205,25 @@ describe('a time series at the destination', () => {
     expect(proxy.done.drop_reply).toBe(1);
     expect(await s.numbers()).toEqual([0, 1, 2]);
     expect(await add(await s.claim(), range, rows)).toBe(0);
+  });
+
+  it('takes no insert that comes after the next claim, where the server keeps the numbers of retryable writes', async () => {
+    await using proxy = await Proxy.open(Number(new URL(sharedMongo('destination')).port), { framed: true });
+    await using s = await Target.on(`mongodb://127.0.0.1:${proxy.port}/?directConnection=true`);
+    const { claim, range } = await s.planned();
+    await add(claim, range, [{ at: at(0), _id: 0, n: 0 }]);
+    proxy.rule = (command) => (command === 'insert' ? 'hold' : 'pass');
+    const late = add(claim, range, [{ at: at(1), _id: 1, n: 1 }]).catch((error: unknown) => error);
+    await waitFor(() => Promise.resolve(proxy.done.hold > 0 || undefined), { what: 'an insert', timeoutMs: 10_000 });
+    proxy.rule = null;
+    const next = await s.claim();
+    proxy.release();
+    const answer = await late;
+    // The embedded server from PyPI takes it all the same: a known limit.
+    const isRefused = await keepsNumbers(s);
+    expect(await s.numbers()).toEqual(isRefused ? [0] : [0, 1]);
+    expect(answer).toEqual(isRefused ? expect.objectContaining({ kind: 'fenced' }) : 1);
+    expect(await add(next, range, [{ at: at(0), _id: 0, n: 0 }])).toBe(0);
   });
 
   it('is not made where something else stands', async () => {

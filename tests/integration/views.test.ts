@@ -94,6 +94,15 @@ describe('views of the source', () => {
     expect(await names(t.destinationDb)).toEqual(['old']);
   });
 
+  it('stay where a list does not tell of them: of another database, or no longer selected', async () => {
+    await using t = await inStep({}, (db) => view(db, 'v', 'rows'));
+    const claim = await t.claim('existing');
+    await claim.derive({ list: [], covers: () => false }, forever);
+    expect(await names(t.destinationDb)).toEqual(['v']);
+    await claim.derive({ list: [], covers: () => true }, forever);
+    expect(await names(t.destinationDb)).toEqual([]);
+  });
+
   it('are no failure where what they are computed from is missing, or they stand in a circle', async () => {
     await using t = await inStep({}, async (db) => {
       await view(db, 'nowhere', 'missing');

@@ -46,3 +46,16 @@ describe('options of a target', () => {
     expect(change({ collation: { locale: 'en' }, of_a_later_version: 1 }, {}).isEmpty).toBe(true);
   });
 });
+
+test('a time series is asked for by its granularity, or by its spans: a server refuses both', () => {
+  const made = (timeseries: Document): unknown =>
+    BSON.deserialize(
+      targetOptions(BSON.serialize({ timeseries, expireAfterSeconds: 60 }), { storageEngine: false }).bytes,
+    );
+  expect(made({ timeField: 't', granularity: 'minutes', bucketMaxSpanSeconds: 86_400 })).toEqual({
+    timeseries: { timeField: 't', granularity: 'minutes' },
+    expireAfterSeconds: 60,
+  });
+  const spans = { timeField: 't', bucketRoundingSeconds: 300, bucketMaxSpanSeconds: 300 };
+  expect(made(spans)).toEqual({ timeseries: spans, expireAfterSeconds: 60 });
+});

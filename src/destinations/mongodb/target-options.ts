@@ -1,6 +1,6 @@
 import { RawDocument, rawBoolean, rawText, sameValue, type RawValue } from '../../bson/raw-document';
 import { collationOf, sameCollation, withoutVersion } from '../../mongodb/collation';
-import { seriesDifferences, seriesOf } from '../../mongodb/series';
+import { seriesDifferences, seriesOf, seriesToMake } from '../../mongodb/series';
 
 /**
  * Left behind when a collection is made here: what belongs to views; and a cap, because the server refuses to write to capped
@@ -24,7 +24,7 @@ export const targetOptions = (options: Uint8Array | undefined, handed: Handed): 
 /** Options that a target may be made with. */
 export const creatable = (options: RawDocument, { storageEngine }: Handed): RawDocument =>
   withoutVersion(
-    options.without(
+    seriesToMake(options).without(
       ...STRIPPED,
       ...(storageEngine ? [] : ['storageEngine']),
       ...(seriesOf(options) === undefined ? [EXPIRY] : []),
@@ -33,7 +33,9 @@ export const creatable = (options: RawDocument, { storageEngine }: Handed): RawD
 
 /** What a target has, whether it is made with the source's options or not: without it, it would be another kind. */
 export const kindOptions = (options: Uint8Array | undefined): RawDocument =>
-  options === undefined ? RawDocument.EMPTY : RawDocument.from(options).pick((name) => name === 'timeseries');
+  options === undefined
+    ? RawDocument.EMPTY
+    : seriesToMake(RawDocument.from(options)).pick((name) => name === 'timeseries');
 
 /** What `collMod` may set, with what holds where a collection does not say. */
 const MODIFIABLE: ReadonlyMap<string, RawValue> = new Map([
