@@ -24,16 +24,20 @@ export class MongodbFixture implements DestinationFixture {
     return new MongodbFixture(uri, await new MongoClient(uri, { runtimeAdapters: { os } }).connect());
   }
 
-  open(config: Document = {}, context: { readonly deadLetters?: Namespace } = {}): Promise<Destination> {
+  /** `through`: another way to the same server. */
+  open(
+    config: Document = {},
+    { through = this.uri, ...context }: { readonly deadLetters?: Namespace; readonly through?: string } = {},
+  ): Promise<Destination> {
     const { options, ...rest } = config as { options?: Document };
     return openDestination(
       mongodbDestinationSchema.parse({
         type: 'mongodb',
-        connection_string: this.uri,
+        connection_string: through,
         options: { ledger_database: this.ledgerDatabase, ...options },
         ...rest,
       }),
-      { connectionString: new Secret(this.uri) },
+      { connectionString: new Secret(through) },
       { stream: this.stream, log: () => undefined, ...context },
     );
   }

@@ -1,6 +1,8 @@
 import { BSON, type Document } from 'mongodb';
 import { keyOf } from '../../src/bson/key';
 import type { Claim, Destination, Kept } from '../../src/replication/destination';
+import { Proxy } from '../chaos/proxy';
+import { eventually } from '../support/eventually';
 import { sharedMongo } from '../support/servers';
 import { insert, never, part, sourceNamespace } from './destination-changes';
 import { MongodbFixture } from './destination-mongodb';
@@ -107,5 +109,47 @@ describe('forgetting a stream at its destination', () => {
     expect(refused.remedy).toContain(`tributary streams forget ${t.stream}`);
     expect((await destination.forget(t.stream, never)).records.ranges).toBe(1);
     expect((await claim(5_000)).ledger.ranges).toEqual([]);
+  });
+
+  it('deletes nothing of a new stream, though a removal that was held up goes on meanwhile', async () => {
+    await full();
+    await using proxy = await Proxy.open(Number(new URL(t.uri).port), { framed: true });
+    const through = `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`;
+    await using slow = await t.open({}, { through });
+    // Slow enough to be held once the id is closed, before the first record is deleted.
+    proxy.delayMs = 50;
+    const held = failure(slow.forget(t.stream, never));
+    const own = t.ledger.collection<{ _id: string; kind: string }>('ledger');
+    await eventually(async () => expect(await own.findOne({ _id: t.stream })).toMatchObject({ kind: 'forgotten' }));
+    proxy.rule = (command) => (command === 'find' ? 'hold' : 'pass');
+    await eventually(() => Promise.resolve().then(() => expect(proxy.held).toBe(1)));
+
+    expect((await destination.forget(t.stream, never)).records).toMatchObject({ ranges: 1, ledger: 2 });
+    const epoch = (await failure(claim(1))).epoch! + 1;
+    const after = await claim(epoch);
+    await after.plan(new Map([[t.namespace, [{ from: null, to: null, estimatedRows: 1 }]]]), never);
+    const kept = await left();
+    proxy.heal();
+    proxy.release();
+    const refused = await held;
+    expect([refused.kind, refused.code]).toEqual(['needs_attention', 'being_forgotten']);
+    expect(await left()).toEqual(kept);
+    await after.prepare([sourceNamespace(t.namespace)], never);
+  });
+
+  it('is refused where a new stream of the id began meanwhile', async () => {
+    await full();
+    await t.ledger.collection<{ _id: string }>('ledger').deleteOne({ _id: t.stream });
+    await using proxy = await Proxy.open(Number(new URL(t.uri).port), { framed: true });
+    await using slow = await t.open({}, { through: `mongodb://127.0.0.1:${proxy.port}/?directConnection=true` });
+    proxy.rule = (command) => (command === 'update' ? 'hold' : 'pass');
+    const held = failure(slow.forget(t.stream, never));
+    await eventually(() => Promise.resolve().then(() => expect(proxy.held).toBe(1)));
+    await claim(7);
+    const kept = await left();
+    proxy.heal();
+    proxy.release();
+    expect((await held).code).toBe('stream_began');
+    expect(await left()).toEqual(kept);
   });
 });

@@ -183,11 +183,7 @@ export class MongodbDestination implements Destination {
   }
 
   forget(stream: string, signal: AbortSignal): Promise<Kept> {
-    return guarded(async () => {
-      const before = await kept(this.#store, this.#letters, stream, signal);
-      await forget(this.#store, this.#letters, stream, signal);
-      return before;
-    });
+    return guarded(() => forget(this.#store, this.#letters, stream, signal));
   }
 
   verification(stream: string, run: string): Verification {

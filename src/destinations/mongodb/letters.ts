@@ -49,7 +49,7 @@ export const letterId = (stream: string, { namespace, key }: Change, position: P
 
 /** What was refused, in a collection that no stream copies. */
 export class Letters {
-  readonly #documents: Collection<LetterDocument>;
+  readonly documents: Collection<LetterDocument>;
   #made: Promise<void> | null = null;
 
   constructor(
@@ -57,7 +57,7 @@ export class Letters {
     private readonly at: Namespace,
   ) {
     const { database, collection } = splitNamespace(at);
-    this.#documents = store.client
+    this.documents = store.client
       .db(database, { writeConcern: { w: 'majority', journal: true }, readPreference: 'primary' })
       .collection(collection);
   }
@@ -77,7 +77,7 @@ export class Letters {
     await db.command({ create: collection }, { signal }).catch((error: unknown) => {
       if (codeOf(error) !== 48) throw error;
     });
-    await abortable(this.#documents.createIndex({ stream: 1, state: 1 }), signal);
+    await abortable(this.documents.createIndex({ stream: 1, state: 1 }), signal);
   }
 
   /** Inside the transaction that passes the changes. */
@@ -92,7 +92,7 @@ export class Letters {
     for (const refusal of refusals) {
       const { change, code, message, attempts, kept } = refusal;
       const { row = null, delta = null } = kept ? bodyOf(change) : {};
-      const written = this.#documents.updateOne(
+      const written = this.documents.updateOne(
         { _id: refusal.letter ?? letterId(stream, change, change.position) },
         {
           $setOnInsert: {
@@ -125,7 +125,7 @@ export class Letters {
 
   /** Inside the transaction that writes full states of their rows. */
   async supersede(ids: readonly string[], session: ClientSession, signal: AbortSignal): Promise<void> {
-    const written = this.#documents.updateMany(
+    const written = this.documents.updateMany(
       { _id: { $in: [...ids] }, state: { $in: [...BEHIND] } },
       { $set: { state: 'superseded', lastAt: new Date() } },
       { session },
@@ -136,7 +136,7 @@ export class Letters {
   /** Nothing of these namespaces is behind any more: they are gone, or are copied anew. */
   async settle(stream: string, namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
     const filter = { stream, namespace: { $in: [...namespaces] }, state: { $in: [...BEHIND] } };
-    await abortable(this.#documents.updateMany(filter, { $set: { state: 'superseded', lastAt: new Date() } }), signal);
+    await abortable(this.documents.updateMany(filter, { $set: { state: 'superseded', lastAt: new Date() } }), signal);
   }
 
   /** The rows of a namespace have another name now, at both sides. */
@@ -147,12 +147,12 @@ export class Letters {
     signal: AbortSignal,
   ): Promise<void> {
     const filter = { stream, namespace: from, state: { $in: [...BEHIND] } };
-    await abortable(this.#documents.updateMany(filter, { $set: to }), signal);
+    await abortable(this.documents.updateMany(filter, { $set: to }), signal);
   }
 
   /** Rows whose state here is behind the source, at most `limit`. */
   async behind(stream: string, limit: number, signal: AbortSignal): Promise<readonly LetterKey[]> {
-    const found = await this.#documents
+    const found = await this.documents
       .find({ stream, state: { $in: [...BEHIND] } }, { signal, projection: { namespace: 1, key: 1 } })
       .limit(limit)
       .toArray();
@@ -160,7 +160,7 @@ export class Letters {
   }
 
   async list(filter: LetterFilter, limit: number, signal: AbortSignal): Promise<readonly LetterSummary[]> {
-    const found = await this.#documents
+    const found = await this.documents
       .find(queryOf(filter), { signal, projection: { key: 0, row: 0, delta: 0 } })
       .sort({ firstAt: 1, _id: 1 })
       .limit(limit)
@@ -169,7 +169,7 @@ export class Letters {
   }
 
   async one(stream: string, id: string, signal: AbortSignal): Promise<Letter | null> {
-    const found = await this.#documents.findOne({ _id: id, stream }, { signal });
+    const found = await this.documents.findOne({ _id: id, stream }, { signal });
     if (found === null) return null;
     return {
       ...summaryOf(found),
@@ -180,26 +180,21 @@ export class Letters {
   }
 
   async *keys(filter: LetterFilter, signal: AbortSignal): AsyncGenerator<LetterKey> {
-    const cursor = this.#documents
+    const cursor = this.documents
       .find(queryOf(filter), { signal, projection: { namespace: 1, key: 1 } })
       .sort({ firstAt: 1, _id: 1 });
     for await (const document of cursor) yield readKey(document);
   }
 
   async count(stream: string, signal: AbortSignal): Promise<number> {
-    return this.#documents.countDocuments({ stream }, { signal });
-  }
-
-  /** All of them, whatever their state. */
-  async remove(stream: string, signal: AbortSignal): Promise<void> {
-    await abortable(this.#documents.deleteMany({ stream }), signal);
+    return this.documents.countDocuments({ stream }, { signal });
   }
 
   /** Only open ones: what is superseded needs nobody any more. */
   async drop(filter: LetterFilter, signal: AbortSignal): Promise<number> {
     const query = { $and: [queryOf(filter), { state: 'open' }] };
     const update = { $set: { state: 'dropped' as const, lastAt: new Date() } };
-    return (await abortable(this.#documents.updateMany(query, update), signal)).modifiedCount;
+    return (await abortable(this.documents.updateMany(query, update), signal)).modifiedCount;
   }
 }
 

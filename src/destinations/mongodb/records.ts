@@ -51,6 +51,8 @@ export interface ForgottenDocument extends Fenced {
   readonly kind: 'forgotten';
   /** Some of its records may still be there. */
   readonly removing: boolean;
+  /** Which removal that is: one that begins later takes its place, and lets it delete nothing more. */
+  readonly removal?: Binary;
   readonly at: Date;
 }
 

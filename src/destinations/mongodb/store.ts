@@ -1,4 +1,13 @@
-import type { Binary, ClientSession, Collection, Db, Document, MongoClient, Filter } from 'mongodb';
+import {
+  WriteConcern,
+  type Binary,
+  type ClientSession,
+  type Collection,
+  type Db,
+  type Document,
+  type Filter,
+  type MongoClient,
+} from 'mongodb';
 import type { Namespace } from '../../replication/namespace';
 import { abortable } from '../../mongodb/abortable';
 import { codeOf } from '../../mongodb/errors';
@@ -26,6 +35,15 @@ export interface Progress {
 export interface Conditional {
   readonly filter: Document;
   readonly update: Document;
+}
+
+/** Any of the collections below. */
+export type Records = Collection<{ _id: string }>;
+
+/** One of possibly several processes that remove the records of a stream; the last one to begin is the one that does. */
+export interface Removal {
+  readonly stream: string;
+  readonly removal: Binary;
 }
 
 export type LedgerDocument = StreamDocument | LaneDocument | LoaderDocument;
@@ -93,23 +111,56 @@ export class Store {
   }
 
   /** Turns the record of a stream, held at this epoch, into what stays of it; answers whether it was held. */
-  async entomb(stream: string, epoch: number, signal: AbortSignal): Promise<boolean> {
-    const tombstone: ForgottenDocument = {
-      _id: stream,
-      kind: 'forgotten',
-      stream,
-      epoch,
-      removing: true,
-      at: new Date(),
-    };
+  async entomb(stream: string, epoch: number, removal: Binary, signal: AbortSignal): Promise<boolean> {
     const held = { _id: stream, kind: 'stream', epoch } as const;
+    const tombstone = tombstoneOf(stream, epoch, removal);
     return (await abortable(this.#ownRecords.replaceOne(held, tombstone), signal)).matchedCount === 1;
   }
 
-  /** Nothing but the tombstone is left of the stream: its id may be used again. */
-  async buried(stream: string, signal: AbortSignal): Promise<void> {
-    const own = { _id: stream, kind: 'forgotten' as const };
-    await abortable(this.#ownRecords.updateOne(own, { $set: { removing: false } }), signal);
+  /** Closes an id that has no stream, for this removal alone; answers whether it has none still. */
+  async close(stream: string, removal: Binary, signal: AbortSignal): Promise<boolean> {
+    const forgotten = { _id: stream, kind: 'forgotten' } as const;
+    const mine = { $set: { removing: true, removal, at: new Date() } };
+    if ((await abortable(this.#ownRecords.updateOne(forgotten, mine), signal)).matchedCount === 1) return true;
+    try {
+      await abortable(this.#ownRecords.insertOne(tombstoneOf(stream, 0, removal)), signal);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 11000) return false;
+      throw error;
+    }
+  }
+
+  /** Removes records of a stream in one step with a look at whose removal it is; answers whether it is this one still. */
+  async remove(
+    { stream, removal }: Removal,
+    records: Records,
+    ids: readonly string[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const mine = { _id: stream, kind: 'forgotten' as const, removal };
+    return this.client.withSession((session) =>
+      session.withTransaction(
+        async () => {
+          signal.throwIfAborted();
+          // A write, so that one that takes its place in the meantime is noticed.
+          const { matchedCount } = await this.#ownRecords.updateOne(mine, { $set: { at: new Date() } }, { session });
+          if (matchedCount === 1) await records.deleteMany({ _id: { $in: [...ids] } }, { session });
+          return matchedCount === 1;
+        },
+        { writeConcern: new WriteConcern('majority', undefined, true), readPreference: 'primary' },
+      ),
+    );
+  }
+
+  /** Nothing but the tombstone is left of the stream: its id may be used again. Answers whether it was this removal's still. */
+  async bury({ stream, removal }: Removal, signal: AbortSignal): Promise<boolean> {
+    const mine = { _id: stream, kind: 'forgotten' as const, removal };
+    // Where there was no stream there is no epoch to keep.
+    const { deletedCount } = await abortable(this.#ownRecords.deleteOne({ ...mine, epoch: 0 }), signal);
+    if (deletedCount === 1) return true;
+    const buried = { $set: { removing: false }, $unset: { removal: true as const } };
+    return (await abortable(this.#ownRecords.updateOne(mine, buried), signal)).matchedCount === 1;
   }
 
   async ensure(record: LedgerDocument, signal: AbortSignal): Promise<void> {
@@ -190,6 +241,16 @@ export class Store {
     await this.client.db('admin').command({ killSessions: [{ id: session }] }, { signal });
   }
 }
+
+const tombstoneOf = (stream: string, epoch: number, removal: Binary): ForgottenDocument => ({
+  _id: stream,
+  kind: 'forgotten',
+  stream,
+  epoch,
+  removing: true,
+  removal,
+  at: new Date(),
+});
 
 export const newLane = (stream: string, lane: number, epoch: number): LaneDocument => ({
   _id: laneId(stream, lane),
