@@ -74,6 +74,8 @@ async function within(
     .finally(() => suffering.abort());
   await writer.play(plan.during);
   round.note('all was written once');
+  // Its faults wait for that too. A writer that went on meanwhile could keep a slow machine from it for ever.
+  if (plan.inStep) await armed;
   // A fault that takes its time still meets changes under way.
   await Promise.all([suffered, writer.repeat(plan.during, suffering.signal)]);
   round.note('all faults are over');
