@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { BSON, Timestamp, type Document } from 'mongodb';
 import { idDocument, keyOf } from '../../src/bson/key';
 import type { DeltaChange, DeleteChange, RowChange } from '../../src/replication/change';
@@ -7,6 +8,8 @@ import type { Position } from '../../src/replication/position';
 import type { SourceNamespace } from '../../src/replication/source';
 
 export const never = new AbortController().signal;
+// Whole files wait with it.
+setMaxListeners(0, never);
 
 /** A position in a made-up log. */
 export const at = (token: number): Position => ({ source: 'made-up', history: 'h', token: { at: token } });
