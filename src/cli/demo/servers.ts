@@ -5,6 +5,9 @@ import { SEARCH_ATTRIBUTES } from '../../workflows/names';
 import type { Resources } from '../resources';
 import { connectTemporal, type Temporal } from '../temporal';
 
+/** A history so long that the shop's opening does not look like the end of it. */
+const DATABASES = { own: true, embeddedOplogMaxEntries: 200_000 } as const;
+
 export interface DemoServers {
   readonly temporal: Temporal;
   readonly webUi: string;
@@ -33,13 +36,13 @@ export async function startServers(
       report,
     ).then((server) => resources.use(server)),
     // One after the other: the first may have to fetch what the second then finds.
-    startMongo({ own: true, storagePath: `${directory}/source`, signal }, report).then((server) =>
+    startMongo({ ...DATABASES, storagePath: `${directory}/source`, signal }, report).then((server) =>
       resources.use(server),
     ),
   ] as const);
   const [server, sourceServer] = [value(started[0]), value(started[1])];
   const targetServer = resources.use(
-    await startMongo({ own: true, storagePath: `${directory}/target`, signal }, report),
+    await startMongo({ ...DATABASES, storagePath: `${directory}/target`, signal }, report),
   );
   const temporal = resources.use(
     await connectTemporal({

@@ -123,7 +123,8 @@ async function oplog({ deployment }: InspectContext, signal: AbortSignal): Promi
     return [finding('warning', 'window_unknown', text, 'Grant the user `read` on the database `local`.')];
   }
   if (window.keepsMs === null || window.keepsMs >= SHORT_WINDOW_MS) return [];
-  const text = `the oplog keeps what is written now for only ${Math.round(window.keepsMs / 60_000)} minutes`;
+  const minutes = Math.max(1, Math.round(window.keepsMs / 60_000));
+  const text = `the oplog keeps what is written now for about ${minutes} min only`;
   return [finding('note', 'short_window', text, 'Make sure that the oplog is large enough for the longest pause.')];
 }
 
