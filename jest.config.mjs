@@ -23,6 +23,6 @@ export default {
   projects: ['unit', 'contract', 'integration', 'replay', 'e2e', 'chaos'].map(project),
   testSequencer: './tests/support/sequencer.mjs',
   testTimeout: 120_000,
-  // Two cores are shared with the servers that the tests start.
-  maxWorkers: 2,
+  // For two cores: what one suite waits for leaves a third of them idle.
+  maxWorkers: 3,
 };
