@@ -53,8 +53,8 @@ async function caughtBy(mutation: Mutation, options: Options): Promise<number | 
   process.env['TRIBUTARY_TEST_DIST'] = build(mutation);
   const first = Number(options.seed);
   let next = first;
-  const faults = options.faults?.split(',');
-  const kinds = FAULT_KINDS.filter((kind) => faults?.includes(kind) ?? true);
+  const faults: readonly string[] = options.faults?.split(',') ?? mutation.faults ?? FAULT_KINDS;
+  const kinds = FAULT_KINDS.filter((kind) => faults.includes(kind));
   const outcomes = await playAll(
     () => (next < first + Number(options.rounds) ? generate(next++, { kinds }) : undefined),
     {
@@ -74,7 +74,7 @@ async function main(): Promise<void> {
     .option('--only <names>', `some of ${MUTATIONS.map(({ name }) => name).join(', ')}`)
     .option('--rounds <n>', 'within which each has to be caught', '20')
     .option('--seed <s>', 'the first seed', '1')
-    .option('--faults <kinds>', 'only these, with commas between them')
+    .option('--faults <kinds>', 'only these, with commas between them, instead of those of each')
     .option('--parallel <p>', 'rounds at a time', '1')
     .addOption(new Option('--variant <name>', 'which embedded server').choices(['fast', 'python']).default('python'))
     .parse()

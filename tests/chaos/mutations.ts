@@ -1,8 +1,12 @@
+import type { FaultKind } from './plan';
+
 /** One guard taken away, as text: a patch that no longer fits fails, so that it is written anew with what it guards. */
 export interface Mutation {
   readonly name: string;
   /** What the product does without it. */
   readonly without: string;
+  /** Kinds of faults that can show it; all of them when left out. */
+  readonly faults?: readonly FaultKind[];
   readonly patches: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
 }
 
@@ -10,6 +14,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'fence',
     without: 'a record is moved on whatever it says, on sessions that no claim can reach',
+    // Two that write at the same time.
+    faults: ['worker_freeze', 'temporal_partition', 'late_delivery'],
     patches: [
       {
         file: 'src/destinations/mongodb/fence.ts',
