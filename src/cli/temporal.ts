@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { abortable } from '../mongodb/abortable';
+import { abortable } from '../replication/abortable';
 import { isEncrypted, unreachable, type Unreachable } from '../temporal/unreachable';
 import { TASK_QUEUE } from '../workflows/names';
 import { grpcCode } from './explain';

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { abortable } from '../mongodb/abortable';
+import { abortable } from '../replication/abortable';
 import { reasonOf } from './errors';
 import { doesNotApply } from './providers';
 import type { Report } from './report';

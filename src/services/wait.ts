@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { abortable } from '../mongodb/abortable';
+import { abortable } from '../replication/abortable';
 import { reasonOf, ServiceError } from './errors';
 
 export interface WaitOptions {

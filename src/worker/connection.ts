@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
-import { abortable } from '../mongodb/abortable';
+import { abortable } from '../replication/abortable';
 import type { Log } from '../replication/connector';
 import { Trouble } from '../telemetry/trouble';
 import { isEncrypted, unreachable, type Unreachable } from '../temporal/unreachable';

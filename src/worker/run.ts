@@ -1,6 +1,6 @@
 import type { DestinationStream } from 'pino';
 import type { ServiceConfig, StreamSpec } from '../config/schema';
-import { abortable } from '../mongodb/abortable';
+import { abortable } from '../replication/abortable';
 import { createLogger, logTo } from '../telemetry/log';
 import { startTelemetry } from '../telemetry/sdk';
 import { activitiesOf } from './activities';

@@ -26,8 +26,8 @@ export function untilNextMs(intervalMs: number, inspections: number, windowSecon
 }
 
 /**
- * Seconds that are left of the history window, as last told. Null where there is no hurry: nobody can tell, the log has forgotten
- * nothing so far (it reaches back to its first minute, however long it keeps that), or all is lost already.
+ * Seconds that are left of the history window, as last told. Null where there is no hurry: it is not known, the log has dropped
+ * nothing so far (it reaches back to its first minute, however long it keeps that), or the history is lost already.
  */
 export function urgentSeconds({ inspected, progress }: Told): number | null {
   const last = inspected ?? progress;

@@ -22,6 +22,13 @@ async function pipeline(options: CoreOptions = {}) {
   };
 }
 
+/** So many rows are on both sides. */
+async function inStep({ orders, stream }: Awaited<ReturnType<typeof pipeline>>, count: number): Promise<void> {
+  await orders.insertMany(rows(count));
+  await stream.copy();
+  await stream.catchUp();
+}
+
 const seen = (expectation: () => void): Promise<void> => eventually(() => Promise.resolve().then(expectation));
 
 /** Legs as a workflow runs them, until all is there; a slice ends long before the backlog could go in one step. */
@@ -37,9 +44,7 @@ async function legs(stream: CoreStream, most: number): Promise<number> {
 describe('a destination that is slow with every statement', () => {
   test('gets steps that it can finish, over as many legs as it takes, and larger ones again once it is quick', async () => {
     await using t = await pipeline();
-    await t.orders.insertMany(rows(400));
-    await t.stream.copy();
-    await t.stream.catchUp();
+    await inStep(t, 400);
     await t.orders.updateMany({}, { $inc: { seen: 1 } });
     // All of it in one step for each lane: ten seconds, which no leg has.
     t.slow.msPerStatement = 50;
@@ -60,9 +65,7 @@ describe('a destination that is slow with every statement', () => {
 
   test('gets one change at a time where it is as slow as that, and no leg begins with more than the last one could write', async () => {
     await using t = await pipeline();
-    await t.orders.insertMany(rows(40));
-    await t.stream.copy();
-    await t.stream.catchUp();
+    await inStep(t, 40);
     await t.orders.updateMany({ _id: { $lt: 8 as never } }, { $inc: { seen: 1 } });
     t.slow.msPerStatement = 700;
     t.slow.steps.length = 0;
@@ -105,9 +108,7 @@ describe('a destination that is slow with every statement', () => {
 describe('a commit that is answered too late', () => {
   test('is not written a second time', async () => {
     await using t = await pipeline({ lanes: 1 });
-    await t.orders.insertMany(rows(4));
-    await t.stream.copy();
-    await t.stream.catchUp();
+    await inStep(t, 4);
     await t.orders.updateMany({}, { $push: { list: 'x' } as never });
     t.slow.lateReplies.set('commitTransaction', 1_500);
     t.slow.steps.length = 0;
@@ -127,9 +128,7 @@ describe('a statement that takes longer than a slice and a stall', () => {
 
   test('of an index build: the leg goes on until it is over, and does not ask again', async () => {
     await using t = await pipeline();
-    await t.orders.insertMany(rows(4));
-    await t.stream.copy();
-    await t.stream.catchUp();
+    await inStep(t, 4);
     later(t.slow, 'createIndexes');
     await t.orders.createIndex({ seen: 1 });
     // A leg that is cut off at the end of its slice has built nothing.
@@ -140,9 +139,7 @@ describe('a statement that takes longer than a slice and a stall', () => {
 
   test('of a schema change: the leg waits for it, and says so', async () => {
     await using t = await pipeline();
-    await t.orders.insertMany(rows(4));
-    await t.stream.copy();
-    await t.stream.catchUp();
+    await inStep(t, 4);
     later(t.slow, 'drop');
     await t.orders.drop();
     const until = await t.stream.source.here(new AbortController().signal);
@@ -154,9 +151,7 @@ describe('a statement that takes longer than a slice and a stall', () => {
 
   test('is cut off by a pause all the same', async () => {
     await using t = await pipeline();
-    await t.orders.insertMany(rows(4));
-    await t.stream.copy();
-    await t.stream.catchUp();
+    await inStep(t, 4);
     later(t.slow, 'createIndexes');
     await t.orders.createIndex({ seen: 1 });
     const stop = new AbortController();

@@ -1,4 +1,4 @@
-import { abortable } from '../../src/mongodb/abortable';
+import { abortable } from '../../src/replication/abortable';
 
 describe('abortable', () => {
   const unhandled: unknown[] = [];

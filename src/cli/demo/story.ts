@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../../config/load';
 import { toSpec } from '../../config/spec';
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 import { type Child } from '../../services/child';
 import { pauseUpdate, resumeUpdate, type StreamView } from '../../workflows/messages';
 import { workflowId } from '../../workflows/names';

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { durationMs } from '../../config/duration';
 import type { Config } from '../../config/schema';
 import { toSpec } from '../../config/spec';
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 import { startTemporal } from '../../services/temporal';
 import { SEARCH_ATTRIBUTES } from '../../workflows/names';
 import { apply } from '../apply/apply';

@@ -1,5 +1,5 @@
 import type { Binary, MongoClient } from 'mongodb';
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 import { classify } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
 import { Gate, pause } from '../../replication/gate';

@@ -38,7 +38,7 @@ export async function leftOver(
       severity: 'warning',
       code: 'databases_left_over',
       message: `the source no longer has these databases, and the destination still has them, with what this stream has not made: ${some(found)}`,
-      remedy: 'Drop them at the destination, if nobody needs what is in them.',
+      remedy: 'Look at what is in them, and drop at the destination those that are not needed.',
     },
   ];
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Binary, type ClientSession, type Collection, type Document } from 'mongodb';
 import { keyOf } from '../../bson/key';
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 import { codeOf } from '../../mongodb/errors';
 import type { Change } from '../../replication/change';
 import type { Refusal } from '../../replication/destination';

@@ -141,7 +141,7 @@ const besideName = ({ name }: Index): string => `tributary.new.${name}`;
 
 /**
  * An index under another name that the server does not hold beside this one is mostly of a time that is over. It makes way, unless
- * the source has it (a newer server holds both), or it does something to rows: one that is unique or expires is somebody's will.
+ * the source has it (a newer server holds both), or it does something to rows: one that is unique or expires was made on purpose.
  */
 async function build(placing: Placing, there: TargetIndexes, index: Index, signal: AbortSignal): Promise<void> {
   const stays = (other: Index): boolean =>

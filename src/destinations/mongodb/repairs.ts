@@ -1,5 +1,5 @@
 import { Binary } from 'mongodb';
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 import { codeOf } from '../../mongodb/errors';
 import type { RepairAsk, RepairRequest } from '../../replication/destination';
 import { ReplicationError } from '../../replication/errors';

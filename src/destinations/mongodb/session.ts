@@ -8,7 +8,7 @@ import {
   type ClientSession,
   type MongoClient,
 } from 'mongodb';
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 import { classify, codeOf, hasLabel } from '../../mongodb/errors';
 import { fixSession } from '../../mongodb/internals';
 import { ReplicationError } from '../../replication/errors';

@@ -9,7 +9,7 @@ import {
   type MongoClient,
 } from 'mongodb';
 import type { Namespace } from '../../replication/namespace';
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 import { codeOf } from '../../mongodb/errors';
 import {
   belongsTo,

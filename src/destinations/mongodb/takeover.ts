@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClaimRequest } from '../../replication/destination';
 import { fenced, ReplicationError } from '../../replication/errors';
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 import { codeOf } from '../../mongodb/errors';
 import { belongsTo, loaderId, newSessionId, type StreamDocument } from './records';
 import { FixedSession } from './session';

@@ -1,6 +1,6 @@
 import type { AnyBulkWriteOperation, Collection, Document, MongoClient } from 'mongodb';
 import { Binary } from 'mongodb';
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 import { fenced } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
 import type { Namespace } from '../../replication/namespace';

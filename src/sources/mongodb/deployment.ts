@@ -1,5 +1,5 @@
 import type { Document, MongoClient, ReadPreference, Timestamp } from 'mongodb';
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 import { classify } from '../../mongodb/errors';
 import { isReplicationError, ReplicationError } from '../../replication/errors';
 import type { HistoryWindow } from '../../replication/source';

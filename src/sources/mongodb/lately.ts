@@ -1,4 +1,4 @@
-import { abortable } from '../../mongodb/abortable';
+import { abortable } from '../../replication/abortable';
 
 /** Near enough for people, and below the time after which a leg asks again. */
 const LATELY_MS = 8_000;
