@@ -31,6 +31,11 @@ export class ConnectError extends Error {
   override readonly name = 'ConnectError';
 }
 
+interface Refusal extends Unreachable {
+  /** The server answers, and does not know the namespace. */
+  readonly missing: boolean;
+}
+
 interface Resolved {
   readonly options: Parameters<typeof NativeConnection.connect>[0] & { readonly address: string };
   readonly namespace: string;
@@ -64,7 +69,7 @@ export async function connectTemporal(log: Log, timeoutMs: number, signal: Abort
   const tls = isEncrypted(options);
   const trouble = new Trouble(log, 'temporal.unreachable');
   const began = Date.now();
-  let told: Unreachable | undefined;
+  let told: Refusal | undefined;
   for (let wait = FIRST_DELAY_MS; ; wait = Math.min(wait * 2, MAX_DELAY_MS)) {
     signal.throwIfAborted();
     const left = (): number => began + timeoutMs - Date.now();
@@ -74,12 +79,12 @@ export async function connectTemporal(log: Log, timeoutMs: number, signal: Abort
       return { connection, address, namespace, tls };
     } catch (error) {
       signal.throwIfAborted();
-      const now = unreachable(error, { tls });
+      const now = { ...unreachable(error, { tls }), missing: codeOf(error) === NOT_FOUND };
       // The last try has the least time: what an earlier one was told says more than its silence.
       const why = now.silent ? (told ?? now) : now;
       told = why;
       if (why.final) throw refused(address, why, error);
-      const missing = codeOf(error) === NOT_FOUND;
+      const { missing } = why;
       if (wait >= left() || (missing && Date.now() - began + wait >= NAMESPACE_WAIT_MS)) {
         throw missing ? noNamespace(address, namespace, error) : notReached(address, timeoutMs, why, error);
       }
