@@ -15,8 +15,8 @@ export type {
 } from './config/schema';
 
 export { startOptions } from './cli/apply/start';
-export { SEARCH_ATTRIBUTES, TASK_QUEUE, WORKFLOW_TYPE, workflowId } from './workflows/names';
-export type { StreamInput, StreamStatus } from './workflows/state';
+export { SEARCH_ATTRIBUTES, TASK_QUEUE, WORKFLOW_TYPE, workflowId } from './protocol/names';
+export type { StreamInput, StreamStatus } from './protocol/stream-state';
 
 export {
   catchUpUpdate,
@@ -33,4 +33,4 @@ export {
   type FinalizeReport,
   type ResumeOptions,
   type StreamView,
-} from './workflows/messages';
+} from './protocol/stream-messages';

@@ -5,7 +5,7 @@ import { startMongo } from '../../src/services/mongo';
 import { onPath } from '../../src/services/path';
 import type { Report } from '../../src/services/report';
 import { startTemporal } from '../../src/services/temporal';
-import { SEARCH_ATTRIBUTES } from '../../src/workflows/names';
+import { SEARCH_ATTRIBUTES } from '../../src/protocol/names';
 import type { Variant } from '../options';
 import { Owned } from './owned';
 import type { BenchWorker } from './worker';

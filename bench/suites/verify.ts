@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectTemporal, type Temporal } from '../../src/cli/temporal';
 import { begin, follow } from '../../src/cli/verify/verify';
-import type { VerificationView } from '../../src/workflows/verification-messages';
+import type { VerificationView } from '../../src/protocol/verification-messages';
 import type { Scope } from '../lab/scope';
 import type { BenchStream } from '../lab/stream';
 import { writer, type Writer } from '../lab/writer';

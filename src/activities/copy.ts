@@ -6,7 +6,7 @@ import type { Claim } from '../replication/destination';
 import { ReplicationError } from '../replication/errors';
 import { hasRows, type Source } from '../replication/source';
 import { runCall, type Call } from './call';
-import type { CopyLeg, CopyResult } from './contract';
+import type { CopyLeg, CopyResult } from '../protocol/stream-activities';
 import type { ActivityDeps } from './deps';
 import { errorPolicy } from './error-policy';
 import { claimFor, openPipeline } from './open';

@@ -4,7 +4,7 @@ import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import { sizesOf } from '../replication/sizes';
 import type { Size, Source } from '../replication/source';
-import type { Prepared } from './contract';
+import type { Prepared } from '../protocol/stream-activities';
 
 /** Cautious: what a small destination takes. */
 const ROWS_PER_SECOND = 15_000;

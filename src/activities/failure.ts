@@ -3,7 +3,7 @@ import { remedyInStream, ReplicationError } from '../replication/errors';
 import { addressed } from '../replication/remedy';
 import { parks } from '../replication/parking';
 import type { Position } from '../replication/position';
-import type { FailureInfo } from '../workflows/state';
+import type { FailureInfo } from '../protocol/stream-state';
 
 /** A list of problems is worth reading whole; a failure of more than 4 KB is cut by the server. */
 const TEXT = 1_500;

@@ -3,7 +3,7 @@ import { derive } from '../replication/derive';
 import type { Finding } from '../replication/finding';
 import { hasRows } from '../replication/source';
 import { runCall } from './call';
-import type { LegBase } from './contract';
+import type { LegBase } from '../protocol/stream-activities';
 import type { ActivityDeps } from './deps';
 import { claimFor, openPipeline } from './open';
 

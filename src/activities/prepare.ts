@@ -8,7 +8,7 @@ import { sizesOf } from '../replication/sizes';
 import { hasRows, type Size, type Source, type SourceNamespace } from '../replication/source';
 import { runCall, type Call } from './call';
 import { inspected, refuseOccupied, refuseSelfCopy, selectionFindings } from './checks';
-import { NAMED_NAMESPACES, type Prepared, type PrepareLeg } from './contract';
+import { NAMED_NAMESPACES, type Prepared, type PrepareLeg } from '../protocol/stream-activities';
 import type { ActivityDeps } from './deps';
 import { estimateOf, windowFindings } from './estimate';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';

@@ -2,9 +2,9 @@ import { Context } from '@temporalio/activity';
 import { durationMs } from '../config/duration';
 import type { Log } from '../replication/connector';
 import type { CopyProgress, LegProgress } from '../replication/progress';
-import { progressSignal } from '../workflows/messages';
-import { shown } from '../workflows/live';
-import type { LegBase } from './contract';
+import { progressSignal } from '../protocol/stream-messages';
+import { shown } from '../protocol/stream-view';
+import type { LegBase } from '../protocol/stream-activities';
 
 type Progress = LegProgress | CopyProgress;
 

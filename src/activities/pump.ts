@@ -4,7 +4,7 @@ import { createPump } from '../replication/pump';
 import { durationMs } from '../config/duration';
 import { batchSizeOf } from '../config/pace';
 import { runCall, type Call } from './call';
-import { NAMED_NAMESPACES, type PumpLeg, type PumpResult } from './contract';
+import { NAMED_NAMESPACES, type PumpLeg, type PumpResult } from '../protocol/stream-activities';
 import type { ActivityDeps } from './deps';
 import { errorPolicy } from './error-policy';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';

@@ -4,7 +4,7 @@ import type { LetterFilter, LetterSummary } from '../replication/letter';
 import { runCall, type Call } from './call';
 import type { ActivityDeps } from './deps';
 import { openDestination } from './open-destination';
-import type { ReplayCall, ReplayProgress, ReplayResult } from './replay-contract';
+import type { ReplayCall, ReplayProgress, ReplayResult } from '../protocol/dead-letter-replay';
 
 /** Letters that are asked for and awaited together. */
 const AT_ONCE = 500;

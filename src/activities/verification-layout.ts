@@ -5,7 +5,7 @@ import { sleep } from '../replication/throttle';
 import type { NotVerified, Verification } from '../replication/verification';
 import type { Call } from './call';
 import type { Pipeline } from './open';
-import { NAMED, type VerificationCall, type VerificationLayout } from './verification-contract';
+import { NAMED, type VerificationCall, type VerificationLayout } from '../protocol/verification-activities';
 import { chosen, selectedNamespaces } from './verification-namespaces';
 
 const ROUNDS = 5;

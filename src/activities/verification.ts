@@ -14,7 +14,7 @@ import {
   type VerificationActivities,
   type VerificationCall,
   type VerificationCompared,
-} from './verification-contract';
+} from '../protocol/verification-activities';
 import { layoutOf } from './verification-layout';
 import { noVerificationMeter, type VerificationMeter } from './verification-meter';
 import { losingRows, selectedNamespaces } from './verification-namespaces';

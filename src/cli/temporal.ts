@@ -3,7 +3,7 @@ import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { abortable } from '../replication/abortable';
 import { isEncrypted, unreachable, type Unreachable } from '../temporal/unreachable';
-import { TASK_QUEUE } from '../workflows/names';
+import { TASK_QUEUE } from '../protocol/names';
 import { grpcCode } from './explain';
 import { CliError } from './failure';
 

@@ -1,4 +1,4 @@
-import { workflowId } from '../workflows/names';
+import { workflowId } from '../protocol/names';
 
 const PREFIX = workflowId('');
 

@@ -2,7 +2,7 @@ import { Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { temporal as proto } from '@temporalio/proto';
 import type { Log } from '../replication/connector';
-import { WORKER_LOST } from '../workflows/names';
+import { WORKER_LOST } from '../protocol/names';
 import type { TemporalConnection } from './connection';
 import type { WorkerSettings } from './settings';
 

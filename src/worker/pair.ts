@@ -4,7 +4,7 @@ import type { Log } from '../replication/connector';
 import { telemetryInterceptor } from '../telemetry/interceptor';
 import { streamEvents } from '../telemetry/stream-events';
 import type { StreamMetrics } from '../telemetry/stream-metrics';
-import { pumpQueue } from '../workflows/names';
+import { pumpQueue } from '../protocol/names';
 import { codeUnusable, workflowCode } from './bundle';
 import type { TemporalConnection } from './connection';
 import { polls } from './polls';

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { durationMs } from '../config/duration';
 import { serviceSchema, type ServiceConfig } from '../config/schema';
-import { TASK_QUEUE } from '../workflows/names';
+import { TASK_QUEUE } from '../protocol/names';
 
 /** Wrong settings: one line for a person, no stack. */
 export class SettingsError extends Error {

@@ -1,6 +1,6 @@
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
-import type { NamespaceStatus } from './state';
+import type { NamespaceStatus } from '../protocol/stream-state';
 
 /** As in the contract of the activities; workflow code imports only its types. */
 export const NAMED_NAMESPACES = 300;

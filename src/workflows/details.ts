@@ -1,6 +1,6 @@
 import { count, plain } from './markdown';
-import { isShort } from './live';
-import type { StreamView } from './messages';
+import { isShort } from '../protocol/stream-view';
+import type { StreamView } from '../protocol/stream-messages';
 
 function bytes(n: number): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB'];

@@ -5,10 +5,10 @@ import {
   TemporalFailure,
   TimeoutFailure,
 } from '@temporalio/common';
-import type { StreamActivities } from '../activities/contract';
+import type { StreamActivities } from '../protocol/stream-activities';
 import type { CopyProgress, LegProgress } from '../replication/progress';
-import { pumpQueue, WORKER_LOST } from './names';
-import type { FailureInfo } from './state';
+import { pumpQueue, WORKER_LOST } from '../protocol/names';
+import type { FailureInfo } from '../protocol/stream-state';
 
 /** What a failed call tells. */
 export interface CallFailure {

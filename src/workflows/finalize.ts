@@ -4,7 +4,7 @@ import { attempt, leg, succeeded } from './leg';
 import { pumpLeg } from './pump-leg';
 import { record } from './record';
 import type { Run } from './run';
-import type { Phase } from './state';
+import type { Phase } from '../protocol/stream-state';
 
 async function takeTarget(run: Run): Promise<Phase> {
   const { nudges } = run;

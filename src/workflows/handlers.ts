@@ -20,14 +20,14 @@ import {
   type ReconfigureOptions,
   type ResumeOptions,
   type StreamView,
-} from './messages';
+} from '../protocol/stream-messages';
 import { publish } from './publish';
 import { reconfigure, validateReconfigure } from './reconfigure';
 import { record } from './record';
 import { mustRest } from './rest';
 import { assertLives, assertMoves, refusal, whyNotMoving } from './refuse';
 import { beginAfresh, interrupt, type Run } from './run';
-import type { StreamState } from './state';
+import type { StreamState } from '../protocol/stream-state';
 import { viewOf } from './view';
 
 const REASON_LENGTH = 300;

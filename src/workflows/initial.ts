@@ -1,4 +1,4 @@
-import type { StreamState } from './state';
+import type { StreamState } from '../protocol/stream-state';
 
 export const noTotals = { read: 0, applied: 0, skipped: 0, bytes: 0, schemaChanges: 0 } as const;
 

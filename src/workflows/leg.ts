@@ -1,5 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
-import type { LegBase } from '../activities/contract';
+import type { LegBase } from '../protocol/stream-activities';
 import { clipFailure } from './bounded';
 import { durationMs } from './calls';
 import { readFailure, type CallFailure } from './failure';

@@ -1,4 +1,4 @@
-import type { Prepared } from '../activities/contract';
+import type { Prepared } from '../protocol/stream-activities';
 import type { StreamSpec } from '../config/schema';
 import { afterCopy } from './after-copy';
 import { boundedFindings, boundedNamespaces } from './bounded';
@@ -8,7 +8,7 @@ import { takeParked } from './parked';
 import { parseSpec } from './parse';
 import { record } from './record';
 import { seen, type Run } from './run';
-import type { Phase } from './state';
+import type { Phase } from '../protocol/stream-state';
 
 interface Asked {
   readonly restart: boolean;

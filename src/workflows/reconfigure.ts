@@ -1,8 +1,8 @@
 import { condition } from '@temporalio/workflow';
-import type { Revised } from '../activities/contract';
+import type { Revised } from '../protocol/stream-activities';
 import type { StreamSpec } from '../config/schema';
 import { controlCalls } from './calls';
-import type { ReconfigureOptions, StreamView } from './messages';
+import type { ReconfigureOptions, StreamView } from '../protocol/stream-messages';
 import { record } from './record';
 import { assertLives, refusal, refusalOf } from './refuse';
 import { beginAfresh, interrupt, type Run } from './run';

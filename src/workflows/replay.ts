@@ -9,7 +9,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ReplayActivities, ReplayCall, ReplayFilter, ReplayProgress } from '../activities/replay-contract';
+import type { ReplayActivities, ReplayCall, ReplayFilter, ReplayProgress } from '../protocol/dead-letter-replay';
 import type { StreamSpec } from '../config/schema';
 import { readFailure } from './failure';
 import { backOffMs } from './policy';

@@ -3,7 +3,7 @@ import { mayContinue, untilOldMs } from './continue';
 import { inspectWhenDue, untilInspectionMs } from './inspect';
 import { publish } from './publish';
 import type { Run } from './run';
-import type { StreamState } from './state';
+import type { StreamState } from '../protocol/stream-state';
 
 export const mustRest = ({ desired, needsAttention }: StreamState): boolean => desired === 'pause' || needsAttention;
 

@@ -1,9 +1,9 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
 import { initialState } from './initial';
-import type { ProgressSignal } from './messages';
+import type { ProgressSignal } from '../protocol/stream-messages';
 import { publish } from './publish';
-import type { StreamInput, StreamState } from './state';
+import type { StreamInput, StreamState } from '../protocol/stream-state';
 
 export interface LiveProgress {
   readonly at: string;

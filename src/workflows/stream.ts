@@ -3,7 +3,7 @@ import { continueRun, mayContinue } from './continue';
 import { finalize } from './finalize';
 import { handle, requestStop } from './handlers';
 import { inspectWhenDue } from './inspect';
-import type { StreamView } from './messages';
+import type { StreamView } from '../protocol/stream-messages';
 import { prepare } from './prepare';
 import { publish } from './publish';
 import { record } from './record';
@@ -11,7 +11,7 @@ import { replicate } from './replicate';
 import { backOff, mustRest, rest } from './rest';
 import { openRun, type Run } from './run';
 import { snapshot } from './snapshot';
-import type { Phase, StreamInput } from './state';
+import type { Phase, StreamInput } from '../protocol/stream-state';
 import { viewOf } from './view';
 
 const PHASES: Readonly<Record<Exclude<Phase, 'ended'>, (run: Run) => Promise<Phase>>> = {

@@ -1,5 +1,5 @@
 import type { KindCounts } from '../replication/verification';
-import type { Verdict, VerificationState } from './verification-state';
+import type { Verdict, VerificationState } from '../protocol/verification-state';
 
 export const sumOf = ({ missing, extra, different }: KindCounts): number => missing + extra + different;
 

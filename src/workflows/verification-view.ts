@@ -1,7 +1,7 @@
 import { count, plain } from './markdown';
 import { gapsOf, sumOf } from './verdict';
-import type { VerificationStatus, VerificationView } from './verification-messages';
-import { NOTHING_FOUND, type VerificationInput, type VerificationState } from './verification-state';
+import type { VerificationStatus, VerificationView } from '../protocol/verification-messages';
+import { NOTHING_FOUND, type VerificationInput, type VerificationState } from '../protocol/verification-state';
 
 const STATUS = {
   plan: 'planning',

@@ -12,22 +12,22 @@ import {
   type ActivityInterfaceFor,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import type { StreamActivities } from '../activities/contract';
-import type { VerificationActivities, VerificationCall } from '../activities/verification-contract';
+import type { StreamActivities } from '../protocol/stream-activities';
+import type { VerificationActivities, VerificationCall } from '../protocol/verification-activities';
 import type { StreamSpec } from '../config/schema';
 import { clipFailure } from './bounded';
 import { readFailure } from './failure';
-import { verificationHowTo } from './how-to';
-import { SEARCH_ATTRIBUTES } from './names';
+import { verificationHowTo } from '../protocol/how-to';
+import { SEARCH_ATTRIBUTES } from '../protocol/names';
 import { backOffMs } from './policy';
 import { sumOf, verdictOf } from './verdict';
-import { progressQuery, verifiedSpecQuery, type VerificationView } from './verification-messages';
+import { progressQuery, verifiedSpecQuery, type VerificationView } from '../protocol/verification-messages';
 import {
   initialVerification,
   type VerificationInput,
   type VerificationPhase,
   type VerificationState,
-} from './verification-state';
+} from '../protocol/verification-state';
 import { statusOfVerification, verificationDetails, viewOfVerification } from './verification-view';
 
 const MINUTE_MS = 60_000;

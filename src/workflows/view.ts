@@ -1,10 +1,10 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { durationMs } from './calls';
-import { shown, withLive } from './live';
-import type { StreamView } from './messages';
-import { workflowId } from './names';
+import { shown, withLive } from '../protocol/stream-view';
+import type { StreamView } from '../protocol/stream-messages';
+import { workflowId } from '../protocol/names';
 import type { Run } from './run';
-import type { StreamStatus } from './state';
+import type { StreamStatus } from '../protocol/stream-state';
 
 const PHASE_STATUS = {
   prepare: 'preparing',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Document } from 'mongodb';
 import { waitFor } from '../../src/services/wait';
-import type { StreamView } from '../../src/workflows/messages';
+import type { StreamView } from '../../src/protocol/stream-messages';
 import { Pipeline, type Changed } from '../support/pipeline';
 import type { WorkerProcess } from '../support/worker-process';
 import type { Held, Plan, Side } from './plan';

@@ -6,7 +6,7 @@ import { type Db, Long, MongoClient } from 'mongodb';
 import type { Applied } from '../../src/cli/apply/apply';
 import type { StreamReport } from '../../src/cli/streams/report';
 import type { Waited } from '../../src/cli/streams/wait';
-import type { FinalizeReport, StreamView } from '../../src/workflows/messages';
+import type { FinalizeReport, StreamView } from '../../src/protocol/stream-messages';
 import { differences } from '../support/same';
 import { sharedMongo, sharedTemporal, uniqueName } from '../support/servers';
 import { WorkerProcess } from '../support/worker-process';

@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createActivities } from '../../src/activities';
-import type { Prepared, PrepareLeg } from '../../src/activities/contract';
+import type { Prepared, PrepareLeg } from '../../src/protocol/stream-activities';
 import { parseSpec } from '../../src/config/spec';
 import { Secret } from '../../src/config/secret';
 import { Namespaces } from '../../src/destinations/mongodb/namespaces';

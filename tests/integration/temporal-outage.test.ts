@@ -4,7 +4,7 @@ import { watch } from '../../src/cli/streams/watch';
 import { connectTemporal, type Temporal } from '../../src/cli/temporal';
 import { follow } from '../../src/cli/verify/verify';
 import type { RunningTemporal } from '../../src/services/temporal';
-import { VERIFICATION_TYPE, verificationId, WORKFLOW_TYPE, workflowId } from '../../src/workflows/names';
+import { VERIFICATION_TYPE, verificationId, WORKFLOW_TYPE, workflowId } from '../../src/protocol/names';
 import { eventually } from '../support/eventually';
 import { privateTemporal } from '../support/servers';
 import { testIo } from '../support/io';

@@ -2,7 +2,7 @@ import { ScheduleNotFoundError } from '@temporalio/client';
 import { applySchedule } from '../../src/cli/apply/schedule';
 import { connectTemporal, type Temporal } from '../../src/cli/temporal';
 import { parseSpec } from '../../src/config/spec';
-import { verificationId } from '../../src/workflows/names';
+import { verificationId } from '../../src/protocol/names';
 import { sharedTemporal, uniqueName } from '../support/servers';
 
 describe('the schedule of a verification', () => {

@@ -1,5 +1,5 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import type { PumpLeg } from '../../src/activities/contract';
+import type { PumpLeg } from '../../src/protocol/stream-activities';
 import type { StreamSpec } from '../../src/config/schema';
 import {
   catchUpUpdate,
@@ -9,7 +9,7 @@ import {
   restartUpdate,
   resumeUpdate,
   specQuery,
-} from '../../src/workflows/messages';
+} from '../../src/protocol/stream-messages';
 import {
   at,
   copied,

@@ -1,4 +1,4 @@
-import { catchUpUpdate, finalizeUpdate, pauseUpdate, resumeUpdate } from '../../src/workflows/messages';
+import { catchUpUpdate, finalizeUpdate, pauseUpdate, resumeUpdate } from '../../src/protocol/stream-messages';
 import { at, pumped, Script, Theatre } from './workflow-context';
 
 let theatre: Theatre;

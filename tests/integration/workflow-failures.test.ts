@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { resumeUpdate, stopUpdate } from '../../src/workflows/messages';
+import { resumeUpdate, stopUpdate } from '../../src/protocol/stream-messages';
 import { at, copied, copyProgress, fails, legProgress, longLeg, pumped, Script, Theatre } from './workflow-context';
 
 let theatre: Theatre;

@@ -1,4 +1,4 @@
-import { pauseUpdate, progressSignal, resumeUpdate } from '../../src/workflows/messages';
+import { pauseUpdate, progressSignal, resumeUpdate } from '../../src/protocol/stream-messages';
 import { at, copied, fails, legProgress, longLeg, prepared, pumped, Script, Theatre, until } from './workflow-context';
 
 const SUGGESTED_EVENTS = 60;

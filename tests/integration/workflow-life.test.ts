@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { finalizeUpdate, resumeNamespaceUpdate, resumeUpdate, stopUpdate } from '../../src/workflows/messages';
+import { finalizeUpdate, resumeNamespaceUpdate, resumeUpdate, stopUpdate } from '../../src/protocol/stream-messages';
 import { at, copied, copyProgress, fails, longLeg, prepared, pumped, Script, Theatre } from './workflow-context';
 
 let theatre: Theatre;

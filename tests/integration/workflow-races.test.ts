@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PumpLeg } from '../../src/activities/contract';
+import type { PumpLeg } from '../../src/protocol/stream-activities';
 import type { StreamSpec, StreamSpecInput } from '../../src/config/schema';
 import {
   finalizeUpdate,
@@ -7,7 +7,7 @@ import {
   restartUpdate,
   resumeNamespaceUpdate,
   stopUpdate,
-} from '../../src/workflows/messages';
+} from '../../src/protocol/stream-messages';
 import {
   at,
   copied,

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { workflowId } from '../../src/workflows/names';
+import { workflowId } from '../../src/protocol/names';
 import { specOf, Theatre } from '../integration/workflow-context';
 import { toJson, type History } from './history';
 import { SCENARIOS, type Scenario } from './scenarios';

@@ -9,7 +9,7 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 
-import { REPLAY_TYPE, VERIFICATION_TYPE, WORKFLOW_TYPE } from '../../src/workflows/names';
+import { REPLAY_TYPE, VERIFICATION_TYPE, WORKFLOW_TYPE } from '../../src/protocol/names';
 import { fromJson } from './history';
 import { sinks } from '../support/sinks';
 

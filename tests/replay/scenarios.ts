@@ -8,7 +8,7 @@ import {
   restartUpdate,
   resumeUpdate,
   stopUpdate,
-} from '../../src/workflows/messages';
+} from '../../src/protocol/stream-messages';
 import {
   at,
   copied,

@@ -12,8 +12,8 @@ import {
   type CaughtUp,
   type FinalizeReport,
   type StreamView,
-} from '../../src/workflows/messages';
-import { WORKFLOW_TYPE, workflowId } from '../../src/workflows/names';
+} from '../../src/protocol/stream-messages';
+import { WORKFLOW_TYPE, workflowId } from '../../src/protocol/names';
 import { forgetRecords } from './records';
 import { differences } from './same';
 import { sharedMongo, sharedTemporal, uniqueName } from './servers';

@@ -1,4 +1,4 @@
-import { SEARCH_ATTRIBUTES } from '../../src/workflows/names';
+import { SEARCH_ATTRIBUTES } from '../../src/protocol/names';
 
 export const searchAttributes = Object.fromEntries(
   Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 'Keyword' as const]),

@@ -1,7 +1,7 @@
 import { cadenceOf } from '../../src/config/schedule';
 import { gapsOf, verdictOf } from '../../src/workflows/verdict';
 import { verificationResult } from '../../src/cli/render/verification';
-import { initialVerification, NOTHING_FOUND, type VerificationState } from '../../src/workflows/verification-state';
+import { initialVerification, NOTHING_FOUND, type VerificationState } from '../../src/protocol/verification-state';
 import { verificationDetails, viewOfVerification } from '../../src/workflows/verification-view';
 import { createColors } from 'picocolors';
 

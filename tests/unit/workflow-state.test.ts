@@ -7,9 +7,9 @@ import {
   clipShort,
   NAMED_NAMESPACES,
 } from '../../src/workflows/bounded';
-import * as contract from '../../src/activities/contract';
+import * as contract from '../../src/protocol/stream-activities';
 import { initialState } from '../../src/workflows/initial';
-import type { NamespaceStatus, StreamInput, StreamState } from '../../src/workflows/state';
+import type { NamespaceStatus, StreamInput, StreamState } from '../../src/protocol/stream-state';
 
 const STARTED = '2026-01-02T03:04:05.678Z';
 

@@ -1,8 +1,8 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { diffSpec } from '../../config/diff';
 import type { StreamSpec } from '../../config/schema';
-import { pauseUpdate, reconfigureUpdate, resumeUpdate, type StreamView } from '../../workflows/messages';
-import { WORKFLOW_TYPE, workflowId } from '../../workflows/names';
+import { pauseUpdate, reconfigureUpdate, resumeUpdate, type StreamView } from '../../protocol/stream-messages';
+import { WORKFLOW_TYPE, workflowId } from '../../protocol/names';
 import { explain } from '../explain';
 import { CliError } from '../failure';
 import type { Io } from '../io';

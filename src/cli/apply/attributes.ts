@@ -1,6 +1,6 @@
 import { temporal as proto } from '@temporalio/proto';
 import { createAttributes } from '../../temporal/attributes';
-import { SEARCH_ATTRIBUTES } from '../../workflows/names';
+import { SEARCH_ATTRIBUTES } from '../../protocol/names';
 import { grpcCode } from '../explain';
 import { CliError } from '../failure';
 import type { Temporal } from '../temporal';

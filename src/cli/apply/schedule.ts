@@ -1,9 +1,9 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import { cadenceOf, type Cadence } from '../../config/schedule';
 import type { StreamSpec } from '../../config/schema';
-import { verificationHowTo } from '../../workflows/how-to';
-import { VERIFICATION_TYPE, verificationId } from '../../workflows/names';
-import type { VerificationInput } from '../../workflows/verification-state';
+import { verificationHowTo } from '../../protocol/how-to';
+import { VERIFICATION_TYPE, verificationId } from '../../protocol/names';
+import type { VerificationInput } from '../../protocol/verification-state';
 import { CliError } from '../failure';
 import type { Temporal } from '../temporal';
 

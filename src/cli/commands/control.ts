@@ -16,8 +16,8 @@ import {
   resumeUpdate,
   stopUpdate,
   type StreamView,
-} from '../../workflows/messages';
-import { workflowId } from '../../workflows/names';
+} from '../../protocol/stream-messages';
+import { workflowId } from '../../protocol/names';
 import { temporalCommand, withTemporal } from './command';
 
 interface ControlOptions extends TemporalOptions {

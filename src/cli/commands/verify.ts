@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import type { VerificationView } from '../../workflows/verification-messages';
+import type { VerificationView } from '../../protocol/verification-messages';
 import { explain } from '../explain';
 import { CliError, EXIT } from '../failure';
 import type { Io } from '../io';

@@ -1,4 +1,4 @@
-import { WORKFLOW_TYPE, workflowId } from '../../workflows/names';
+import { WORKFLOW_TYPE, workflowId } from '../../protocol/names';
 import { connectTemporal, type TemporalTarget } from '../temporal';
 
 /** A person waits for the key that was pressed. */

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { defaultPayloadConverter, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
-import type { ReplayFilter, ReplayProgress } from '../../activities/replay-contract';
-import { replayHowTo } from '../../workflows/how-to';
-import { REPLAY_TYPE, replayId } from '../../workflows/names';
+import type { ReplayFilter, ReplayProgress } from '../../protocol/dead-letter-replay';
+import { replayHowTo } from '../../protocol/how-to';
+import { REPLAY_TYPE, replayId } from '../../protocol/names';
 import type { ReplayInput } from '../../workflows/replay';
 import { CliError } from '../failure';
 import { Outage } from '../outage';

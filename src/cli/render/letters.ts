@@ -1,5 +1,5 @@
 import type { Colors } from 'picocolors/types';
-import type { ReplayProgress } from '../../activities/replay-contract';
+import type { ReplayProgress } from '../../protocol/dead-letter-replay';
 import type { LetterState, LetterSummary } from '../../replication/letter';
 import type { ShownLetter } from '../letters/shown';
 import { orderedJson } from '../ordered-json';

@@ -1,7 +1,7 @@
 import type { Colors } from 'picocolors/types';
 import type { CopiesProgress, CopyProgress } from '../../replication/progress';
-import { isShort } from '../../workflows/live';
-import type { StreamView } from '../../workflows/messages';
+import { isShort } from '../../protocol/stream-view';
+import type { StreamView } from '../../protocol/stream-messages';
 import type { StreamReport } from '../streams/report';
 import { findingsTable } from './findings';
 import { facts, grid, type Look, prose, trouble } from './table';

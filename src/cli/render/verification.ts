@@ -1,6 +1,6 @@
 import type { Colors } from 'picocolors/types';
 import { sumOf } from '../../workflows/verdict';
-import type { VerificationView } from '../../workflows/verification-messages';
+import type { VerificationView } from '../../protocol/verification-messages';
 import type { DifferingRow } from '../verify/keys';
 import type { Live } from '../verify/verify';
 import { findingsTable } from './findings';

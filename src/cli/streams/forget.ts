@@ -2,7 +2,7 @@ import { ScheduleNotFoundError } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type { StreamSpec } from '../../config/schema';
 import type { Kept } from '../../replication/destination';
-import { replayId, verificationId, workflowId } from '../../workflows/names';
+import { replayId, verificationId, workflowId } from '../../protocol/names';
 import { CliError } from '../failure';
 import { destinationOf, namingStream } from '../letters/destination';
 import type { Temporal } from '../temporal';

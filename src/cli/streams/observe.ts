@@ -2,10 +2,10 @@ import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@tempo
 import { defaultPayloadConverter, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { optionalTsToMs } from '@temporalio/common/lib/time';
 import type { CopyProgress, LegProgress } from '../../replication/progress';
-import { withLive } from '../../workflows/live';
-import { statusQuery, type StreamView } from '../../workflows/messages';
-import { SEARCH_ATTRIBUTES, WORKFLOW_TYPE, workflowId } from '../../workflows/names';
-import type { StreamStatus } from '../../workflows/state';
+import { withLive } from '../../protocol/stream-view';
+import { statusQuery, type StreamView } from '../../protocol/stream-messages';
+import { SEARCH_ATTRIBUTES, WORKFLOW_TYPE, workflowId } from '../../protocol/names';
+import type { StreamStatus } from '../../protocol/stream-state';
 import type { Temporal } from '../temporal';
 import type { Execution, StreamReport } from './report';
 

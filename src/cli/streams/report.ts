@@ -1,5 +1,5 @@
-import type { StreamView } from '../../workflows/messages';
-import type { StreamStatus } from '../../workflows/state';
+import type { StreamView } from '../../protocol/stream-messages';
+import type { StreamStatus } from '../../protocol/stream-state';
 
 export type Execution = 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed_out' | 'unknown';
 

@@ -2,9 +2,9 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { loadConfig } from '../../config/load';
 import type { StreamSpec } from '../../config/schema';
 import { parseSpec, toSpec } from '../../config/spec';
-import { specQuery } from '../../workflows/messages';
-import { workflowId } from '../../workflows/names';
-import type { StreamInput } from '../../workflows/state';
+import { specQuery } from '../../protocol/stream-messages';
+import { workflowId } from '../../protocol/names';
+import type { StreamInput } from '../../protocol/stream-state';
 import { CliError } from '../failure';
 import type { Temporal } from '../temporal';
 

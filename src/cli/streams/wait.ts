@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { catchUpUpdate, type CaughtUp, type StreamView } from '../../workflows/messages';
-import { workflowId } from '../../workflows/names';
+import { catchUpUpdate, type CaughtUp, type StreamView } from '../../protocol/stream-messages';
+import { workflowId } from '../../protocol/names';
 import { CliError } from '../failure';
 import { Outage } from '../outage';
 import { span } from '../render/text';

@@ -6,7 +6,7 @@ import { Screen } from '../render/screen';
 import { streamsTable } from '../render/streams';
 import { prose, trouble } from '../render/table';
 import { span } from '../render/text';
-import { isShort } from '../../workflows/live';
+import { isShort } from '../../protocol/stream-view';
 import type { Temporal } from '../temporal';
 import { listStreams, observe } from './observe';
 import type { StreamReport } from './report';

@@ -4,7 +4,7 @@ import type { Config } from '../../config/schema';
 import { toSpec } from '../../config/spec';
 import { abortable } from '../../replication/abortable';
 import { startTemporal } from '../../services/temporal';
-import { SEARCH_ATTRIBUTES } from '../../workflows/names';
+import { SEARCH_ATTRIBUTES } from '../../protocol/names';
 import { apply } from '../apply/apply';
 import type { Io } from '../io';
 import { emit, type Format, remark } from '../output';

@@ -5,7 +5,7 @@ import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
 import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
-import type { FailureInfo, NamespaceStatus, Phase, StreamStatus } from './state';
+import type { FailureInfo, NamespaceStatus, Phase, StreamStatus } from './stream-state';
 
 /** What the `status` query and every update answer; the documented JSON of `streams status`. */
 export interface StreamView {

@@ -1,4 +1,4 @@
-import type { PositionReport } from '../activities/contract';
+import type { PositionReport } from './stream-activities';
 import type { StreamSpec } from '../config/schema';
 import type { Parked } from '../replication/destination';
 import type { ErrorKind } from '../replication/errors';

@@ -1,7 +1,7 @@
 import type { StreamSpec } from '../config/schema';
 import type { Finding } from '../replication/finding';
 import type { Findings, NamespaceRows, NotVerified } from '../replication/verification';
-import type { FailureInfo } from './state';
+import type { FailureInfo } from './stream-state';
 
 /** `identical` is said of what was read to its end on both sides only. */
 export type Verdict = 'identical' | 'different' | 'incomplete';

@@ -2,7 +2,7 @@ import { defineQuery } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
 import type { Finding } from '../replication/finding';
 import type { Findings, NamespaceRows, NotVerified } from '../replication/verification';
-import type { FailureInfo } from './state';
+import type { FailureInfo } from './stream-state';
 import type { Verdict, VerificationPhase } from './verification-state';
 
 export type VerificationStatus = 'planning' | 'comparing' | 'settling' | 'repairing' | 'retrying' | Verdict;

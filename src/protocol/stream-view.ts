@@ -1,5 +1,5 @@
 import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
-import type { StreamView } from './messages';
+import type { StreamView } from './stream-messages';
 
 type Shown = LegProgress | Omit<LegProgress, 'position'>;
 
