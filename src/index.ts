@@ -16,7 +16,8 @@ export type {
 
 export { startOptions } from './cli/apply/start';
 export { SEARCH_ATTRIBUTES, TASK_QUEUE, WORKFLOW_TYPE, workflowId } from './protocol/names';
-export type { StreamInput, StreamStatus } from './protocol/stream-state';
+export type { StreamInput } from './protocol/input';
+export type { StreamStatus } from './protocol/stream-state';
 
 export {
   catchUpUpdate,
@@ -32,5 +33,5 @@ export {
   type CaughtUp,
   type FinalizeReport,
   type ResumeOptions,
-  type StreamView,
 } from './protocol/stream-messages';
+export type { StreamView } from './protocol/stream-view';

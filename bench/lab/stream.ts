@@ -1,8 +1,9 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { StreamSpecInput } from '../../src/config/schema';
-import { waitFor } from '../../src/services/wait';
-import { statusQuery, type StreamView } from '../../src/protocol/stream-messages';
 import { WORKFLOW_TYPE, workflowId } from '../../src/protocol/names';
+import { statusQuery } from '../../src/protocol/stream-messages';
+import type { StreamView } from '../../src/protocol/stream-view';
+import { waitFor } from '../../src/services/wait';
 import { SOURCE_URI, TARGET_URI } from './worker';
 
 type Stream = StreamSpecInput['stream'];

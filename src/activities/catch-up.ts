@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { CatchUpInput } from '../protocol/stream-activities';
 import { ReplicationError } from '../replication/errors';
 import { reached } from '../replication/position';
 import { runCall } from './call';
-import type { CatchUpInput } from '../protocol/stream-activities';
 import type { ActivityDeps } from './deps';
 import { openPipeline } from './open';
 

@@ -1,12 +1,12 @@
 import { durationMs } from '../config/duration';
 import { copyBatchSizeOf } from '../config/pace';
 import type { StreamSpec } from '../config/schema';
+import type { CopyLeg, CopyResult } from '../protocol/stream-activities';
 import { createCopy } from '../replication/copy';
 import type { Claim } from '../replication/destination';
 import { ReplicationError } from '../replication/errors';
 import { hasRows, type Source } from '../replication/source';
 import { runCall, type Call } from './call';
-import type { CopyLeg, CopyResult } from '../protocol/stream-activities';
 import type { ActivityDeps } from './deps';
 import { errorPolicy } from './error-policy';
 import { claimFor, openPipeline } from './open';

@@ -1,10 +1,10 @@
+import type { Prepared } from '../protocol/stream-activities';
 import type { RangeRecord } from '../replication/destination';
 import { isReplicationError } from '../replication/errors';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import { sizesOf } from '../replication/sizes';
 import type { Size, Source } from '../replication/source';
-import type { Prepared } from '../protocol/stream-activities';
 
 /** Cautious: what a small destination takes. */
 const ROWS_PER_SECOND = 15_000;

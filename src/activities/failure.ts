@@ -1,9 +1,9 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { INTERRUPTED, type FailureDetails, type FailureInfo } from '../protocol/failure';
 import { remedyInStream, ReplicationError } from '../replication/errors';
 import { addressed } from '../replication/remedy';
 import { parks } from '../replication/parking';
 import type { Position } from '../replication/position';
-import type { FailureInfo } from '../protocol/stream-state';
 
 /** A list of problems is worth reading whole; a failure of more than 4 KB is cut by the server. */
 const TEXT = 1_500;
@@ -19,13 +19,6 @@ export interface Known {
   /** The last progress: a leg's or a copy's. */
   readonly progress: unknown;
 }
-
-export const INTERRUPTED: FailureInfo = {
-  kind: 'retry',
-  code: 'interrupted',
-  message: 'the call was interrupted',
-  remedy: '',
-};
 
 function infoOf(error: unknown, interrupted: boolean): FailureInfo {
   if (interrupted && !(error instanceof ReplicationError && error.kind !== 'retry')) return INTERRUPTED;
@@ -62,12 +55,16 @@ const positionOf = (progress: unknown): Position | undefined =>
 export function toFailure(error: unknown, { stream, interrupted, progress }: Known): ApplicationFailure {
   const info = addressed(infoOf(error, interrupted), stream);
   const position = positionOf(progress);
+  const details: FailureDetails = [
+    position === undefined ? info : { ...info, position },
+    addressed(progress ?? null, stream),
+  ];
   return ApplicationFailure.create({
     type: info.code,
     message: info.message,
     // The workflow decides what happens next.
     nonRetryable: true,
-    details: [position === undefined ? info : { ...info, position }, addressed(progress ?? null, stream)],
+    details: [...details],
     ...((info.kind === 'fenced' || info.code === INTERRUPTED.code) && { category: ApplicationFailureCategory.BENIGN }),
   });
 }

@@ -1,5 +1,7 @@
-import { catchUp } from './catch-up';
+import type { ReplayActivities } from '../protocol/dead-letter-replay';
 import type { StreamActivities } from '../protocol/stream-activities';
+import type { VerificationActivities } from '../protocol/verification-activities';
+import { catchUp } from './catch-up';
 import { copy } from './copy';
 import type { ActivityDeps } from './deps';
 import { finalize } from './finalize';
@@ -9,10 +11,8 @@ import { parse } from './parse';
 import { prepare } from './prepare';
 import { pump } from './pump';
 import { replayLetters } from './replay';
-import type { ReplayActivities } from '../protocol/dead-letter-replay';
 import { revise } from './revise';
 import { createVerificationActivities } from './verification';
-import type { VerificationActivities } from '../protocol/verification-activities';
 
 export type Activities = StreamActivities & VerificationActivities & ReplayActivities;
 

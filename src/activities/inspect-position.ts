@@ -1,10 +1,10 @@
 import { durationMs } from '../config/duration';
+import type { PositionReport, PositionToInspect } from '../protocol/stream-activities';
 import { isReplicationError } from '../replication/errors';
 import type { Position } from '../replication/position';
 import type { Source } from '../replication/source';
 import { UNKNOWN_WINDOW, windowLeft, type WindowLeft } from '../replication/window';
 import { runCall, type Call } from './call';
-import type { PositionReport, PositionToInspect } from '../protocol/stream-activities';
 import type { ActivityDeps } from './deps';
 import { openSource } from './open';
 import { WindowGuard } from './window-guard';

@@ -1,3 +1,4 @@
+import { NAMED_NAMESPACES, type Prepared, type PrepareLeg } from '../protocol/stream-activities';
 import { derive } from '../replication/derive';
 import type { Claim, Parked, RangeRecord } from '../replication/destination';
 import type { Finding } from '../replication/finding';
@@ -8,7 +9,6 @@ import { sizesOf } from '../replication/sizes';
 import { hasRows, type Size, type Source, type SourceNamespace } from '../replication/source';
 import { runCall, type Call } from './call';
 import { inspected, refuseOccupied, refuseSelfCopy, selectionFindings } from './checks';
-import { NAMED_NAMESPACES, type Prepared, type PrepareLeg } from '../protocol/stream-activities';
 import type { ActivityDeps } from './deps';
 import { estimateOf, windowFindings } from './estimate';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';

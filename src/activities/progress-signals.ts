@@ -1,10 +1,10 @@
 import { Context } from '@temporalio/activity';
 import { durationMs } from '../config/duration';
-import type { Log } from '../replication/connector';
-import type { CopyProgress, LegProgress } from '../replication/progress';
+import type { LegBase } from '../protocol/stream-activities';
 import { progressSignal } from '../protocol/stream-messages';
 import { shown } from '../protocol/stream-view';
-import type { LegBase } from '../protocol/stream-activities';
+import type { Log } from '../replication/connector';
+import type { CopyProgress, LegProgress } from '../replication/progress';
 
 type Progress = LegProgress | CopyProgress;
 

@@ -1,10 +1,10 @@
+import { NAMED_NAMESPACES, type PumpLeg, type PumpResult } from '../protocol/stream-activities';
 import { ReplicationError } from '../replication/errors';
 import type { Pump, PumpOutcome } from '../replication/leg';
 import { createPump } from '../replication/pump';
 import { durationMs } from '../config/duration';
 import { batchSizeOf } from '../config/pace';
 import { runCall, type Call } from './call';
-import { NAMED_NAMESPACES, type PumpLeg, type PumpResult } from '../protocol/stream-activities';
 import type { ActivityDeps } from './deps';
 import { errorPolicy } from './error-policy';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from './open';

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ReplayCall, ReplayProgress, ReplayResult } from '../protocol/dead-letter-replay';
 import type { Destination, RepairAsk } from '../replication/destination';
 import type { LetterFilter, LetterSummary } from '../replication/letter';
 import { runCall, type Call } from './call';
 import type { ActivityDeps } from './deps';
 import { openDestination } from './open-destination';
-import type { ReplayCall, ReplayProgress, ReplayResult } from '../protocol/dead-letter-replay';
 
 /** Letters that are asked for and awaited together. */
 const AT_ONCE = 500;

@@ -1,8 +1,8 @@
 import { diffSpec } from '../config/diff';
 import { parseSpec } from '../config/spec';
+import type { Revised, Revision } from '../protocol/stream-activities';
 import { ReplicationError } from '../replication/errors';
 import { runCall } from './call';
-import type { Revised, Revision } from '../protocol/stream-activities';
 import type { ActivityDeps } from './deps';
 
 const SELECTION = new Set(['source.collections', 'source.exclude']);

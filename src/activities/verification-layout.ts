@@ -1,3 +1,4 @@
+import { NAMED, type VerificationCall, type VerificationLayout } from '../protocol/verification-activities';
 import type { Finding } from '../replication/finding';
 import { stirBetween } from '../replication/quiet';
 import { hasRows } from '../replication/source';
@@ -5,7 +6,6 @@ import { sleep } from '../replication/throttle';
 import type { NotVerified, Verification } from '../replication/verification';
 import type { Call } from './call';
 import type { Pipeline } from './open';
-import { NAMED, type VerificationCall, type VerificationLayout } from '../protocol/verification-activities';
 import { chosen, selectedNamespaces } from './verification-namespaces';
 
 const ROUNDS = 5;

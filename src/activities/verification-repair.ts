@@ -1,10 +1,10 @@
+import type { VerificationCall, VerificationRepaired } from '../protocol/verification-activities';
 import type { RepairAsk } from '../replication/destination';
 import { sleep } from '../replication/throttle';
 import type { Verification } from '../replication/verification';
 import type { Call } from './call';
 import type { ActivityDeps } from './deps';
 import type { Pipeline } from './open';
-import type { VerificationCall, VerificationRepaired } from '../protocol/verification-activities';
 
 const ASKED_AT_ONCE = 1_000;
 /** A stream that copies none of them for this long is not going to. */

@@ -1,4 +1,10 @@
 import { idDocument, keyOf } from '../bson/key';
+import {
+  NAMED,
+  type VerificationActivities,
+  type VerificationCall,
+  type VerificationCompared,
+} from '../protocol/verification-activities';
 import type { EncodedRow, Key } from '../replication/change';
 import { createComparison } from '../replication/compare';
 import { ReplicationError } from '../replication/errors';
@@ -9,12 +15,6 @@ import { runCall, type Call } from './call';
 import type { ActivityDeps } from './deps';
 import { openPipeline, type Pipeline } from './open';
 import { cut, rangesOf } from './plan';
-import {
-  NAMED,
-  type VerificationActivities,
-  type VerificationCall,
-  type VerificationCompared,
-} from '../protocol/verification-activities';
 import { layoutOf } from './verification-layout';
 import { noVerificationMeter, type VerificationMeter } from './verification-meter';
 import { losingRows, selectedNamespaces } from './verification-namespaces';

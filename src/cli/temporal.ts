@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { TASK_QUEUE } from '../protocol/names';
 import { abortable } from '../replication/abortable';
 import { isEncrypted, unreachable, type Unreachable } from '../temporal/unreachable';
-import { TASK_QUEUE } from '../protocol/names';
 import { grpcCode } from './explain';
 import { CliError } from './failure';
 

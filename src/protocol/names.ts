@@ -4,9 +4,6 @@ export const WORKFLOW_TYPE = 'replicationStream';
 /** Where stream workflows and their short control activities run; `TRIBUTARY_TASK_QUEUE` overrides it in worker and starter. */
 export const TASK_QUEUE = 'tributary';
 
-/** Activities that move data have their own queue, so that control work is never starved. */
-export const pumpQueue = (taskQueue: string): string => `${taskQueue}-pump`;
-
 export const workflowId = (stream: string): string => `tributary/${stream}`;
 
 /** Compares both sides of a stream. What a schedule starts has the time behind its id. */
@@ -18,9 +15,6 @@ export const verificationId = (stream: string): string => `tributary-verify/${st
 export const REPLAY_TYPE = 'replayDeadLetters';
 
 export const replayId = (stream: string): string => `tributary-replay/${stream}`;
-
-/** Type of the failure that a worker gives to what its former self had been running. */
-export const WORKER_LOST = 'worker_lost';
 
 /** Search attributes, all of type Keyword; set only on change. */
 export const SEARCH_ATTRIBUTES = {

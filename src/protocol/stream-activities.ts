@@ -136,17 +136,35 @@ export interface CatchUpInput {
   readonly timeoutMs: number;
 }
 
-/** What workflows call. `parse`, `revise`, `catchUp`, `here` and `inspectPosition` run on the control queue, the others on the pump queue. */
-export interface StreamActivities {
+/** Activities that move data have their own queue, so that control work is never starved. */
+export const pumpQueue = (taskQueue: string): string => `${taskQueue}-pump`;
+
+/** They write nothing, are short, and run on the queue of the workflow itself. */
+export interface ControlActivities {
   /** Fully defaulted and checked; a bad spec is `needs_attention` with every problem named. */
   parse(spec: unknown): Promise<StreamSpec>;
   /** Parses the next spec and refuses what cannot change while a stream lives (`needs_restart`). */
   revise(revision: Revision): Promise<Revised>;
-  prepare(leg: PrepareLeg): Promise<Prepared>;
-  copy(leg: CopyLeg): Promise<CopyResult>;
-  pump(leg: PumpLeg): Promise<PumpResult>;
-  finalize(leg: LegBase): Promise<readonly Finding[]>;
   here(spec: StreamSpec): Promise<{ readonly position: Position; readonly at: string }>;
   inspectPosition(input: PositionToInspect): Promise<PositionReport>;
   catchUp(input: CatchUpInput): Promise<{ readonly target: string }>;
 }
+
+/** They write, and run on `pumpQueue`. */
+export interface PumpActivities {
+  prepare(leg: PrepareLeg): Promise<Prepared>;
+  copy(leg: CopyLeg): Promise<CopyResult>;
+  pump(leg: PumpLeg): Promise<PumpResult>;
+  finalize(leg: LegBase): Promise<readonly Finding[]>;
+}
+
+/** As Temporal names them in a failure. */
+export const PUMP_ACTIVITIES: Readonly<Record<keyof PumpActivities, true>> = {
+  prepare: true,
+  copy: true,
+  pump: true,
+  finalize: true,
+};
+
+/** What the workflow of a stream calls. */
+export type StreamActivities = ControlActivities & PumpActivities;

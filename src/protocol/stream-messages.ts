@@ -1,58 +1,10 @@
-import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate, type Sinks } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
-import type { Parked } from '../replication/destination';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
-import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
-import type { FailureInfo, NamespaceStatus, Phase, StreamStatus } from './stream-state';
-
-/** What the `status` query and every update answer; the documented JSON of `streams status`. */
-export interface StreamView {
-  readonly stream: string;
-  readonly name: string;
-  readonly status: StreamStatus;
-  readonly phase: Phase;
-  readonly source: string;
-  readonly destination: string;
-  /** The position for people. */
-  readonly at: string | null;
-  /** While no leg runs: how far the source's newest entry is beyond the position. */
-  readonly lagMs: number | null;
-  readonly changesPerSecond: number;
-  /** When position, lag, rate and window were as they are told here; null before the first call has told. */
-  readonly asOf: string | null;
-  /** They are those of the running leg, whose changes `totals` counts already. */
-  readonly live: boolean;
-  /** For how long the source will still have what comes after the position; null where nobody can tell. */
-  readonly windowSeconds: number | null;
-  /** At least so long: the source's log has forgotten nothing so far, and is not known to begin soon. */
-  readonly windowAtLeast: boolean;
-  /** Below it the stream is about to lose its history: `advanced.window_warning`. */
-  readonly windowWarningSeconds: number | null;
-  readonly epoch: number;
-  readonly revision: number;
-  readonly legs: number;
-  readonly totals: Totals;
-  /** Without the position: its token may hold the key of the last change. */
-  readonly progress: Omit<LegProgress, 'position'> | null;
-  readonly copy: CopyProgress | null;
-  readonly namespaceCount: number;
-  readonly namespaces: Readonly<Record<Namespace, NamespaceStatus>>;
-  /** How many namespaces are parked, and some of them with their reasons. */
-  readonly parkedCount: number;
-  readonly parked: readonly Parked[];
-  readonly findings: readonly Finding[];
-  /** The last one. `recoveredAt` tells that it is past. */
-  readonly failure: (FailureInfo & { readonly at: string; readonly recoveredAt?: string }) | null;
-  /** While no leg runs: the source no longer has what comes next, or cannot be asked. */
-  readonly sourceProblem: { readonly code: string; readonly message: string; readonly remedy: string } | null;
-  readonly failures: number;
-  /** When the next try begins, while the stream backs off. */
-  readonly nextTryAt: string | null;
-  readonly pauseReason: string | null;
-  readonly startedAt: string;
-}
+import type { CopyProgress, LegProgress } from '../replication/progress';
+import type { StreamView } from './stream-view';
 
 export interface ResumeOptions {
   readonly namespace: Namespace;
@@ -106,3 +58,15 @@ export const stopUpdate = defineUpdate<StreamView>('stop');
 export const finalizeUpdate = defineUpdate<FinalizeReport>('finalize');
 /** Answers when the stream has passed the source's position as of the call. */
 export const catchUpUpdate = defineUpdate<CaughtUp, [{ readonly timeoutMs?: number }]>('catchUp');
+
+/** What a worker counts; it says of which stream, which Temporal's own meter for workflows cannot without labels of its own. */
+export interface StreamEvent {
+  readonly stream: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly event: string;
+}
+
+export interface StreamSinks extends Sinks {
+  readonly streams: { happened(event: StreamEvent): void };
+}

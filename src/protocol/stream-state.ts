@@ -1,11 +1,10 @@
-import type { PositionReport } from './stream-activities';
-import type { StreamSpec } from '../config/schema';
 import type { Parked } from '../replication/destination';
-import type { ErrorKind } from '../replication/errors';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
 import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
+import type { FailureInfo } from './failure';
+import type { PositionReport } from './stream-activities';
 
 /** Where a stream is in its life. */
 export type Phase = 'prepare' | 'snapshot' | 'replicate' | 'finalize' | 'ended';
@@ -25,22 +24,6 @@ export type StreamStatus =
   | 'finalizing'
   | 'finalized'
   | 'stopped';
-
-/** A failure as it travels from an activity to a person. Holds no row, key or secret, apart from the token of `position`. */
-export interface FailureInfo {
-  readonly kind: ErrorKind;
-  readonly code: string;
-  readonly message: string;
-  readonly remedy: string;
-  readonly namespace?: Namespace;
-  /** The low water at the time of the failure. */
-  readonly position?: Position;
-  /** The epoch found in the ledger, where it was at ours or above: the workflow goes on at that + 1. */
-  readonly ledgerEpoch?: number;
-  readonly retryAfterMs?: number;
-  /** What it tells of stands in the way of its namespace alone. */
-  readonly parks?: boolean;
-}
 
 export type NamespaceStatus = 'copying' | 'streaming' | 'parked';
 
@@ -114,10 +97,4 @@ export interface Inspected {
   readonly report: PositionReport | null;
   /** Why the last inspection could not report. */
   readonly problem: { readonly code: string; readonly message: string; readonly remedy: string } | null;
-}
-
-/** Input of every run. People give only `spec`; continue-as-new adds `state`. */
-export interface StreamInput {
-  readonly spec: StreamSpec;
-  readonly state?: StreamState;
 }

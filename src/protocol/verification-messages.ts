@@ -1,8 +1,8 @@
 import { defineQuery } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
 import type { Finding } from '../replication/finding';
-import type { Findings, NamespaceRows, NotVerified } from '../replication/verification';
-import type { FailureInfo } from './stream-state';
+import type { Findings, KindCounts, NamespaceRows, NotVerified } from '../replication/verification';
+import type { FailureInfo } from './failure';
 import type { Verdict, VerificationPhase } from './verification-state';
 
 export type VerificationStatus = 'planning' | 'comparing' | 'settling' | 'repairing' | 'retrying' | Verdict;
@@ -32,6 +32,9 @@ export interface VerificationView {
   readonly rows: readonly NamespaceRows[];
   readonly notVerified: readonly NotVerified[];
 }
+
+/** Rows that are proven to differ. */
+export const sumOf = ({ missing, extra, different }: KindCounts): number => missing + extra + different;
 
 export const progressQuery = defineQuery<VerificationView>('progress');
 /** The spec that is compared by: where a client finds the destination, to show keys. */

@@ -1,7 +1,6 @@
-import type { StreamSpec } from '../config/schema';
 import type { Finding } from '../replication/finding';
 import type { Findings, NamespaceRows, NotVerified } from '../replication/verification';
-import type { FailureInfo } from './stream-state';
+import type { FailureInfo } from './failure';
 
 /** `identical` is said of what was read to its end on both sides only. */
 export type Verdict = 'identical' | 'different' | 'incomplete';
@@ -40,17 +39,6 @@ export interface VerificationState {
   endedAt: string | null;
 }
 
-/** Input of every run. People and schedules give no `state`. */
-export interface VerificationInput {
-  readonly spec: StreamSpec;
-  readonly repair?: boolean;
-  /** Patterns; all that the stream follows when left out. */
-  readonly namespaces?: readonly string[] | null;
-  /** Of each side; the spec's when left out. */
-  readonly rowsPerSecond?: number | null;
-  readonly state?: VerificationState;
-}
-
 export const NOTHING_FOUND: Findings = {
   ranges: 0,
   rangesDone: 0,
@@ -61,27 +49,3 @@ export const NOTHING_FOUND: Findings = {
   unsettled: 0,
   unlisted: 0,
 };
-
-export const initialVerification = (run: string, startedAt: string): VerificationState => ({
-  version: 1,
-  phase: 'plan',
-  run,
-  startedAt,
-  parsed: false,
-  namespaces: 0,
-  estimatedRows: 0,
-  findings: null,
-  layout: null,
-  asked: null,
-  repairsLeft: 0,
-  compared: false,
-  cancelled: false,
-  failure: null,
-  gaveUp: false,
-  failures: 0,
-  verdict: null,
-  rows: [],
-  notVerified: [],
-  notVerifiedCount: 0,
-  endedAt: null,
-});

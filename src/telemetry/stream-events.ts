@@ -1,5 +1,5 @@
 import type { InjectedSinks } from '@temporalio/worker';
-import type { StreamSinks } from '../workflows/record';
+import type { StreamSinks } from '../protocol/stream-messages';
 import type { StreamMetrics } from './stream-metrics';
 
 /** Where workflows report what happened to their stream; once, and not when they are replayed. */

@@ -1,8 +1,8 @@
 import { Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { temporal as proto } from '@temporalio/proto';
+import { WORKER_LOST } from '../protocol/failure';
 import type { Log } from '../replication/connector';
-import { WORKER_LOST } from '../protocol/names';
 import type { TemporalConnection } from './connection';
 import type { WorkerSettings } from './settings';
 

@@ -1,10 +1,10 @@
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Activities } from '../activities';
+import { pumpQueue } from '../protocol/stream-activities';
 import type { Log } from '../replication/connector';
 import { telemetryInterceptor } from '../telemetry/interceptor';
 import { streamEvents } from '../telemetry/stream-events';
 import type { StreamMetrics } from '../telemetry/stream-metrics';
-import { pumpQueue } from '../protocol/names';
 import { codeUnusable, workflowCode } from './bundle';
 import type { TemporalConnection } from './connection';
 import { polls } from './polls';

@@ -1,7 +1,7 @@
 import { temporal } from '@temporalio/proto';
+import { SEARCH_ATTRIBUTES } from '../protocol/names';
 import type { Log } from '../replication/connector';
 import { createAttributes } from '../temporal/attributes';
-import { SEARCH_ATTRIBUTES } from '../protocol/names';
 import type { TemporalConnection } from './connection';
 
 const KEYWORD = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;

@@ -1,5 +1,5 @@
-import type { Run } from './run';
 import type { Phase } from '../protocol/stream-state';
+import type { Run } from './run';
 
 /**
  * Where a stream goes when nothing is left to copy. With `snapshot.mode: only` it runs up to where the source was after

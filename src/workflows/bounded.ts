@@ -1,9 +1,8 @@
+import { NAMED_NAMESPACES } from '../protocol/stream-activities';
+import type { NamespaceStatus } from '../protocol/stream-state';
 import type { Finding } from '../replication/finding';
 import type { Namespace } from '../replication/namespace';
-import type { NamespaceStatus } from '../protocol/stream-state';
 
-/** As in the contract of the activities; workflow code imports only its types. */
-export const NAMED_NAMESPACES = 300;
 const NAMES_BYTES = 9_000;
 const FINDINGS = 10;
 const TEXT = 400;

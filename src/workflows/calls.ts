@@ -1,8 +1,7 @@
 import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { ActivityInterfaceFor } from '@temporalio/workflow';
 import ms, { type StringValue } from 'ms';
-import type { StreamActivities } from '../protocol/stream-activities';
-import { pumpQueue } from '../protocol/names';
+import { pumpQueue, type StreamActivities } from '../protocol/stream-activities';
 import type { Run } from './run';
 
 type Calls = ActivityInterfaceFor<StreamActivities>;

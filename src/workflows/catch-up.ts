@@ -1,6 +1,6 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
-import { controlCalls } from './calls';
 import type { CaughtUp } from '../protocol/stream-messages';
+import { controlCalls } from './calls';
 import { assertMoves, refusal, refusalOf, whyNotMoving } from './refuse';
 import type { Run } from './run';
 

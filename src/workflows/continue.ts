@@ -1,7 +1,7 @@
 import { allHandlersFinished, makeContinueAsNewFunc, workflowInfo } from '@temporalio/workflow';
+import type { StreamInput } from '../protocol/input';
+import type { StreamView } from '../protocol/stream-view';
 import type { Run } from './run';
-import type { StreamInput } from '../protocol/stream-state';
-import type { StreamView } from '../protocol/stream-messages';
 
 const HISTORY_EVENTS = 2_000;
 /** So many times as long as it was when the next run was due, a history may get while updates hold that run back. */

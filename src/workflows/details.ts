@@ -1,6 +1,5 @@
+import { isShort, type StreamView } from '../protocol/stream-view';
 import { count, plain } from './markdown';
-import { isShort } from '../protocol/stream-view';
-import type { StreamView } from '../protocol/stream-messages';
 
 function bytes(n: number): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB'];

@@ -5,10 +5,9 @@ import {
   TemporalFailure,
   TimeoutFailure,
 } from '@temporalio/common';
-import type { StreamActivities } from '../protocol/stream-activities';
+import { INTERRUPTED, WORKER_LOST, type FailureInfo } from '../protocol/failure';
+import { PUMP_ACTIVITIES, pumpQueue } from '../protocol/stream-activities';
 import type { CopyProgress, LegProgress } from '../replication/progress';
-import { pumpQueue, WORKER_LOST } from '../protocol/names';
-import type { FailureInfo } from '../protocol/stream-state';
 
 /** What a failed call tells. */
 export interface CallFailure {
@@ -43,7 +42,7 @@ const stream = (info: FailureInfo, details?: unknown): CallFailure => ({
 
 const interrupted = (info?: FailureInfo, details?: unknown): CallFailure => ({
   cause: 'interrupted',
-  info: info ?? { kind: 'retry', code: 'interrupted', message: 'the call was interrupted', remedy: '' },
+  info: info ?? INTERRUPTED,
   progress: progressOf(details),
 });
 
@@ -74,7 +73,7 @@ function timedOut(failure: TimeoutFailure, queue: string): CallFailure {
 
 function application(failure: ApplicationFailure): CallFailure {
   const [info, progress] = failure.details ?? [];
-  if (isInfo(info)) return info.code === 'interrupted' ? interrupted(info, progress) : stream(info, progress);
+  if (isInfo(info)) return info.code === INTERRUPTED.code ? interrupted(info, progress) : stream(info, progress);
   // Raised by the worker itself, when it comes back under the identity that it had.
   if (failure.type === WORKER_LOST)
     return platform('worker_lost', 'the worker that ran this leg was lost, and has come back', '', progress);
@@ -90,10 +89,8 @@ function application(failure: ApplicationFailure): CallFailure {
 }
 
 /** Calls that write go to the pump queue, all others to the queue of the workflow itself. */
-const ON_PUMP_QUEUE: ReadonlySet<string> = new Set<keyof StreamActivities>(['prepare', 'copy', 'pump', 'finalize']);
-
 const queueOf = (error: TemporalFailure, taskQueue: string): string =>
-  error instanceof ActivityFailure && ON_PUMP_QUEUE.has(error.activityType) ? pumpQueue(taskQueue) : taskQueue;
+  error instanceof ActivityFailure && error.activityType in PUMP_ACTIVITIES ? pumpQueue(taskQueue) : taskQueue;
 
 /**
  * What a call's error means, in a workflow on this task queue. An error that is not Temporal's is a bug in workflow code and is

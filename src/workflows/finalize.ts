@@ -1,10 +1,10 @@
+import type { Phase } from '../protocol/stream-state';
 import { boundedFindings } from './bounded';
 import { controlCalls, dataCalls, LONGEST_MS } from './calls';
 import { attempt, leg, succeeded } from './leg';
 import { pumpLeg } from './pump-leg';
 import { record } from './record';
 import type { Run } from './run';
-import type { Phase } from '../protocol/stream-state';
 
 async function takeTarget(run: Run): Promise<Phase> {
   const { nudges } = run;

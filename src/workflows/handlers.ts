@@ -1,8 +1,6 @@
 import { CancellationScope, condition, setHandler } from '@temporalio/workflow';
 import type { UpdateDefinition } from '@temporalio/common';
 import type { StreamSpec } from '../config/schema';
-import { catchUp, validateCatchUp } from './catch-up';
-import { heldTooLong } from './continue';
 import {
   catchUpUpdate,
   finalizeUpdate,
@@ -19,15 +17,17 @@ import {
   type ProgressSignal,
   type ReconfigureOptions,
   type ResumeOptions,
-  type StreamView,
 } from '../protocol/stream-messages';
+import type { StreamState } from '../protocol/stream-state';
+import type { StreamView } from '../protocol/stream-view';
+import { catchUp, validateCatchUp } from './catch-up';
+import { heldTooLong } from './continue';
 import { publish } from './publish';
 import { reconfigure, validateReconfigure } from './reconfigure';
 import { record } from './record';
 import { mustRest } from './rest';
 import { assertLives, assertMoves, refusal, whyNotMoving } from './refuse';
 import { beginAfresh, interrupt, type Run } from './run';
-import type { StreamState } from '../protocol/stream-state';
 import { viewOf } from './view';
 
 const REASON_LENGTH = 300;

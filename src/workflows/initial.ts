@@ -1,4 +1,5 @@
 import type { StreamState } from '../protocol/stream-state';
+import type { VerificationState } from '../protocol/verification-state';
 
 export const noTotals = { read: 0, applied: 0, skipped: 0, bytes: 0, schemaChanges: 0 } as const;
 
@@ -37,4 +38,29 @@ export const initialState = (startedAt: string): StreamState => ({
   revision: 0,
   legs: 0,
   startedAt,
+});
+
+/** The state of a verification that has just been started. */
+export const initialVerification = (run: string, startedAt: string): VerificationState => ({
+  version: 1,
+  phase: 'plan',
+  run,
+  startedAt,
+  parsed: false,
+  namespaces: 0,
+  estimatedRows: 0,
+  findings: null,
+  layout: null,
+  asked: null,
+  repairsLeft: 0,
+  compared: false,
+  cancelled: false,
+  failure: null,
+  gaveUp: false,
+  failures: 0,
+  verdict: null,
+  rows: [],
+  notVerified: [],
+  notVerifiedCount: 0,
+  endedAt: null,
 });

@@ -1,12 +1,12 @@
 import { isCancellation, patched, workflowInfo } from '@temporalio/workflow';
 import type { PositionReport } from '../protocol/stream-activities';
+import type { Inspected } from '../protocol/stream-state';
 import type { LegProgress } from '../replication/progress';
 import { clipShort } from './bounded';
 import { controlCalls, durationMs } from './calls';
 import { readFailure } from './failure';
 import { publish } from './publish';
 import type { Run } from './run';
-import type { Inspected } from '../protocol/stream-state';
 import { statusOf } from './view';
 
 /** An inspection opens the source and asks it three short questions. */

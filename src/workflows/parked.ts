@@ -1,9 +1,9 @@
+import type { FailureInfo } from '../protocol/failure';
 import type { ParkedReport } from '../protocol/stream-activities';
 import type { Parked } from '../replication/destination';
 import { boundedNamespaces, clipShort } from './bounded';
 import { record } from './record';
 import type { Run } from './run';
-import type { FailureInfo } from '../protocol/stream-state';
 
 /** So many reasons are kept in state; the ledger has all. */
 const TOLD = 5;

@@ -1,5 +1,6 @@
-import type { Prepared } from '../protocol/stream-activities';
 import type { StreamSpec } from '../config/schema';
+import type { Prepared } from '../protocol/stream-activities';
+import type { Phase } from '../protocol/stream-state';
 import { afterCopy } from './after-copy';
 import { boundedFindings, boundedNamespaces } from './bounded';
 import { dataCalls, PREPARE_MS } from './calls';
@@ -8,7 +9,6 @@ import { takeParked } from './parked';
 import { parseSpec } from './parse';
 import { record } from './record';
 import { seen, type Run } from './run';
-import type { Phase } from '../protocol/stream-state';
 
 interface Asked {
   readonly restart: boolean;

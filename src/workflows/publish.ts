@@ -1,8 +1,8 @@
 import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { detailsOf } from './details';
 import { streamHowTo } from '../protocol/how-to';
 import { SEARCH_ATTRIBUTES } from '../protocol/names';
+import { detailsOf } from './details';
 import type { Run } from './run';
 import { statusOf, streamId, viewOf } from './view';
 

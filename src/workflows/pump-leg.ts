@@ -1,5 +1,6 @@
 import { patched } from '@temporalio/workflow';
 import type { PumpResult } from '../protocol/stream-activities';
+import type { NamespaceStatus } from '../protocol/stream-state';
 import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
 import type { Totals } from '../replication/progress';
@@ -9,7 +10,6 @@ import { leg, succeeded, type Adopt } from './leg';
 import { takeParked } from './parked';
 import { seen, type Run } from './run';
 import { doubled, jittered, PROBE_SLICE_MS, PUMP_SLICE_MS } from './slice';
-import type { NamespaceStatus } from '../protocol/stream-state';
 
 export const add = (a: Totals, b: Totals): Totals => ({
   read: a.read + b.read,

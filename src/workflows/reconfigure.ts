@@ -1,8 +1,9 @@
 import { condition } from '@temporalio/workflow';
-import type { Revised } from '../protocol/stream-activities';
 import type { StreamSpec } from '../config/schema';
+import type { Revised } from '../protocol/stream-activities';
+import type { ReconfigureOptions } from '../protocol/stream-messages';
+import type { StreamView } from '../protocol/stream-view';
 import { controlCalls } from './calls';
-import type { ReconfigureOptions, StreamView } from '../protocol/stream-messages';
 import { record } from './record';
 import { assertLives, refusal, refusalOf } from './refuse';
 import { beginAfresh, interrupt, type Run } from './run';

@@ -1,18 +1,7 @@
-import { log, proxySinks, type Sinks } from '@temporalio/workflow';
+import { log, proxySinks } from '@temporalio/workflow';
+import type { StreamSinks } from '../protocol/stream-messages';
 import type { Run } from './run';
 import { streamId } from './view';
-
-/** What a worker counts; it says of which stream, which Temporal's own meter for workflows cannot without labels of its own. */
-export interface StreamEvent {
-  readonly stream: string;
-  readonly source: string;
-  readonly destination: string;
-  readonly event: string;
-}
-
-export interface StreamSinks extends Sinks {
-  readonly streams: { happened(event: StreamEvent): void };
-}
 
 const { streams } = proxySinks<StreamSinks>();
 

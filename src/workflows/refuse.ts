@@ -1,8 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { workflowInfo } from '@temporalio/workflow';
+import type { FailureInfo } from '../protocol/failure';
 import { readFailure } from './failure';
 import type { Run } from './run';
-import type { FailureInfo } from '../protocol/stream-state';
 
 /** What an update answers when it cannot be done; the message is for the person who asked. */
 export const refusal = (type: string, message: string): ApplicationFailure =>

@@ -9,17 +9,11 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ReplayActivities, ReplayCall, ReplayFilter, ReplayProgress } from '../protocol/dead-letter-replay';
-import type { StreamSpec } from '../config/schema';
+import type { ReplayActivities, ReplayCall, ReplayProgress } from '../protocol/dead-letter-replay';
+import type { ReplayInput } from '../protocol/input';
 import { readFailure } from './failure';
 import { backOffMs } from './policy';
 import { refusalOf } from './refuse';
-
-/** Input of a replay: the letters of one stream that are open and match. */
-export interface ReplayInput {
-  readonly spec: StreamSpec;
-  readonly filter: ReplayFilter;
-}
 
 const RETRY = { maxAttempts: 0, initialMs: 1_000, maxMs: 30_000, multiplier: 2 };
 /** In a row. What was asked for stays asked for; whoever wants to know what became of it starts another replay. */

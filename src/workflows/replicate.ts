@@ -1,6 +1,6 @@
+import type { Phase } from '../protocol/stream-state';
 import { pumpLeg } from './pump-leg';
 import type { Run } from './run';
-import type { Phase } from '../protocol/stream-state';
 
 /** One leg of the pump; the loop calls again. */
 export async function replicate(run: Run): Promise<Phase> {

@@ -1,9 +1,9 @@
 import { condition } from '@temporalio/workflow';
+import type { StreamState } from '../protocol/stream-state';
 import { mayContinue, untilOldMs } from './continue';
 import { inspectWhenDue, untilInspectionMs } from './inspect';
 import { publish } from './publish';
 import type { Run } from './run';
-import type { StreamState } from '../protocol/stream-state';
 
 export const mustRest = ({ desired, needsAttention }: StreamState): boolean => desired === 'pause' || needsAttention;
 

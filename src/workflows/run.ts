@@ -1,9 +1,10 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
-import { initialState } from './initial';
+import type { StreamInput } from '../protocol/input';
 import type { ProgressSignal } from '../protocol/stream-messages';
+import type { StreamState } from '../protocol/stream-state';
+import { initialState } from './initial';
 import { publish } from './publish';
-import type { StreamInput, StreamState } from '../protocol/stream-state';
 
 export interface LiveProgress {
   readonly at: string;

@@ -1,4 +1,5 @@
 import type { CopyResult } from '../protocol/stream-activities';
+import type { Phase } from '../protocol/stream-state';
 import type { CopyProgress } from '../replication/progress';
 import { afterCopy } from './after-copy';
 import { boundedFindings } from './bounded';
@@ -7,7 +8,6 @@ import { leg, succeeded, type Adopt } from './leg';
 import { record } from './record';
 import { seen, type Run } from './run';
 import { COPY_SLICE_MAX_MS, COPY_SLICE_MS, doubled, PROBE_SLICE_MS } from './slice';
-import type { Phase } from '../protocol/stream-state';
 
 const adoptFailed: Adopt = (run, progress) => {
   if (progress === null || !('rangesDone' in progress)) return false;

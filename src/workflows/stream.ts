@@ -1,9 +1,11 @@
 import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow';
+import type { StreamInput } from '../protocol/input';
+import type { Phase } from '../protocol/stream-state';
+import type { StreamView } from '../protocol/stream-view';
 import { continueRun, mayContinue } from './continue';
 import { finalize } from './finalize';
 import { handle, requestStop } from './handlers';
 import { inspectWhenDue } from './inspect';
-import type { StreamView } from '../protocol/stream-messages';
 import { prepare } from './prepare';
 import { publish } from './publish';
 import { record } from './record';
@@ -11,7 +13,6 @@ import { replicate } from './replicate';
 import { backOff, mustRest, rest } from './rest';
 import { openRun, type Run } from './run';
 import { snapshot } from './snapshot';
-import type { Phase, StreamInput } from '../protocol/stream-state';
 import { viewOf } from './view';
 
 const PHASES: Readonly<Record<Exclude<Phase, 'ended'>, (run: Run) => Promise<Phase>>> = {

@@ -1,7 +1,5 @@
-import type { KindCounts } from '../replication/verification';
+import { sumOf } from '../protocol/verification-messages';
 import type { Verdict, VerificationState } from '../protocol/verification-state';
-
-export const sumOf = ({ missing, extra, different }: KindCounts): number => missing + extra + different;
 
 /** Why a run cannot say more than it does, for people; empty where it has read everything. */
 export function gapsOf(state: VerificationState): readonly string[] {

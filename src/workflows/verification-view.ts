@@ -1,7 +1,8 @@
+import type { VerificationInput } from '../protocol/input';
+import { sumOf, type VerificationStatus, type VerificationView } from '../protocol/verification-messages';
+import { NOTHING_FOUND, type VerificationState } from '../protocol/verification-state';
 import { count, plain } from './markdown';
-import { gapsOf, sumOf } from './verdict';
-import type { VerificationStatus, VerificationView } from '../protocol/verification-messages';
-import { NOTHING_FOUND, type VerificationInput, type VerificationState } from '../protocol/verification-state';
+import { gapsOf } from './verdict';
 
 const STATUS = {
   plan: 'planning',

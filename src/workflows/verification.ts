@@ -12,23 +12,20 @@ import {
   type ActivityInterfaceFor,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import type { StreamSpec } from '../config/schema';
+import { verificationHowTo } from '../protocol/how-to';
+import type { VerificationInput } from '../protocol/input';
+import { SEARCH_ATTRIBUTES } from '../protocol/names';
 import type { StreamActivities } from '../protocol/stream-activities';
 import type { VerificationActivities, VerificationCall } from '../protocol/verification-activities';
-import type { StreamSpec } from '../config/schema';
+import { progressQuery, sumOf, verifiedSpecQuery, type VerificationView } from '../protocol/verification-messages';
+import type { VerificationPhase, VerificationState } from '../protocol/verification-state';
 import { clipFailure } from './bounded';
 import { readFailure } from './failure';
-import { verificationHowTo } from '../protocol/how-to';
-import { SEARCH_ATTRIBUTES } from '../protocol/names';
 import { backOffMs } from './policy';
-import { sumOf, verdictOf } from './verdict';
-import { progressQuery, verifiedSpecQuery, type VerificationView } from '../protocol/verification-messages';
-import {
-  initialVerification,
-  type VerificationInput,
-  type VerificationPhase,
-  type VerificationState,
-} from '../protocol/verification-state';
+import { verdictOf } from './verdict';
 import { statusOfVerification, verificationDetails, viewOfVerification } from './verification-view';
+import { initialVerification } from './initial';
 
 const MINUTE_MS = 60_000;
 const COMPARE_SLICE_MS = MINUTE_MS;

@@ -1,10 +1,9 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { durationMs } from './calls';
-import { shown, withLive } from '../protocol/stream-view';
-import type { StreamView } from '../protocol/stream-messages';
 import { workflowId } from '../protocol/names';
-import type { Run } from './run';
 import type { StreamStatus } from '../protocol/stream-state';
+import { shown, withLive, type StreamView } from '../protocol/stream-view';
+import { durationMs } from './calls';
+import type { Run } from './run';
 
 const PHASE_STATUS = {
   prepare: 'preparing',

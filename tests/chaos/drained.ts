@@ -1,6 +1,6 @@
+import { positionQuery } from '../../src/protocol/stream-messages';
 import { order } from '../../src/sources/mongodb/position';
 import { readPosition, type LaneDocument, type StreamDocument } from '../../src/destinations/mongodb/records';
-import { positionQuery } from '../../src/protocol/stream-messages';
 import type { Round } from './round-context';
 
 /** After a leg that was told to end: the workflow stands exactly where the ledger does. Answers what is wrong. */

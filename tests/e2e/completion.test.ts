@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
-import { waitFor } from '../../src/services/wait';
 import { WORKFLOW_TYPE, workflowId } from '../../src/protocol/names';
+import { waitFor } from '../../src/services/wait';
 import { sharedTemporal, uniqueName } from '../support/servers';
 
 const run = promisify(execFile);

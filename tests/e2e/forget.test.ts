@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { ScheduleNotFoundError } from '@temporalio/client';
 import type { Applied } from '../../src/cli/apply/apply';
 import type { Forgotten } from '../../src/cli/streams/forget';
-import type { StreamView } from '../../src/protocol/stream-messages';
 import { verificationId } from '../../src/protocol/names';
+import type { StreamView } from '../../src/protocol/stream-view';
 import { jsonCli, runCli } from '../support/cli';
 import { Pipeline } from '../support/pipeline';
 

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Double, type Document } from 'mongodb';
 import type { Verified } from '../../src/cli/commands/verify';
-import { waitFor } from '../../src/services/wait';
-import { progressQuery } from '../../src/protocol/verification-messages';
 import { verificationId } from '../../src/protocol/names';
+import { progressQuery } from '../../src/protocol/verification-messages';
+import { waitFor } from '../../src/services/wait';
 import { Pipeline, type PipelineOptions } from '../support/pipeline';
 
 interface Row extends Document {

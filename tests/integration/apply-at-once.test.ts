@@ -3,8 +3,8 @@ import { apply } from '../../src/cli/apply/apply';
 import type { Temporal } from '../../src/cli/temporal';
 import type { StreamSpec } from '../../src/config/schema';
 import { parseSpec } from '../../src/config/spec';
-import { specQuery } from '../../src/protocol/stream-messages';
 import { workflowId } from '../../src/protocol/names';
+import { specQuery } from '../../src/protocol/stream-messages';
 import { Script, specOf, Theatre } from './workflow-context';
 import { testIo } from '../support/io';
 

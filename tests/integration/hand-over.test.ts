@@ -1,10 +1,10 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createActivities } from '../../src/activities';
-import type { Prepared, PrepareLeg } from '../../src/protocol/stream-activities';
 import { parseSpec } from '../../src/config/spec';
 import { Secret } from '../../src/config/secret';
 import { Namespaces } from '../../src/destinations/mongodb/namespaces';
 import { openDestination } from '../../src/destinations/registry';
+import type { Prepared, PrepareLeg } from '../../src/protocol/stream-activities';
 import type { Position } from '../../src/replication/position';
 import type { Source } from '../../src/replication/source';
 import { openSource } from '../../src/sources/registry';

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { waitFor } from '../../src/services/wait';
 import { SEARCH_ATTRIBUTES } from '../../src/protocol/names';
+import { waitFor } from '../../src/services/wait';
 import { Pipeline } from '../support/pipeline';
 import { promtool } from '../support/promtool';
 import { privateTemporal, sharedTemporal, uniqueName } from '../support/servers';

@@ -1,6 +1,6 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import type { PumpLeg } from '../../src/protocol/stream-activities';
 import type { StreamSpec } from '../../src/config/schema';
+import type { PumpLeg } from '../../src/protocol/stream-activities';
 import {
   catchUpUpdate,
   finalizeUpdate,

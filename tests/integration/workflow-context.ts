@@ -11,16 +11,24 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
-import type { CopyResult, Prepared, PumpLeg, PumpResult, StreamActivities } from '../../src/protocol/stream-activities';
 import { toFailure } from '../../src/activities/failure';
 import type { StreamSpecInput } from '../../src/config/schema';
+import { WORKFLOW_TYPE, workflowId } from '../../src/protocol/names';
+import {
+  pumpQueue,
+  type CopyResult,
+  type Prepared,
+  type PumpLeg,
+  type PumpResult,
+  type StreamActivities,
+} from '../../src/protocol/stream-activities';
+import { statusQuery } from '../../src/protocol/stream-messages';
+import type { StreamStatus } from '../../src/protocol/stream-state';
+import type { StreamView } from '../../src/protocol/stream-view';
 import { ReplicationError, type ErrorKind } from '../../src/replication/errors';
 import type { Position } from '../../src/replication/position';
 import type { CopyProgress, LegProgress } from '../../src/replication/progress';
 import type { RunningTemporal } from '../../src/services/temporal';
-import { statusQuery, type StreamView } from '../../src/protocol/stream-messages';
-import { pumpQueue, workflowId, WORKFLOW_TYPE } from '../../src/protocol/names';
-import type { StreamStatus } from '../../src/protocol/stream-state';
 import type { replicationStream } from '../../src/workflows/stream';
 import { privateTemporal } from '../support/servers';
 import { sinks } from '../support/sinks';

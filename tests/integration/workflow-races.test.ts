@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PumpLeg } from '../../src/protocol/stream-activities';
 import type { StreamSpec, StreamSpecInput } from '../../src/config/schema';
+import type { PumpLeg } from '../../src/protocol/stream-activities';
 import {
   finalizeUpdate,
   reconfigureUpdate,

@@ -1,15 +1,16 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ReplayActivities, ReplayProgress, ReplayResult } from '../../src/protocol/dead-letter-replay';
+import { WORKER_LOST } from '../../src/protocol/failure';
+import { REPLAY_TYPE, VERIFICATION_TYPE } from '../../src/protocol/names';
+import type { StreamActivities } from '../../src/protocol/stream-activities';
 import type {
   VerificationActivities,
   VerificationCompared,
   VerificationLayout,
 } from '../../src/protocol/verification-activities';
-import type { StreamActivities } from '../../src/protocol/stream-activities';
-import type { Findings } from '../../src/replication/verification';
-import { REPLAY_TYPE, VERIFICATION_TYPE, WORKER_LOST } from '../../src/protocol/names';
 import { NOTHING_FOUND } from '../../src/protocol/verification-state';
+import type { Findings } from '../../src/replication/verification';
 import { fails, Script, until, untilCancelled } from '../integration/workflow-context';
 
 type Called = VerificationActivities & ReplayActivities & Pick<StreamActivities, 'parse'>;

@@ -1,7 +1,7 @@
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { MongoClient, type Db } from 'mongodb';
 import type { StreamSpecInput } from '../../src/config/schema';
-import { waitFor } from '../../src/services/wait';
+import { WORKFLOW_TYPE, workflowId } from '../../src/protocol/names';
 import {
   finalizeUpdate,
   reconfigureUpdate,
@@ -11,9 +11,9 @@ import {
   stopUpdate,
   type CaughtUp,
   type FinalizeReport,
-  type StreamView,
 } from '../../src/protocol/stream-messages';
-import { WORKFLOW_TYPE, workflowId } from '../../src/protocol/names';
+import type { StreamView } from '../../src/protocol/stream-view';
+import { waitFor } from '../../src/services/wait';
 import { forgetRecords } from './records';
 import { differences } from './same';
 import { sharedMongo, sharedTemporal, uniqueName } from './servers';

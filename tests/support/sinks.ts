@@ -1,5 +1,5 @@
 import type { InjectedSinks } from '@temporalio/worker';
-import type { StreamSinks } from '../../src/workflows/record';
+import type { StreamSinks } from '../../src/protocol/stream-messages';
 
 /** For workers of tests that count nothing. */
 export const sinks: InjectedSinks<StreamSinks> = {

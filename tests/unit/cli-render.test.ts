@@ -6,12 +6,11 @@ import { appliedTable } from '../../src/cli/render/plan';
 import { Screen } from '../../src/cli/render/screen';
 import { streamDetails, streamsTable } from '../../src/cli/render/streams';
 import { bar, bytes, count, span } from '../../src/cli/render/text';
-import { withLive } from '../../src/protocol/stream-view';
 import type { StreamReport } from '../../src/cli/streams/report';
 import { parseSpec } from '../../src/config/spec';
 import { diffSpec } from '../../src/config/diff';
+import { withLive, type StreamView } from '../../src/protocol/stream-view';
 import { detailsOf } from '../../src/workflows/details';
-import type { StreamView } from '../../src/protocol/stream-messages';
 import { testIo } from '../support/io';
 
 const plain = { paint: createColors(false), columns: Infinity };

@@ -12,7 +12,7 @@ import { streamDetails, streamsTable } from '../../src/cli/render/streams';
 import { facts, grid, type Look } from '../../src/cli/render/table';
 import { verificationResult } from '../../src/cli/render/verification';
 import type { StreamReport } from '../../src/cli/streams/report';
-import type { StreamView } from '../../src/protocol/stream-messages';
+import type { StreamView } from '../../src/protocol/stream-view';
 import type { VerificationView } from '../../src/protocol/verification-messages';
 
 const NAMESPACE = 'warehouse_of_the_north.orders_by_customer_and_day';

@@ -1,8 +1,9 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { diffSpec } from '../../config/diff';
 import type { StreamSpec } from '../../config/schema';
-import { pauseUpdate, reconfigureUpdate, resumeUpdate, type StreamView } from '../../protocol/stream-messages';
 import { WORKFLOW_TYPE, workflowId } from '../../protocol/names';
+import { pauseUpdate, reconfigureUpdate, resumeUpdate } from '../../protocol/stream-messages';
+import type { StreamView } from '../../protocol/stream-view';
 import { explain } from '../explain';
 import { CliError } from '../failure';
 import type { Io } from '../io';

@@ -1,6 +1,6 @@
 import { temporal as proto } from '@temporalio/proto';
-import { createAttributes } from '../../temporal/attributes';
 import { SEARCH_ATTRIBUTES } from '../../protocol/names';
+import { createAttributes } from '../../temporal/attributes';
 import { grpcCode } from '../explain';
 import { CliError } from '../failure';
 import type { Temporal } from '../temporal';

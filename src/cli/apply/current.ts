@@ -1,8 +1,8 @@
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { ConfigError } from '../../config/problem';
 import { parseSpec } from '../../config/spec';
-import { specQuery, statusQuery } from '../../protocol/stream-messages';
 import { workflowId } from '../../protocol/names';
+import { specQuery, statusQuery } from '../../protocol/stream-messages';
 import { CliError } from '../failure';
 import type { Temporal } from '../temporal';
 import type { Current } from './plan';

@@ -1,5 +1,5 @@
 import { temporal as proto } from '@temporalio/proto';
-import { pumpQueue } from '../../protocol/names';
+import { pumpQueue } from '../../protocol/stream-activities';
 import type { Temporal } from '../temporal';
 
 const { TASK_QUEUE_TYPE_ACTIVITY, TASK_QUEUE_TYPE_WORKFLOW } = proto.api.enums.v1.TaskQueueType;

@@ -2,8 +2,8 @@ import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } 
 import { cadenceOf, type Cadence } from '../../config/schedule';
 import type { StreamSpec } from '../../config/schema';
 import { verificationHowTo } from '../../protocol/how-to';
+import type { VerificationInput } from '../../protocol/input';
 import { VERIFICATION_TYPE, verificationId } from '../../protocol/names';
-import type { VerificationInput } from '../../protocol/verification-state';
 import { CliError } from '../failure';
 import type { Temporal } from '../temporal';
 

@@ -2,8 +2,8 @@ import type { WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { StreamSpec } from '../../config/schema';
 import { streamHowTo } from '../../protocol/how-to';
+import type { StreamInput } from '../../protocol/input';
 import { SEARCH_ATTRIBUTES, TASK_QUEUE, workflowId } from '../../protocol/names';
-import type { StreamInput } from '../../protocol/stream-state';
 
 /** What a worker that dies or freezes holds of a workflow is given to another one after this long; a task takes milliseconds. */
 const WORKFLOW_TASK_TIMEOUT_MS = 5_000;

@@ -1,5 +1,15 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { type Command, Option } from 'commander';
+import { workflowId } from '../../protocol/names';
+import {
+  finalizeUpdate,
+  pauseUpdate,
+  restartUpdate,
+  resumeNamespaceUpdate,
+  resumeUpdate,
+  stopUpdate,
+} from '../../protocol/stream-messages';
+import type { StreamView } from '../../protocol/stream-view';
 import { CliError } from '../failure';
 import type { Io } from '../io';
 import { duration, examples, type TemporalOptions } from '../options';
@@ -8,16 +18,6 @@ import { findingsTable } from '../render/findings';
 import { paintStatus } from '../render/streams';
 import { span } from '../render/text';
 import { patiently } from '../streams/control';
-import {
-  finalizeUpdate,
-  pauseUpdate,
-  restartUpdate,
-  resumeNamespaceUpdate,
-  resumeUpdate,
-  stopUpdate,
-  type StreamView,
-} from '../../protocol/stream-messages';
-import { workflowId } from '../../protocol/names';
 import { temporalCommand, withTemporal } from './command';
 
 interface ControlOptions extends TemporalOptions {

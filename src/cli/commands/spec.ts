@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../../config/load';
 import { toSpec } from '../../config/spec';
-import type { StreamInput } from '../../protocol/stream-state';
+import type { StreamInput } from '../../protocol/input';
 import type { Io } from '../io';
 import { type CommonOptions, examples, fileOption } from '../options';
 import { emit } from '../output';

@@ -1,7 +1,7 @@
 import { MongoClient, type Db } from 'mongodb';
+import { SEARCH_ATTRIBUTES } from '../../protocol/names';
 import { startMongo } from '../../services/mongo';
 import { startTemporal } from '../../services/temporal';
-import { SEARCH_ATTRIBUTES } from '../../protocol/names';
 import type { Resources } from '../resources';
 import { connectTemporal, type Temporal } from '../temporal';
 

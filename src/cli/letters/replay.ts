@@ -3,8 +3,8 @@ import { defaultPayloadConverter, WorkflowExecutionAlreadyStartedError } from '@
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { ReplayFilter, ReplayProgress } from '../../protocol/dead-letter-replay';
 import { replayHowTo } from '../../protocol/how-to';
+import type { ReplayInput } from '../../protocol/input';
 import { REPLAY_TYPE, replayId } from '../../protocol/names';
-import type { ReplayInput } from '../../workflows/replay';
 import { CliError } from '../failure';
 import { Outage } from '../outage';
 import { observe } from '../streams/observe';

@@ -1,7 +1,6 @@
 import type { Colors } from 'picocolors/types';
+import { isShort, type StreamView } from '../../protocol/stream-view';
 import type { CopiesProgress, CopyProgress } from '../../replication/progress';
-import { isShort } from '../../protocol/stream-view';
-import type { StreamView } from '../../protocol/stream-messages';
 import type { StreamReport } from '../streams/report';
 import { findingsTable } from './findings';
 import { facts, grid, type Look, prose, trouble } from './table';

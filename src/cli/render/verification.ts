@@ -1,6 +1,5 @@
 import type { Colors } from 'picocolors/types';
-import { sumOf } from '../../workflows/verdict';
-import type { VerificationView } from '../../protocol/verification-messages';
+import { sumOf, type VerificationView } from '../../protocol/verification-messages';
 import type { DifferingRow } from '../verify/keys';
 import type { Live } from '../verify/verify';
 import { findingsTable } from './findings';

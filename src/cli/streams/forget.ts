@@ -1,8 +1,8 @@
 import { ScheduleNotFoundError } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type { StreamSpec } from '../../config/schema';
-import type { Kept } from '../../replication/destination';
 import { replayId, verificationId, workflowId } from '../../protocol/names';
+import type { Kept } from '../../replication/destination';
 import { CliError } from '../failure';
 import { destinationOf, namingStream } from '../letters/destination';
 import type { Temporal } from '../temporal';

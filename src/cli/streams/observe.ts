@@ -1,11 +1,11 @@
 import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { optionalTsToMs } from '@temporalio/common/lib/time';
-import type { CopyProgress, LegProgress } from '../../replication/progress';
-import { withLive } from '../../protocol/stream-view';
-import { statusQuery, type StreamView } from '../../protocol/stream-messages';
 import { SEARCH_ATTRIBUTES, WORKFLOW_TYPE, workflowId } from '../../protocol/names';
+import { statusQuery } from '../../protocol/stream-messages';
 import type { StreamStatus } from '../../protocol/stream-state';
+import { withLive, type StreamView } from '../../protocol/stream-view';
+import type { CopyProgress, LegProgress } from '../../replication/progress';
 import type { Temporal } from '../temporal';
 import type { Execution, StreamReport } from './report';
 

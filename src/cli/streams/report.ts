@@ -1,5 +1,5 @@
-import type { StreamView } from '../../protocol/stream-messages';
 import type { StreamStatus } from '../../protocol/stream-state';
+import type { StreamView } from '../../protocol/stream-view';
 
 export type Execution = 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed_out' | 'unknown';
 

@@ -2,9 +2,9 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { loadConfig } from '../../config/load';
 import type { StreamSpec } from '../../config/schema';
 import { parseSpec, toSpec } from '../../config/spec';
-import { specQuery } from '../../protocol/stream-messages';
+import type { StreamInput } from '../../protocol/input';
 import { workflowId } from '../../protocol/names';
-import type { StreamInput } from '../../protocol/stream-state';
+import { specQuery } from '../../protocol/stream-messages';
 import { CliError } from '../failure';
 import type { Temporal } from '../temporal';
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { catchUpUpdate, type CaughtUp, type StreamView } from '../../protocol/stream-messages';
 import { workflowId } from '../../protocol/names';
+import { catchUpUpdate, type CaughtUp } from '../../protocol/stream-messages';
+import type { StreamView } from '../../protocol/stream-view';
 import { CliError } from '../failure';
 import { Outage } from '../outage';
 import { span } from '../render/text';

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isShort } from '../../protocol/stream-view';
 import type { Io } from '../io';
 import { Outage } from '../outage';
 import { emit, type Format, remark } from '../output';
@@ -6,7 +7,6 @@ import { Screen } from '../render/screen';
 import { streamsTable } from '../render/streams';
 import { prose, trouble } from '../render/table';
 import { span } from '../render/text';
-import { isShort } from '../../protocol/stream-view';
 import type { Temporal } from '../temporal';
 import { listStreams, observe } from './observe';
 import type { StreamReport } from './report';

@@ -3,10 +3,10 @@ import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/c
 import { defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/common';
 import type { StreamSpec } from '../../config/schema';
 import { verificationHowTo } from '../../protocol/how-to';
-import { specQuery } from '../../protocol/stream-messages';
+import type { VerificationInput } from '../../protocol/input';
 import { SEARCH_ATTRIBUTES, VERIFICATION_TYPE, verificationId, workflowId } from '../../protocol/names';
+import { specQuery } from '../../protocol/stream-messages';
 import { progressQuery, verifiedSpecQuery, type VerificationView } from '../../protocol/verification-messages';
-import type { VerificationInput } from '../../protocol/verification-state';
 import { Outage } from '../outage';
 import { CliError, EXIT, type ExitStatus } from '../failure';
 import type { Temporal } from '../temporal';
