@@ -8,6 +8,7 @@ import {
   type ClientSession,
   type MongoClient,
 } from 'mongodb';
+import { systemRandom } from '../../host/random';
 import { abortable } from '../../replication/abortable';
 import { classify, codeOf, hasLabel } from '../../mongodb/errors';
 import { fixSession } from '../../mongodb/internals';
@@ -86,7 +87,7 @@ export class FixedSession {
         const again = hasLabel(error, 'TransientTransactionError') && codeOf(error) !== 225;
         if (!again || Date.now() >= deadline) throw error;
       }
-      await delay(Math.random() * Math.min(4 * 2 ** attempt, 200), undefined, { signal });
+      await delay(systemRandom.fraction() * Math.min(4 * 2 ** attempt, 200), undefined, { signal });
     }
   }
 
