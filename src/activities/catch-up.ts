@@ -14,7 +14,7 @@ export const catchUp =
   (deps: ActivityDeps) =>
   ({ spec, timeoutMs }: CatchUpInput): Promise<{ readonly target: string }> =>
     runCall(deps, spec.stream.id, async ({ signal, report }) => {
-      const deadline = deps.now() + timeoutMs;
+      const deadline = deps.clock.now() + timeoutMs;
       await using pipeline = await openPipeline(deps, spec);
       const { source, destination } = pipeline;
       const target = await source.here(signal);
@@ -26,7 +26,7 @@ export const catchUp =
         const there = lowWater !== null && reached(source.order(lowWater, target));
         // Rows from before come by copies inside the stream.
         if (there && ledger?.copying.length === 0) return { target: words };
-        if (deps.now() >= deadline) {
+        if (deps.clock.now() >= deadline) {
           throw new ReplicationError('retry', {
             code: 'catch_up_timeout',
             message: there

@@ -63,6 +63,7 @@ export const copy =
         sliceMs,
         stallMs: durationMs(spec.stream.advanced.stall_timeout),
         stepRows,
+        clock: deps.clock,
         log: call.log,
         meter: deps.meter(spec),
       });

@@ -1,5 +1,6 @@
 import type { Credentials } from '../auth/credentials';
 import type { DestinationConfig, SourceConfig, StreamSpec } from '../config/schema';
+import type { Clock } from '../replication/clock';
 import type { ConnectorContext, Log } from '../replication/connector';
 import type { Destination } from '../replication/destination';
 import type { Meter } from '../replication/progress';
@@ -17,5 +18,5 @@ export interface ActivityDeps {
   verificationMeter?(spec: StreamSpec): VerificationMeter;
   /** Gauges of a stream that has no leg, for as long as they are of use; none when left out. */
   resting?(spec: StreamSpec, status: string, forMs: number): Pick<Meter, 'lag' | 'window'>;
-  now(): number;
+  readonly clock: Clock;
 }

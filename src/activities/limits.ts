@@ -5,4 +5,4 @@ import type { ActivityDeps } from './deps';
 
 /** What holds a leg back to the limits of its stream. */
 export const limiterOf = (deps: ActivityDeps, spec: StreamSpec): Limiter =>
-  new Limiter(() => paceAt(spec.stream.limits, new Date(deps.now())), deps.meter(spec));
+  new Limiter(() => paceAt(spec.stream.limits, new Date(deps.clock.now())), deps.meter(spec), deps.clock);

@@ -41,6 +41,7 @@ async function pumpOf(
     sliceMs,
     stepChanges,
     stallMs: durationMs(stream.advanced.stall_timeout),
+    clock: deps.clock,
     log,
     meter: deps.meter(spec),
   });

@@ -2,9 +2,9 @@ import { NAMED, type VerificationCall, type VerificationLayout } from '../protoc
 import type { Finding } from '../replication/finding';
 import { stirBetween } from '../replication/quiet';
 import { hasRows } from '../replication/source';
-import { sleep } from '../replication/throttle';
 import type { NotVerified, Verification } from '../replication/verification';
 import type { Call } from './call';
+import type { ActivityDeps } from './deps';
 import type { Pipeline } from './open';
 import { chosen, selectedNamespaces } from './verification-namespaces';
 
@@ -16,6 +16,7 @@ const bySeverity = ({ severity }: Finding): number => ({ error: 0, warning: 1, n
 
 /** As with rows: what differs counts only where the source's shape did not change between the low water and now. */
 export async function layoutOf(
+  { clock }: Pick<ActivityDeps, 'clock'>,
   { source }: Pipeline,
   verification: Verification,
   asked: VerificationCall,
@@ -39,14 +40,14 @@ export async function layoutOf(
     const compared = namespaces.filter(({ name }) => !without.has(name));
     const found = await verification.layout(compared, (name) => selected(name) && !without.has(name), signal);
     const until = await source.here(signal);
-    const stir = await stirBetween(source, { from: before.lowWater, until }, [], { timeMs: STIR_MS }, signal);
+    const stir = await stirBetween(source, { from: before.lowWater, until }, [], { timeMs: STIR_MS, clock }, signal);
     const moving = ({ severity, namespace }: Finding): boolean =>
       severity === 'error' && namespace !== undefined && stir.reshaped(namespace);
     settled.clear();
     for (const finding of found) if (!moving(finding)) settled.set(idOf(finding), finding);
     open = new Set(found.filter(moving).map(({ namespace = '' }) => namespace));
     if (open.size === 0) break;
-    await sleep(PAUSE_MS * round, signal);
+    await clock.sleep(PAUSE_MS * round, signal);
   }
   const findings = [...settled.values()].sort((a, b) => bySeverity(a) - bySeverity(b));
   return {

@@ -1,6 +1,5 @@
 import type { VerificationCall, VerificationRepaired } from '../protocol/verification-activities';
 import type { RepairAsk } from '../replication/destination';
-import { sleep } from '../replication/throttle';
 import type { Verification } from '../replication/verification';
 import type { Call } from './call';
 import type { ActivityDeps } from './deps';
@@ -13,7 +12,7 @@ const POLL_MS = 200;
 
 /** Nobody but the stream writes rows: it is asked, and then watched. */
 export async function repair(
-  deps: Pick<ActivityDeps, 'now'>,
+  { clock }: Pick<ActivityDeps, 'clock'>,
   { destination }: Pipeline,
   verification: Verification,
   { spec }: VerificationCall,
@@ -37,11 +36,11 @@ export async function repair(
     after = last;
   }
   if (asked === 0) return { asked, left };
-  let deadline = deps.now() + PATIENCE_MS;
-  for (left = await destination.repairsLeft(id, signal); left > 0 && deps.now() < deadline && !signal.aborted;) {
-    await sleep(POLL_MS, signal);
+  let deadline = clock.monotonic() + PATIENCE_MS;
+  for (left = await destination.repairsLeft(id, signal); left > 0 && clock.monotonic() < deadline && !signal.aborted;) {
+    await clock.sleep(POLL_MS, signal);
     const now = await destination.repairsLeft(id, signal);
-    if (now < left) deadline = deps.now() + PATIENCE_MS;
+    if (now < left) deadline = clock.monotonic() + PATIENCE_MS;
     left = now;
   }
   signal.throwIfAborted();

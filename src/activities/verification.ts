@@ -110,6 +110,7 @@ const compare = (deps: ActivityDeps): VerificationActivities['compareRows'] => {
         batchSize: batchRows(asked.rowsPerSecond),
         rowsPerSecond: asked.rowsPerSecond,
         sliceMs: asked.sliceMs,
+        clock: deps.clock,
         compared: (rows) => meter.compared(rows),
         log,
       });
@@ -141,7 +142,7 @@ const settleAll = (deps: ActivityDeps): VerificationActivities['settleDifference
           verification,
           losesRows: losingRows(source, signal),
           sliceMs: asked.sliceMs,
-          now: () => deps.now(),
+          clock: deps.clock,
           report: (now) => void (progress = now),
           log,
         },
@@ -184,7 +185,7 @@ export const createVerificationActivities = (deps: ActivityDeps): VerificationAc
   compareRows: compare(deps),
   settleDifferences: settleAll(deps),
   compareLayout: (asked) =>
-    within(deps, asked, (pipeline, verification, call) => layoutOf(pipeline, verification, asked, call)),
+    within(deps, asked, (pipeline, verification, call) => layoutOf(deps, pipeline, verification, asked, call)),
   repairDifferences: (asked) =>
     within(deps, asked, async (pipeline, verification, call) => {
       const { damaged } = await verification.findings(call.signal);

@@ -1,4 +1,5 @@
 import type { Change } from './change';
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import type { Claim, Destination, RangeRecord } from './destination';
 import type { Gate } from './gate';
@@ -20,6 +21,7 @@ export interface BesideContext {
   readonly destination: Pick<Destination, 'rows'>;
   readonly claim: Claim;
   readonly batchSize: number;
+  readonly clock: Clock;
   readonly limiter: Limiter;
   readonly log: Log;
   readonly meter: Meter;
@@ -109,10 +111,10 @@ export class Beside {
 
   /** Hands changes to lanes at the place up to which everything was handed to them. */
   #insert(unplaced: readonly UnplacedChange[]): Batch {
-    const { between, inFlight, lanes, mark, namespaces, writing } = this.#context;
+    const { between, clock, inFlight, lanes, mark, namespaces, writing } = this.#context;
     const position = between();
     if (position === null) throw new RangeError('rows were routed in the middle of something');
-    const sourceTimeMs = mark.sourceTimeMs ?? Date.now();
+    const sourceTimeMs = mark.sourceTimeMs ?? clock.now();
     const batch = mark.begin();
     const shares: Change[][] = lanes.map(() => []);
     for (const each of unplaced) {

@@ -1,9 +1,9 @@
 import type { Change } from './change';
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import type { Claim, LanePart, Refusal } from './destination';
 import { isReplicationError, type ReplicationError } from './errors';
 import { rowId } from './fold';
-import { pause } from './gate';
 import type { Lane, Surrendered } from './lane';
 import { reached, type Position } from './position';
 import { isRefusal, type Refusals } from './refusals';
@@ -21,6 +21,7 @@ export interface CollisionsContext {
   readonly claim: Pick<Claim, 'applyTogether' | 'ask'>;
   readonly refusals: Refusals;
   readonly size: StepSize;
+  readonly clock: Clock;
   readonly log: Log;
   /** Something is tried again. */
   readonly alive: () => void;
@@ -125,12 +126,12 @@ export class Collisions {
         throw error;
       });
       if (shares === null) return false;
-      const started = performance.now();
+      const started = this.#context.clock.monotonic();
       try {
         return await this.#writeShares(shares);
       } catch (error) {
         const most = Math.max(...shares.map(({ part }) => part.changes.length));
-        this.#context.size.halves(error, most, performance.now() - started);
+        this.#context.size.halves(error, most, this.#context.clock.monotonic() - started);
         this.#less(parts, most >> 1);
         return attempt(everyDelta);
       }
@@ -176,7 +177,7 @@ export class Collisions {
 
   /** Leaves one row after the other out, until the rest goes through; false when it cannot tell which. */
   async #writeShares(shares: readonly Share[]): Promise<boolean> {
-    const { alive, claim, ending, refusals, size, writing } = this.#context;
+    const { alive, claim, clock, ending, refusals, size, writing } = this.#context;
     // Lanes have nothing more, in which a value might be given up.
     const whole = shares.every((share) => share.whole);
     const tries = new Map<string, number>();
@@ -206,7 +207,7 @@ export class Collisions {
         const tried = (tries.get(row) ?? 0) + 1;
         tries.set(row, tried);
         if (tried <= refusals.policy.maxRetries && !refusals.isBehind(found.change)) {
-          await pause(ending, refusals.policy.retryDelayMs);
+          await clock.sleep(refusals.policy.retryDelayMs, ending);
           if (!ending.aborted) continue;
           // The next leg tries again, from the first try on.
           for (const { lane } of shares) void lane.close();

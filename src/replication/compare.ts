@@ -1,4 +1,5 @@
 import type { EncodedRow, Key } from './change';
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import type { Destination } from './destination';
 import { ReplicationError } from './errors';
@@ -30,6 +31,7 @@ export interface CompareOptions {
   /** Of each side; 0: as fast as it goes. */
   readonly rowsPerSecond: number;
   readonly sliceMs: number;
+  readonly clock: Clock;
   /** Rows that were compared. */
   readonly compared: (rows: number) => void;
   readonly log: Log;
@@ -63,7 +65,7 @@ interface Tally {
 
 class RangeComparison implements Comparison {
   readonly #options: CompareOptions;
-  readonly #rate = new Rate();
+  readonly #rate: Rate;
   readonly #sourceThrottle: Throttle;
   readonly #destinationThrottle: Throttle;
   /** No further interval is begun. */
@@ -77,8 +79,10 @@ class RangeComparison implements Comparison {
 
   constructor(options: CompareOptions) {
     this.#options = options;
-    this.#sourceThrottle = new Throttle(options.rowsPerSecond);
-    this.#destinationThrottle = new Throttle(options.rowsPerSecond);
+    const { clock, rowsPerSecond } = options;
+    this.#rate = new Rate(clock);
+    this.#sourceThrottle = new Throttle(rowsPerSecond, clock);
+    this.#destinationThrottle = new Throttle(rowsPerSecond, clock);
   }
 
   get progress(): CompareProgress {
@@ -90,7 +94,7 @@ class RangeComparison implements Comparison {
   }
 
   async run(signal: AbortSignal): Promise<CompareReason> {
-    const { verification, parallelism, sliceMs } = this.#options;
+    const { clock, verification, parallelism, sliceMs } = this.#options;
     const [open, listed, { suspects }] = await Promise.all([
       verification.openRanges(signal),
       verification.listed(signal),
@@ -99,7 +103,7 @@ class RangeComparison implements Comparison {
     this.#waiting = [...open].reverse();
     this.#listed = listed;
     this.#suspects = suspects;
-    const slice = setTimeout(() => this.#end('slice'), sliceMs);
+    using _slice = clock.timer(sliceMs, () => this.#end('slice'));
     const stop = (): void => this.#end('stopped');
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
@@ -114,7 +118,6 @@ class RangeComparison implements Comparison {
       if (failed) throw failed.reason;
       return this.#reason ?? 'done';
     } finally {
-      clearTimeout(slice);
       signal.removeEventListener('abort', stop);
     }
   }

@@ -2,7 +2,10 @@ import type { RangeRecord } from './destination';
 import type { InlineContext } from './inline-copy';
 import type { Overlap } from './overlap';
 
-export type CopyOnceContext = Pick<InlineContext, 'source' | 'claim' | 'batchSize' | 'limiter' | 'meter' | 'writing'>;
+export type CopyOnceContext = Pick<
+  InlineContext,
+  'source' | 'claim' | 'clock' | 'batchSize' | 'limiter' | 'meter' | 'writing'
+>;
 
 /**
  * Copies a namespace that no change tells of, once and in the order of the source. Its rows have no key that is unique, so
@@ -10,7 +13,7 @@ export type CopyOnceContext = Pick<InlineContext, 'source' | 'claim' | 'batchSiz
  * again, thus doubles nothing. Answers whether the source still has it.
  */
 export async function copyOnce(context: CopyOnceContext, overlap: Overlap, signal: AbortSignal): Promise<boolean> {
-  const { claim, source, writing } = context;
+  const { claim, clock, source, writing } = context;
   const found = await source.namespace(overlap.namespace, signal);
   // Gone, or another kind of namespace by now, which the stream follows.
   if (found?.follows !== 'copy_only') return false;
@@ -24,10 +27,10 @@ export async function copyOnce(context: CopyOnceContext, overlap: Overlap, signa
     for await (const { rows, bytes, last } of batches) {
       await context.limiter.take(rows.length, bytes, signal);
       if (signal.aborted) break;
-      const started = performance.now();
+      const started = clock.monotonic();
       await claim.add({ range: record, rows, upTo: last }, writing);
       record = await advance(context, overlap, record, { after: last, rows: rows.length, bytes, done: false });
-      context.meter.copied(rows.length, bytes, performance.now() - started);
+      context.meter.copied(rows.length, bytes, clock.monotonic() - started);
     }
     if (signal.aborted) return true;
     await advance(context, overlap, record, { after: null, rows: 0, bytes: 0, done: true });

@@ -1,7 +1,7 @@
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import type { Claim, Destination, DestinationTraits, RangeRecord } from './destination';
 import { ReplicationError, tooSlow } from './errors';
-import { pause } from './gate';
 import type { Limiter } from './limiter';
 import type { Position } from './position';
 import type { CopyProgress, Meter } from './progress';
@@ -30,6 +30,7 @@ export interface CopyOptions {
   readonly stallMs: number;
   /** Rows in one step at most, as the leg before has found out; null: as many as come. */
   readonly stepRows: number | null;
+  readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
 }
@@ -64,7 +65,7 @@ class RangeCopy implements Copy {
   readonly #options: CopyOptions;
   readonly #ranges: readonly RangeRecord[];
   readonly #waiting: RangeRecord[];
-  readonly #rate = new Rate();
+  readonly #rate: Rate;
   /** Ends reading; loads under way are finished. */
   readonly #reading = new AbortController();
   readonly #writing = new AbortController();
@@ -80,7 +81,8 @@ class RangeCopy implements Copy {
 
   constructor(options: CopyOptions) {
     this.#options = options;
-    this.#window = new WindowWatch(options.source);
+    this.#rate = new Rate(options.clock);
+    this.#window = new WindowWatch(options.source, options.clock);
     this.#refused = new RefusedRows(options);
     this.#size = new StepSize({ ...options, most: options.batchSize, learned: options.stepRows });
     const { parked, ranges } = options.claim.ledger;
@@ -117,11 +119,11 @@ class RangeCopy implements Copy {
   }
 
   async run(signal: AbortSignal): Promise<CopyOutcome> {
-    const { parallelism, sliceMs, source } = this.#options;
+    const { clock, parallelism, sliceMs, source } = this.#options;
     const stop = (): void => this.#end('stopped');
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    const slice = setTimeout(() => this.#end('slice'), sliceMs);
+    using _slice = clock.timer(sliceMs, () => this.#end('slice'));
     try {
       const loaders = Array.from({ length: Math.min(parallelism, this.#waiting.length) }, (_, loader) =>
         this.#loader(loader).catch((error: unknown) => {
@@ -141,7 +143,6 @@ class RangeCopy implements Copy {
       // Updates up to here may already be in the rows just read: they are looked up, not applied as deltas.
       return { reason: 'done', inStepAfter: await source.here(this.#writing.signal) };
     } finally {
-      clearTimeout(slice);
       this.#window.close();
       signal.removeEventListener('abort', stop);
     }
@@ -149,14 +150,14 @@ class RangeCopy implements Copy {
 
   /** Rows that take longer to copy than the source remembers are copied in vain: better to know soon. */
   async #watchHistory(): Promise<void> {
-    const { claim, source } = this.#options;
+    const { claim, clock, source } = this.#options;
     const start = claim.ledger.lowWater;
     while (start && !this.#copied.signal.aborted && !this.#reading.signal.aborted) {
-      const asked = performance.now();
+      const asked = clock.monotonic();
       await source.check(start, this.#writing.signal);
-      const took = performance.now() - asked;
+      const took = clock.monotonic() - asked;
       const ended = AbortSignal.any([this.#copied.signal, this.#reading.signal]);
-      await pause(ended, Math.max(CHECK_EVERY_MS, took * CHECK_SHARE));
+      await clock.sleep(Math.max(CHECK_EVERY_MS, took * CHECK_SHARE), ended);
     }
   }
 
@@ -205,20 +206,21 @@ class RangeCopy implements Copy {
   async #tryLoad(loader: number, range: RangeRecord, batch: RowBatch): Promise<RangeRecord | ReplicationError> {
     const { length } = batch.rows;
     if (length > this.#size.most) return tooSlow(`${length} rows are more than a slow destination takes`);
-    const started = performance.now();
+    const { clock } = this.#options;
+    const started = clock.monotonic();
     try {
       return await this.#load(loader, range, batch);
     } catch (error) {
       if (isRefusal(error)) return error;
-      this.#size.halves(error, length, performance.now() - started);
+      this.#size.halves(error, length, clock.monotonic() - started);
       return error as ReplicationError;
     }
   }
 
   /** One atomic step: rows and how far the range is; `null` marks its end. */
   async #load(loader: number, range: RangeRecord, batch: RowBatch | null): Promise<RangeRecord> {
-    const { claim, meter } = this.#options;
-    const started = performance.now();
+    const { claim, clock, meter } = this.#options;
+    const started = clock.monotonic();
     const rows = batch?.rows ?? [];
     const bytes = batch?.bytes ?? 0;
     const after = batch?.last ?? range.after;
@@ -227,7 +229,7 @@ class RangeCopy implements Copy {
     this.#rows += rows.length;
     this.#bytes += bytes;
     this.#rate.add(rows.length);
-    const durationMs = performance.now() - started;
+    const durationMs = clock.monotonic() - started;
     this.#size.wrote(rows.length, durationMs);
     meter.copied(rows.length, bytes, durationMs);
     meter.copyProgress(this.progress);

@@ -1,3 +1,4 @@
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import { isReplicationError, ReplicationError } from './errors';
 
@@ -15,6 +16,7 @@ export interface EndingContext {
   /** Lanes write, and have not yet written anything in this leg. */
   readonly firstSteps: () => boolean;
   readonly stallMs: number;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -23,7 +25,7 @@ export class Ending {
   readonly #reading = new AbortController();
   readonly #writing = new AbortController();
   readonly #context: EndingContext;
-  #hard: NodeJS.Timeout | undefined;
+  #hard: Disposable | undefined;
   #reason: EndReason = 'stopped';
   #isTold = false;
   #failure: { readonly error: unknown } | null = null;
@@ -57,8 +59,9 @@ export class Ending {
     this.#reading.abort();
     this.#context.begun();
     // A server that does not answer must not hold the leg for ever.
-    const begunAt = performance.now();
-    this.#hard = setTimeout(() => this.#cut(begunAt), HARD_STOP_MS);
+    const { clock } = this.#context;
+    const begunAt = clock.monotonic();
+    this.#hard = clock.timer(HARD_STOP_MS, () => this.#cut(begunAt));
   }
 
   /** Told from outside, as by a pause: no first step is waited for, also where the slice is over already. */
@@ -69,9 +72,10 @@ export class Ending {
 
   /** The first step of a lane is waited for longer: cut off, it would be tried and cut off again by every leg (seen: one row of 16 MB). */
   #cut(begunAt: number): void {
-    const { firstSteps, stallMs } = this.#context;
-    if (!this.#isTold && this.#reason === 'slice' && firstSteps() && performance.now() - begunAt < stallMs)
-      this.#hard = setTimeout(() => this.#cut(begunAt), LOOK_AGAIN_MS);
+    const { clock, firstSteps, stallMs } = this.#context;
+    const waits = clock.monotonic() - begunAt < stallMs;
+    if (!this.#isTold && this.#reason === 'slice' && waits && firstSteps())
+      this.#hard = clock.timer(LOOK_AGAIN_MS, () => this.#cut(begunAt));
     else this.#writing.abort();
   }
 
@@ -95,7 +99,7 @@ export class Ending {
 
   /** Nothing is under way any more: throws what the leg has failed with. */
   over(): EndReason {
-    clearTimeout(this.#hard);
+    this.#hard?.[Symbol.dispose]();
     if (this.#failure) throw this.#failure.error;
     return this.#reason;
   }

@@ -1,7 +1,14 @@
+import type { Clock } from './clock';
+
 /** Wakes whoever waits for a condition, each time something may have changed. */
 export class Gate {
+  readonly #clock: Clock;
   #waiting: (() => void)[] = [];
   #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Something changed: conditions are looked at again. */
   open(): void {
@@ -18,34 +25,21 @@ export class Gate {
 
   /** Resolves when `condition` holds, after `timeoutMs`, or when the gate is closed: then with true. */
   async until(condition: () => boolean, timeoutMs?: number): Promise<boolean> {
-    const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    const deadline = timeoutMs === undefined ? undefined : this.#clock.monotonic() + timeoutMs;
     while (!condition() && !this.#closed) {
-      if (deadline !== undefined && performance.now() >= deadline) break;
-      await this.#next(deadline);
+      const leftMs = deadline === undefined ? undefined : deadline - this.#clock.monotonic();
+      if (leftMs !== undefined && leftMs <= 0) break;
+      await this.#next(leftMs);
     }
     return this.#closed;
   }
 
-  async #next(deadline: number | undefined): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
+  async #next(leftMs: number | undefined): Promise<void> {
+    let timer: Disposable | undefined;
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve);
-      if (deadline !== undefined) timer = setTimeout(resolve, Math.max(0, deadline - performance.now()));
+      if (leftMs !== undefined) timer = this.#clock.timer(leftMs, resolve);
     });
-    clearTimeout(timer);
+    timer?.[Symbol.dispose]();
   }
-}
-
-/** Waits, but no longer than until the signal aborts. */
-export async function pause(signal: AbortSignal, ms: number): Promise<void> {
-  if (ms <= 0 || signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
 }

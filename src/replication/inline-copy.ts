@@ -1,4 +1,5 @@
 import type { EncodedRow, Key } from './change';
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import type { Claim, Destination, RangeRecord } from './destination';
 import type { Gate } from './gate';
@@ -27,6 +28,7 @@ export interface InlineContext {
   readonly source: Pick<Source, 'rows' | 'added' | 'here' | 'order' | 'fetch' | 'keyOf' | 'namespace'>;
   readonly destination: Pick<Destination, 'rows'>;
   readonly claim: Pick<Claim, 'ledger' | 'add' | 'prepare' | 'progressed' | 'copied' | 'index'>;
+  readonly clock: Clock;
   /** Changes in a batch at most. */
   readonly batchSize: number;
   readonly limiter: Limiter;

@@ -1,3 +1,4 @@
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import type { Claim, LanePart } from './destination';
 import { isReplicationError } from './errors';
@@ -15,6 +16,7 @@ const LITTLE_BYTES = 1024 * 1024;
 
 export interface JointStepsContext {
   readonly claim: Pick<Claim, 'applyAll'>;
+  readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;
   /** More changes than one step may hold are written lane by lane, beside each other. */
@@ -32,13 +34,14 @@ export interface JointStepsContext {
  */
 export class JointSteps {
   readonly #context: JointStepsContext;
-  readonly #told = new Gate();
+  readonly #told: Gate;
   #lanes: readonly Lane[] = [];
   #running: Promise<void> | null = null;
   #apartUntilMs = 0;
 
   constructor(context: JointStepsContext) {
     this.#context = context;
+    this.#told = new Gate(context.clock);
   }
 
   watch(lanes: readonly Lane[]): void {
@@ -90,7 +93,7 @@ export class JointSteps {
 
   /** No lane has a piece of its own to deal with, and everything queued is little enough for one step. */
   #fits(): boolean {
-    if (performance.now() < this.#apartUntilMs) return false;
+    if (this.#context.clock.monotonic() < this.#apartUntilMs) return false;
     let [changes, bytes] = [0, 0];
     for (const { hasOwn, queued } of this.#lanes) {
       if (hasOwn) return false;
@@ -102,8 +105,8 @@ export class JointSteps {
 
   /** False when something is refused: nothing is written, and the lanes have it back. */
   async #write(lanes: readonly Lane[]): Promise<boolean> {
-    const { claim, log, maxBytes, meter, size, writing } = this.#context;
-    const started = performance.now();
+    const { claim, clock, log, maxBytes, meter, size, writing } = this.#context;
+    const started = clock.monotonic();
     const taken = lanes.flatMap((lane): readonly Taken[] => {
       const part = lane.take();
       return part === null ? [] : [{ lane, part }];
@@ -112,12 +115,12 @@ export class JointSteps {
     const withinMs = size.withinMs(changes);
     try {
       const options = { everyDelta: false, maxBytes: maxBytes / lanes.length };
-      const prepared = await within(withinMs, writing, (limit) =>
+      const prepared = await within(clock, withinMs, writing, (limit) =>
         allOf(taken.map(({ lane, part }) => lane.steps.prepare(part, options, limit))),
       );
       const parts = prepared.map((part) => ({ ...part, withinMs }));
       const written = await claim.applyAll(parts, writing);
-      const durationMs = performance.now() - started;
+      const durationMs = clock.monotonic() - started;
       size.wrote(changes, durationMs);
       meter.applied(changes, bytes, durationMs);
       log('debug', 'batch_applied', { lanes: taken.length, changes, bytes, durationMs: Math.round(durationMs) });
@@ -129,8 +132,8 @@ export class JointSteps {
     } catch (error) {
       for (const { lane, part } of taken) lane.giveBack(part);
       const refused = isRefusal(error) || isReplicationError(error, 'delta_missed');
-      if (!refused && !isReplicationError(error, 'too_much')) size.halves(error, changes, performance.now() - started);
-      this.#apartUntilMs = performance.now() + APART_MS;
+      if (!refused && !isReplicationError(error, 'too_much')) size.halves(error, changes, clock.monotonic() - started);
+      this.#apartUntilMs = clock.monotonic() + APART_MS;
       return false;
     }
   }

@@ -1,6 +1,5 @@
 import type { Change } from './change';
 import type { LaneRecord } from './destination';
-import { pause } from './gate';
 import type { JointSteps } from './joint';
 import type { Batch } from './low-water';
 import { reached, type Position } from './position';
@@ -256,14 +255,14 @@ export class Lane {
 
   /** One change alone is refused. */
   async #refused(part: Part, first: Refused, signal: AbortSignal): Promise<void> {
-    const { refusals, alive } = this.#context;
+    const { alive, clock, refusals } = this.#context;
     this.#keepsToItself();
     const [change] = part.changes as [Change];
     let { error, sent } = first;
     // Of a row that was refused before, time alone changes nothing.
     const tries = refusals.isBehind(change) ? 0 : refusals.policy.maxRetries;
     for (let tried = 0; tried < tries; tried += 1) {
-      await pause(AbortSignal.any([this.#closing.signal, signal]), refusals.policy.retryDelayMs);
+      await clock.sleep(refusals.policy.retryDelayMs, AbortSignal.any([this.#closing.signal, signal]));
       if (this.#closed) return;
       alive();
       const again = await this.steps.write(part, signal);

@@ -12,7 +12,7 @@ export interface LayOutContext
   extends
     Pick<LaneContext, 'durable'>,
     Pick<RefusalsContext, 'refused'>,
-    Pick<CollisionsContext, 'alive' | 'failed' | 'ending' | 'writing' | 'log'> {
+    Pick<CollisionsContext, 'alive' | 'clock' | 'failed' | 'ending' | 'writing' | 'log'> {
   readonly source: Source;
   readonly traits: DestinationTraits;
   readonly claim: Claim;

@@ -1,3 +1,4 @@
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import type { Claim, Destination, DestinationTraits, InlineMode, Parked } from './destination';
 import type { EndReason } from './ending';
@@ -37,6 +38,7 @@ export interface PumpOptions {
   readonly stallMs: number;
   /** Changes in one step at most, as the leg before has found out; null: as many as the destination takes. */
   readonly stepChanges: number | null;
+  readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
 }

@@ -1,5 +1,6 @@
+import type { Clock } from './clock';
 import type { Meter } from './progress';
-import { sleep, Throttle } from './throttle';
+import { Throttle } from './throttle';
 
 /** How fast a stream may go at most; 0: as fast as it goes. */
 export interface Pace {
@@ -14,13 +15,17 @@ const TELL_EVERY_MS = 1_000;
 export class Limiter {
   readonly #pace: () => Pace;
   readonly #meter: Pick<Meter, 'throttled'>;
-  readonly #events = new Throttle(0);
-  readonly #bytes = new Throttle(0);
+  readonly #clock: Clock;
+  readonly #events: Throttle;
+  readonly #bytes: Throttle;
 
   /** `pace` is asked each time: it may change from hour to hour. */
-  constructor(pace: () => Pace, meter: Pick<Meter, 'throttled'>) {
+  constructor(pace: () => Pace, meter: Pick<Meter, 'throttled'>, clock: Clock) {
     this.#pace = pace;
     this.#meter = meter;
+    this.#clock = clock;
+    this.#events = new Throttle(0, clock);
+    this.#bytes = new Throttle(0, clock);
   }
 
   /** Resolves when so much may go on, or when the signal aborts. `waiting` is called while that takes long. */
@@ -28,9 +33,9 @@ export class Limiter {
     const { eventsPerSecond, bytesPerSecond } = this.#pace();
     let left = Math.max(this.#events.owe(events, eventsPerSecond), this.#bytes.owe(bytes, bytesPerSecond));
     while (left > 1 && !signal.aborted) {
-      const started = performance.now();
-      await sleep(Math.min(left, TELL_EVERY_MS), signal);
-      const waited = performance.now() - started;
+      const started = this.#clock.monotonic();
+      await this.#clock.sleep(Math.min(left, TELL_EVERY_MS), signal);
+      const waited = this.#clock.monotonic() - started;
       this.#meter.throttled(waited);
       left -= waited;
       waiting();

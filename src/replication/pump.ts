@@ -37,10 +37,10 @@ export const createPump = (options: PumpOptions): Pump => new Leg(options);
 
 class Leg implements Pump {
   readonly #options: PumpOptions;
-  readonly #tally = new Tally();
+  readonly #tally: Tally;
   readonly #namespaces: Namespaces;
   /** Lanes have room again, or the mark moved. */
-  readonly #moved = new Gate();
+  readonly #moved: Gate;
   readonly #inFlight = new InFlight();
   readonly #ending: Ending;
   readonly #size: StepSize;
@@ -68,17 +68,20 @@ class Leg implements Pump {
 
   constructor(options: PumpOptions) {
     this.#options = options;
-    const { log, meter, stallMs, stepChanges: learned, traits } = options;
-    this.#size = new StepSize({ most: traits.maxChanges, learned, stallMs, meter, log });
+    const { clock, log, meter, stallMs, stepChanges: learned, traits } = options;
+    this.#tally = new Tally(clock);
+    this.#moved = new Gate(clock);
+    this.#size = new StepSize({ most: traits.maxChanges, learned, stallMs, clock, meter, log });
     this.#ending = new Ending({
       begun: () => this.#moved.open(),
       progressed: () => this.#tally.progressed,
       firstSteps: () => this.#lanes.some((lane) => lane.isBusy && !lane.hasWritten),
       stallMs,
+      clock,
       log,
     });
     this.#namespaces = new Namespaces(options.source, options.claim);
-    this.#window = new WindowWatch(options.source);
+    this.#window = new WindowWatch(options.source, clock);
     this.#sharing = {
       namespaces: this.#namespaces,
       isParked: (namespace) => this.#parked.has(namespace),
@@ -112,11 +115,11 @@ class Leg implements Pump {
     const stop = (): void => this.#ending.stop();
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    const { log, sliceMs, stallMs } = this.#options;
+    const { clock, log, sliceMs, stallMs } = this.#options;
     const isBusy = (): boolean => this.isBusy;
-    const slice = endSlice({ sliceMs, isBusy, end: () => this.#ending.begin('slice') });
+    const slice = endSlice({ sliceMs, isBusy, end: () => this.#ending.begin('slice'), clock });
     const stalled = (error: ReplicationError): void => this.#ending.stall(error);
-    const watch = watchForStall(this.#tally, { stallMs, isBusy, stalled, log });
+    const watch = watchForStall(this.#tally, { stallMs, isBusy, stalled, clock, log });
     const recorder = (this.#recorder = this.#recorderOf(mark));
     const recording = recorder.run().catch((error: unknown) => this.#ending.fail(error));
     const building = claim.build(() => this.#whollyInStep, this.#ending.reading);
@@ -381,7 +384,8 @@ class Leg implements Pump {
     this.#tally.applied(changes, bytes);
     this.#tally.moved();
     const mark = this.#mark;
-    if (mark?.settle() && mark.sourceTimeMs !== null) this.#lag(Math.max(0, Date.now() - mark.sourceTimeMs));
+    if (mark?.settle() && mark.sourceTimeMs !== null)
+      this.#lag(Math.max(0, this.#options.clock.now() - mark.sourceTimeMs));
     this.#moved.open();
   }
 
@@ -419,9 +423,10 @@ class Leg implements Pump {
   }
 
   #recorderOf(mark: LowWater): Recorder {
-    const { claim, until } = this.#options;
+    const { claim, clock, until } = this.#options;
     return new Recorder({
       claim,
+      clock,
       mark,
       moved: this.#moved,
       ending: this.#ending.reading,

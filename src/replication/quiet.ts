@@ -1,3 +1,4 @@
+import type { Clock } from './clock';
 import type { Namespace } from './namespace';
 import { splitNamespace } from './namespace';
 import { reached, type Position } from './position';
@@ -26,7 +27,7 @@ export async function stirBetween(
   source: Pick<Source, 'stream' | 'order'>,
   { from, until }: { readonly from: Position; readonly until: Position },
   watched: readonly Watched[],
-  { timeMs }: { readonly timeMs: number },
+  { timeMs, clock }: { readonly timeMs: number; readonly clock: Clock },
   signal: AbortSignal,
 ): Promise<Stir> {
   const keys = new Set(watched.map(({ namespace, keyId }) => idOf(namespace, keyId)));
@@ -45,7 +46,7 @@ export async function stirBetween(
   const reading = new AbortController();
   const abort = (): void => reading.abort();
   signal.addEventListener('abort', abort, { once: true });
-  const late = setTimeout(abort, timeMs);
+  using _late = clock.timer(timeMs, abort);
   try {
     const options = { inStepAfter: null, updates: 'delta', batchSize: 1_000 } as const;
     for await (const event of source.stream(from, options, reading.signal)) {
@@ -67,7 +68,6 @@ export async function stirBetween(
     if (reading.signal.aborted && !signal.aborted) return stir(true);
     throw error;
   } finally {
-    clearTimeout(late);
     signal.removeEventListener('abort', abort);
     reading.abort();
   }

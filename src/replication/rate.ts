@@ -1,27 +1,32 @@
+import type { Clock } from './clock';
+
 /** Events per second over about the last ten seconds, without keeping the events. */
 export class Rate {
+  readonly #clock: Clock;
   readonly #halfLifeMs: number;
   #value = 0;
   #pending = 0;
   #since: number;
   #started = false;
 
-  constructor(now = performance.now(), halfLifeMs = 5000) {
-    this.#since = now;
+  constructor(clock: Clock, halfLifeMs = 5000) {
+    this.#clock = clock;
+    this.#since = clock.monotonic();
     this.#halfLifeMs = halfLifeMs;
   }
 
-  add(count: number, now = performance.now()): void {
-    this.#roll(now);
+  add(count: number): void {
+    this.#roll();
     this.#pending += count;
   }
 
-  perSecond(now = performance.now()): number {
-    this.#roll(now);
+  perSecond(): number {
+    this.#roll();
     return this.#value;
   }
 
-  #roll(now: number): void {
+  #roll(): void {
+    const now = this.#clock.monotonic();
     const elapsed = now - this.#since;
     if (elapsed < 500) return;
     const current = (this.#pending * 1000) / elapsed;

@@ -1,3 +1,4 @@
+import type { Clock } from './clock';
 import type { Claim } from './destination';
 import type { Gate } from './gate';
 import type { LowWater } from './low-water';
@@ -10,6 +11,7 @@ const EVERY_IDLE_MS = 2_000;
 export interface RecorderContext {
   readonly claim: Pick<Claim, 'advance'>;
   readonly mark: LowWater;
+  readonly clock: Clock;
   /** Opened when the mark may have moved, and by the recorder; closed when it will not move any more. */
   readonly moved: Gate;
   /** Recording does not wait any longer for its turn once this aborts. */
@@ -39,7 +41,7 @@ export class Recorder {
   }
 
   async run(): Promise<void> {
-    const { asked, claim, ending, mark, moved, recorded, writing } = this.#context;
+    const { asked, claim, clock, ending, mark, moved, recorded, writing } = this.#context;
     ending.addEventListener('abort', () => moved.open(), { once: true });
     for (;;) {
       const ended = await moved.until(() => !this.upToDate);
@@ -47,7 +49,7 @@ export class Recorder {
       const { position } = mark;
       if (position !== this.#position) {
         const times = await claim.advance(position, writing);
-        this.#lastMs = performance.now();
+        this.#lastMs = clock.monotonic();
         this.#position = position;
         moved.open();
         recorded(position);
@@ -59,11 +61,11 @@ export class Recorder {
 
   /** Waits for the next turn: no longer than it had to when the mark moved, and less once something is written or waited for. */
   async #turn(): Promise<void> {
-    const { ending, idle, moved } = this.#context;
+    const { clock, ending, idle, moved } = this.#context;
     const due = (): number => this.#lastMs + (idle() ? EVERY_IDLE_MS : EVERY_MS);
-    for (let at = due(); at > performance.now() && !ending.aborted; at = Math.min(at, due())) {
+    for (let at = due(); at > clock.monotonic() && !ending.aborted; at = Math.min(at, due())) {
       const until = at;
-      if (await moved.until(() => ending.aborted || due() < until, at - performance.now())) return;
+      if (await moved.until(() => ending.aborted || due() < until, at - clock.monotonic())) return;
     }
   }
 }

@@ -1,11 +1,11 @@
 import type { EncodedRow } from './change';
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import type { Destination } from './destination';
 import type { Namespace } from './namespace';
 import { reached, type Position } from './position';
 import { stirBetween } from './quiet';
 import type { Source } from './source';
-import { sleep } from './throttle';
 import type { Difference, DifferenceKind, Settled, Standing, Verification } from './verification';
 
 /** A row that changes all the time is looked at so often. */
@@ -26,7 +26,7 @@ export interface SettleOptions {
   /** As of a comparison. */
   readonly losesRows: (namespace: Namespace) => Promise<boolean>;
   readonly sliceMs: number;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly report: (progress: SettleProgress) => void;
   readonly log: Log;
 }
@@ -48,8 +48,8 @@ export interface SettleOutcome extends SettleProgress {
  * water and there is nothing behind it. A row that did change is looked at again, when the stream has moved on.
  */
 export async function settle(options: SettleOptions, signal: AbortSignal): Promise<SettleOutcome> {
-  const { verification, sliceMs, now } = options;
-  const end = now() + sliceMs;
+  const { clock, verification, sliceMs } = options;
+  const end = clock.monotonic() + sliceMs;
   let progress: SettleProgress = { cleared: 0, damaged: 0, unsettled: 0 };
   const outcome = (reason: SettleOutcome['reason']): SettleOutcome => ({ ...progress, reason });
   let mark: Position | null = null;
@@ -57,7 +57,7 @@ export async function settle(options: SettleOptions, signal: AbortSignal): Promi
     let moved: boolean | null = null;
     for (;;) {
       if (signal.aborted) return outcome('stopped');
-      if (now() >= end) return outcome('slice');
+      if (clock.monotonic() >= end) return outcome('slice');
       const page = { limit: KEYS_AT_ONCE, after: null };
       const { list } = await verification.differences({ state: 'suspect', below }, page, signal);
       if (list.length === 0) break;
@@ -91,7 +91,7 @@ interface Unequal {
 }
 
 async function look(
-  { source, destination, verification, losesRows, log }: SettleOptions,
+  { source, destination, verification, losesRows, clock, log }: SettleOptions,
   batch: readonly Difference[],
   last: boolean,
   signal: AbortSignal,
@@ -120,7 +120,7 @@ async function look(
   if (unequal.length === 0) return { settled, until: null };
   const until = await source.here(signal);
   const watched = unequal.map(({ difference: { namespace, key } }) => ({ namespace, keyId: key.id }));
-  const stir = await stirBetween(source, { from: before.lowWater, until }, watched, { timeMs: STIR_MS }, signal);
+  const stir = await stirBetween(source, { from: before.lowWater, until }, watched, { timeMs: STIR_MS, clock }, signal);
   const after = await verification.standing(signal);
   for (const { difference, kind } of unequal) {
     const { namespace, key } = difference;
@@ -155,16 +155,16 @@ function grouped(batch: readonly Difference[]): Map<Namespace, Difference[]> {
 
 /** Whether the stream has passed a position within the time that a moving stream takes. */
 async function untilPassed(
-  { source, verification, now }: SettleOptions,
+  { source, verification, clock }: SettleOptions,
   position: Position,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const deadline = now() + MOVE_MS;
+  const deadline = clock.monotonic() + MOVE_MS;
   for (;;) {
     const lowWater = (await verification.standing(signal))?.lowWater ?? null;
     if (lowWater !== null && reached(source.order(lowWater, position))) return true;
-    if (now() >= deadline || signal.aborted) return false;
-    await sleep(POLL_MS, signal);
+    if (clock.monotonic() >= deadline || signal.aborted) return false;
+    await clock.sleep(POLL_MS, signal);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import { ReplicationError } from './errors';
 import type { Tally } from './tally';
@@ -9,22 +10,25 @@ export interface StallOptions {
   /** The destination works on a schema change or an index: that takes as long as it takes, and counts as life. */
   readonly isBusy: () => boolean;
   readonly stalled: (error: ReplicationError) => void;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
 /** Tells of a leg in which nothing has moved for longer than it may, every second until it is disposed. */
-export function watchForStall(tally: Tally, { stallMs, isBusy, stalled, log }: StallOptions): Disposable {
-  const begunAt = performance.now();
-  const timer = setInterval(() => {
+export function watchForStall(tally: Tally, { stallMs, isBusy, stalled, clock, log }: StallOptions): Disposable {
+  const begunAt = clock.monotonic();
+  let timer = clock.timer(LOOK_EVERY_MS, look);
+  function look(): void {
+    timer = clock.timer(LOOK_EVERY_MS, look);
     if (tally.stillMs < stallMs) return;
     if (!isBusy()) {
       stalled(stall(stallMs));
       return;
     }
-    log('warn', 'leg.waits_for_destination', { legMs: Math.round(performance.now() - begunAt) });
+    log('warn', 'leg.waits_for_destination', { legMs: Math.round(clock.monotonic() - begunAt) });
     tally.moved();
-  }, LOOK_EVERY_MS);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  }
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 }
 
 const stall = (stallMs: number): ReplicationError =>

@@ -1,3 +1,4 @@
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import { isReplicationError, ReplicationError } from './errors';
 import type { Meter } from './progress';
@@ -26,6 +27,7 @@ export interface StepSizeContext {
   readonly learned: number | null;
   /** The leg is over when nothing moves for so long. */
   readonly stallMs: number;
+  readonly clock: Clock;
   readonly meter: Pick<Meter, 'stepLimit' | 'slowStep'>;
   readonly log: Log;
 }
@@ -44,7 +46,7 @@ export class StepSize {
   readonly #context: StepSizeContext;
   readonly #patienceMs: number;
   #most: number;
-  #slowAt = performance.now();
+  #slowAt: number;
   /** The last step that was written; null before. */
   #last: Written | null = null;
   /** How long a step takes whatever it holds, as where a majority lags behind: smaller steps would not be quicker. */
@@ -55,6 +57,7 @@ export class StepSize {
 
   constructor(context: StepSizeContext) {
     this.#context = context;
+    this.#slowAt = context.clock.monotonic();
     this.#patienceMs = Math.min(PATIENCE_MS, context.stallMs / TRIES_BEFORE_STALL);
     this.#moreMs = this.#patienceMs;
     this.#most = Math.max(1, Math.min(context.most, context.learned ?? Infinity));
@@ -93,7 +96,7 @@ export class StepSize {
       this.#shrink(Math.max(changes >> 1, Math.floor((changes * slowMs) / ownMs)), 'slow', durationMs);
     } else if (this.isSmall && this.#isQuick(durationMs) && this.#tells(changes)) {
       this.#set(Math.min(this.#context.most, this.#most * 2));
-      this.#slowAt = performance.now();
+      this.#slowAt = this.#context.clock.monotonic();
       if (this.learned === null) this.#context.log('info', 'steps_full', { changes: this.#most });
     }
   }
@@ -109,7 +112,7 @@ export class StepSize {
     const late = durationMs > this.#patienceMs * SLOW && isReplicationError(cause) && cause.kind === 'retry';
     if (changes > 0 && (slow || late)) {
       this.#context.meter.slowStep(code);
-      this.#restsUntil = performance.now() + REST * durationMs;
+      this.#restsUntil = this.#context.clock.monotonic() + REST * durationMs;
       if (this.#last === null) this.#moreMs = 0;
       this.#shrink(changes >> 1, code, durationMs);
     }
@@ -133,15 +136,18 @@ export class StepSize {
   /** By itself, or but for what every step takes. */
   #isQuick(durationMs: number): boolean {
     const quickMs = this.#patienceMs * QUICK;
-    return durationMs < quickMs || (durationMs - this.#fixedMs < quickMs && performance.now() >= this.#restsUntil);
+    return (
+      durationMs < quickMs ||
+      (durationMs - this.#fixedMs < quickMs && this.#context.clock.monotonic() >= this.#restsUntil)
+    );
   }
 
   #tells(changes: number): boolean {
-    return changes * 2 > this.#most || performance.now() - this.#slowAt > FORGET_MS;
+    return changes * 2 > this.#most || this.#context.clock.monotonic() - this.#slowAt > FORGET_MS;
   }
 
   #shrink(to: number, code: string, durationMs: number): void {
-    this.#slowAt = performance.now();
+    this.#slowAt = this.#context.clock.monotonic();
     const size = Math.max(1, to);
     if (size >= this.#most) return;
     const level = this.isSmall ? 'debug' : 'warn';

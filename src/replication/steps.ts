@@ -1,4 +1,5 @@
 import type { Change } from './change';
+import type { Clock } from './clock';
 import type { Log } from './connector';
 import type { Claim, LanePart, LaneRecord, Refusal } from './destination';
 import { isReplicationError, type ReplicationError } from './errors';
@@ -21,6 +22,7 @@ export interface StepsContext {
   readonly maxBytes: number;
   /** Changes in one step, and for how long it is waited for. */
   readonly size: StepSize;
+  readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;
 }
@@ -60,8 +62,8 @@ export class Steps {
    * because all of it takes too long.
    */
   async write(piece: Piece, signal: AbortSignal): Promise<Refused | 'too_much' | null> {
-    const { claim, log, maxBytes, meter, size } = this.#context;
-    const started = performance.now();
+    const { claim, clock, log, maxBytes, meter, size } = this.#context;
+    const started = clock.monotonic();
     const about = {
       batch: `${this.#lane}.${this.#sequence + 1}`,
       changes: piece.changes.length,
@@ -70,7 +72,9 @@ export class Steps {
     let sent = piece.changes;
     const send = async (everyDelta: boolean): Promise<void> => {
       const withinMs = size.withinMs(piece.changes.length);
-      const part = await within(withinMs, signal, (limit) => this.prepare(piece, { everyDelta, maxBytes }, limit));
+      const part = await within(clock, withinMs, signal, (limit) =>
+        this.prepare(piece, { everyDelta, maxBytes }, limit),
+      );
       sent = part.changes;
       this.written(piece, part, (await claim.apply({ ...part, withinMs }, signal)).fresh);
     };
@@ -85,9 +89,9 @@ export class Steps {
     } catch (error) {
       if (isReplicationError(error, 'too_much')) return 'too_much';
       if (isRefusal(error)) return { error, sent };
-      return size.halves(error, piece.changes.length, performance.now() - started);
+      return size.halves(error, piece.changes.length, clock.monotonic() - started);
     }
-    const durationMs = performance.now() - started;
+    const durationMs = clock.monotonic() - started;
     size.wrote(piece.changes.length, durationMs);
     meter.applied(piece.changes.length, piece.bytes, durationMs);
     log('debug', 'batch_applied', { ...about, durationMs: Math.round(durationMs) });

@@ -1,3 +1,4 @@
+import type { Clock } from './clock';
 import type { LowWater } from './low-water';
 import type { CopiesProgress, LegProgress, Totals } from './progress';
 import { Rate } from './rate';
@@ -6,7 +7,8 @@ import type { WindowLeft } from './window';
 
 /** What a leg counts for people; read by the heartbeat at any time. */
 export class Tally {
-  readonly #rate = new Rate();
+  readonly #clock: Clock;
+  readonly #rate: Rate;
   #read = 0;
   #applied = 0;
   #skipped = 0;
@@ -14,7 +16,13 @@ export class Tally {
   #schemaChanges = 0;
   #refused = 0;
   #lagMs: number | null = null;
-  #movedAt = performance.now();
+  #movedAt: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#rate = new Rate(clock);
+    this.#movedAt = clock.monotonic();
+  }
 
   read(changes: number): void {
     this.#read += changes;
@@ -54,11 +62,11 @@ export class Tally {
 
   /** Something moved: a change, a boundary, silence. */
   moved(): void {
-    this.#movedAt = performance.now();
+    this.#movedAt = this.#clock.monotonic();
   }
 
   get stillMs(): number {
-    return performance.now() - this.#movedAt;
+    return this.#clock.monotonic() - this.#movedAt;
   }
 
   get totals(): Totals {

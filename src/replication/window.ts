@@ -1,3 +1,4 @@
+import type { Clock } from './clock';
 import type { Position } from './position';
 import type { HistoryWindow, Source } from './source';
 
@@ -25,12 +26,14 @@ export function windowLeft({ oldestMs, newestMs, keepsMs }: HistoryWindow, atMs:
 /** Asks in the background how far back the source remembers, and not often. */
 export class WindowWatch {
   readonly #source: Pick<Source, 'window' | 'timeOf'>;
+  readonly #clock: Clock;
   readonly #ended = new AbortController();
   #last: HistoryWindow | null = null;
   #nextMs = 0;
 
-  constructor(source: Pick<Source, 'window' | 'timeOf'>) {
+  constructor(source: Pick<Source, 'window' | 'timeOf'>, clock: Clock) {
     this.#source = source;
+    this.#clock = clock;
   }
 
   /** As last found out. */
@@ -46,7 +49,8 @@ export class WindowWatch {
   }
 
   #look(): void {
-    const now = performance.now();
+    const clock = this.#clock;
+    const now = clock.monotonic();
     if (now < this.#nextMs) return;
     this.#nextMs = Infinity;
     void this.#source
@@ -56,7 +60,7 @@ export class WindowWatch {
         this.#last = window;
         // A slow answer is asked for less often.
         if (!this.#ended.signal.aborted)
-          this.#nextMs = performance.now() + EVERY_MS + SHARE * (performance.now() - now);
+          this.#nextMs = clock.monotonic() + EVERY_MS + SHARE * (clock.monotonic() - now);
       });
   }
 }

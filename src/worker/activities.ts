@@ -3,6 +3,7 @@ import { createActivities, type Activities } from '../activities';
 import { resolveCredentials } from '../auth/resolve';
 import type { StreamSpec } from '../config/schema';
 import { openDestination } from '../destinations/registry';
+import { systemClock } from '../host/clock';
 import { openSource } from '../sources/registry';
 import { logTo } from '../telemetry/log';
 import type { StreamMetrics } from '../telemetry/stream-metrics';
@@ -24,5 +25,5 @@ export const activitiesOf = (logger: Logger, streams: StreamMetrics): Activities
         status,
         forMs,
       ),
-    now: () => Date.now(),
+    clock: systemClock,
   });

@@ -1,4 +1,5 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { systemClock } from '../../src/host/clock';
 import { createActivities } from '../../src/activities';
 import { parseSpec } from '../../src/config/spec';
 import { Secret } from '../../src/config/secret';
@@ -46,7 +47,7 @@ class Preparing {
       resolveCredentials: (_spec, side) => ({ connectionString: new Secret(uris[side]) }),
       log: () => () => undefined,
       meter: () => silentMeter,
-      now: Date.now,
+      clock: systemClock,
     });
     this.t.epoch += 1;
     const input: PrepareLeg = {

@@ -1,3 +1,4 @@
+import { systemClock } from '../../src/host/clock';
 import { Limiter, type Pace } from '../../src/replication/limiter';
 import { CoreStream } from '../support/core';
 
@@ -5,7 +6,7 @@ const never = new AbortController().signal;
 const rows = (count: number) => Array.from({ length: count }, (_, n) => ({ _id: n as never, n, text: 'x'.repeat(80) }));
 
 const limiterOf = (pace: Partial<Pace>, throttled: () => void = () => undefined): Limiter =>
-  new Limiter(() => ({ eventsPerSecond: 0, bytesPerSecond: 0, ...pace }), { throttled });
+  new Limiter(() => ({ eventsPerSecond: 0, bytesPerSecond: 0, ...pace }), { throttled }, systemClock);
 
 /** How many seconds `body` took. */
 async function seconds(body: () => Promise<unknown>): Promise<number> {

@@ -1,4 +1,5 @@
 import { BSON, type Db, type Document } from 'mongodb';
+import { systemClock } from '../../src/host/clock';
 import { Limiter } from '../../src/replication/limiter';
 import { waitFor } from '../../src/services/wait';
 import { Proxy } from '../chaos/proxy';
@@ -93,7 +94,7 @@ describe('a time series', () => {
   });
 
   it('is gone on with where a leg was cut off, and has every row once', async () => {
-    const limiter = new Limiter(() => ({ eventsPerSecond: 2_000, bytesPerSecond: 0 }), silentMeter);
+    const limiter = new Limiter(() => ({ eventsPerSecond: 2_000, bytesPerSecond: 0 }), silentMeter, systemClock);
     await using t = await copied({ limiter }, 3_000);
     for (const enough of [500, 1_700, 2_500]) {
       const stop = new AbortController();

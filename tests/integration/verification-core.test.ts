@@ -3,6 +3,7 @@ import { Double, type Document } from 'mongodb';
 import { losingRows } from '../../src/activities/verification-namespaces';
 import { idDocument, keyOf } from '../../src/bson/key';
 import { absentFrom } from '../../src/replication/absent';
+import { systemClock } from '../../src/host/clock';
 import { createComparison, type CompareReason } from '../../src/replication/compare';
 import { settle, type SettleOutcome } from '../../src/replication/settle';
 import type { Range } from '../../src/replication/source';
@@ -57,6 +58,7 @@ class Run {
       batchSize: options.batchSize ?? 100,
       rowsPerSecond: options.rowsPerSecond ?? 0,
       sliceMs: options.sliceMs ?? 60_000,
+      clock: systemClock,
       compared: () => undefined,
       log,
     }).run(never);
@@ -64,7 +66,6 @@ class Run {
 
   /** With a clock that runs so many times faster. */
   settle(speed = FAST): Promise<SettleOutcome> {
-    const began = Date.now();
     return settle(
       {
         source: this.t.source,
@@ -72,7 +73,7 @@ class Run {
         verification: this.verification,
         losesRows: losingRows(this.t.source, never),
         sliceMs: 60_000 * speed,
-        now: () => began + (Date.now() - began) * speed,
+        clock: { ...systemClock, monotonic: () => systemClock.monotonic() * speed },
         report: () => undefined,
         log,
       },

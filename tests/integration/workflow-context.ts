@@ -10,6 +10,7 @@ import {
   Worker,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
+import { systemClock } from '../../src/host/clock';
 import { createActivities } from '../../src/activities';
 import { toFailure } from '../../src/activities/failure';
 import type { StreamSpecInput } from '../../src/config/schema';
@@ -153,7 +154,7 @@ const real = createActivities({
     // Nobody reads it.
   },
   meter: unused,
-  now: Date.now,
+  clock: systemClock,
 });
 
 /** What the calls of one stream do: each takes its next act, or its usual one when none is left. */

@@ -5,6 +5,7 @@ import { MongoClient, type Db } from 'mongodb';
 import { streamSchema, type StreamConfig } from '../../src/config/schema';
 import { Secret } from '../../src/config/secret';
 import { openDestination } from '../../src/destinations/registry';
+import { systemClock } from '../../src/host/clock';
 import type { Log } from '../../src/replication/connector';
 import { createCopy } from '../../src/replication/copy';
 import type { Claim, Destination, InlineMode } from '../../src/replication/destination';
@@ -23,7 +24,7 @@ import { sharedMongo, uniqueName } from './servers';
 
 /** Without it the driver has no name to tell in here, which some servers insist on. */
 const client = { runtimeAdapters: { os } };
-const unlimited = new Limiter(() => ({ eventsPerSecond: 0, bytesPerSecond: 0 }), silentMeter);
+const unlimited = new Limiter(() => ({ eventsPerSecond: 0, bytesPerSecond: 0 }), silentMeter, systemClock);
 const forever = new AbortController().signal;
 setMaxListeners(0, forever);
 
@@ -203,6 +204,7 @@ export class CoreStream implements AsyncDisposable {
       sliceMs: 60_000,
       stallMs: this.#options.stallMs ?? 60_000,
       stepRows: this.stepRows,
+      clock: systemClock,
       log: (_level, event) => this.#log(event),
       meter: silentMeter,
     });
@@ -242,6 +244,7 @@ export class CoreStream implements AsyncDisposable {
       sliceMs: options.sliceMs ?? 60_000,
       stallMs: this.#options.stallMs ?? 60_000,
       stepChanges: this.stepChanges,
+      clock: systemClock,
       log: (_level, event) => this.#log(event),
       meter: silentMeter,
     });

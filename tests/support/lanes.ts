@@ -1,6 +1,7 @@
 import type { LaneContext } from '../../src/replication/lane';
 import { StepSize } from '../../src/replication/step-size';
 import { Refusals } from '../../src/replication/refusals';
+import { systemClock } from '../../src/host/clock';
 import { at, order, row, silentMeter } from './changes';
 
 /** A lane's surroundings over a made-up log, in which everything goes through and nobody listens. */
@@ -25,6 +26,7 @@ export const laneContext = (rest: Partial<LaneContext> = {}): LaneContext => ({
   collided: null,
   joint: null,
   alive: () => undefined,
+  clock: systemClock,
   size: stepSize(),
   maxBytes: 1e6,
   meter: silentMeter,
@@ -37,4 +39,4 @@ export const laneContext = (rest: Partial<LaneContext> = {}): LaneContext => ({
 });
 
 export const stepSize = (most = 1_000, stallMs = 60_000): StepSize =>
-  new StepSize({ most, learned: null, stallMs, meter: silentMeter, log: () => undefined });
+  new StepSize({ most, learned: null, stallMs, clock: systemClock, meter: silentMeter, log: () => undefined });

@@ -1,46 +1,46 @@
 import { Ending } from '../../src/replication/ending';
 import { ReplicationError } from '../../src/replication/errors';
-
-beforeEach(() => jest.useFakeTimers());
-afterEach(() => jest.useRealTimers());
+import { VirtualClock } from '../simulation/clock';
 
 /** A leg that counts as stalled after a minute; what is under way at its end is cut off after seven seconds. */
 function leg(is: { firstStep?: boolean; progressed?: boolean } = {}) {
   const events: string[] = [];
+  const clock = new VirtualClock();
   const ending = new Ending({
     begun: () => undefined,
     progressed: () => is.progressed === true,
     firstSteps: () => is.firstStep === true,
     stallMs: 60_000,
+    clock,
     log: (_level, event) => void events.push(event),
   });
-  return { is, ending, events };
+  return { is, ending, events, clock };
 }
 
 const stalled = new ReplicationError('retry', { code: 'stalled', message: 'nothing has moved' });
 
 describe('the end of a slice', () => {
   it('cuts off what is under way after seven seconds', () => {
-    const { ending } = leg();
+    const { ending, clock } = leg();
     ending.begin('slice');
-    jest.advanceTimersByTime(6_900);
+    clock.skip(6_900);
     expect(ending.writing.aborted).toBe(false);
-    jest.advanceTimersByTime(200);
+    clock.skip(200);
     expect(ending.writing.aborted).toBe(true);
   });
 
   it('waits for the first step of a lane, but for no other and not for ever', () => {
     const one = leg({ firstStep: true });
     one.ending.begin('slice');
-    jest.advanceTimersByTime(30_000);
+    one.clock.skip(30_000);
     expect(one.ending.writing.aborted).toBe(false);
     one.is.firstStep = false;
-    jest.advanceTimersByTime(300);
+    one.clock.skip(300);
     expect(one.ending.writing.aborted).toBe(true);
 
     const other = leg({ firstStep: true });
     other.ending.begin('slice');
-    jest.advanceTimersByTime(61_000);
+    other.clock.skip(61_000);
     expect(other.ending.writing.aborted).toBe(true);
   });
 
@@ -49,10 +49,11 @@ describe('the end of a slice', () => {
     before.ending.stop();
     const after = leg({ firstStep: true });
     after.ending.begin('slice');
-    jest.advanceTimersByTime(8_000);
+    before.clock.skip(8_000);
+    after.clock.skip(8_000);
     expect([before.ending.writing.aborted, after.ending.writing.aborted]).toEqual([true, false]);
     after.ending.stop();
-    jest.advanceTimersByTime(300);
+    after.clock.skip(300);
     expect(after.ending.writing.aborted).toBe(true);
     expect(after.ending.over()).toBe('slice');
   });

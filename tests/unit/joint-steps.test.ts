@@ -1,6 +1,7 @@
 import type { Change } from '../../src/replication/change';
 import type { LanePart, Written } from '../../src/replication/destination';
 import { deltaMissed, ReplicationError } from '../../src/replication/errors';
+import { systemClock } from '../../src/host/clock';
 import { JointSteps } from '../../src/replication/joint';
 import { Lane } from '../../src/replication/lane';
 import { LowWater } from '../../src/replication/low-water';
@@ -55,6 +56,7 @@ function lanes(options: {
   const failed = (error: unknown): unknown => failures.push(error);
   const joint = new JointSteps({
     claim,
+    clock: systemClock,
     meter: silentMeter,
     log: () => undefined,
     size,

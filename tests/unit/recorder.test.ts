@@ -1,26 +1,28 @@
 import { Gate } from '../../src/replication/gate';
 import { LowWater } from '../../src/replication/low-water';
 import { Recorder } from '../../src/replication/recorder';
+import { VirtualClock } from '../simulation/clock';
 import { at } from '../support/changes';
 
 /** A recorder of a mark that tests move, with what it has recorded and when. */
 class Recording {
   readonly mark = new LowWater(at(0));
-  readonly moved = new Gate();
+  readonly clock = new VirtualClock();
+  readonly moved = new Gate(this.clock);
   readonly ending = new AbortController();
   readonly recorded: [number, unknown][] = [];
   idle = true;
   readonly run: Promise<void>;
-  readonly #began = performance.now();
 
   constructor() {
     const recorder = new Recorder({
       claim: {
         advance: (position) => {
-          this.recorded.push([performance.now() - this.#began, position.token]);
+          this.recorded.push([this.clock.monotonic(), position.token]);
           return Promise.resolve(0);
         },
       },
+      clock: this.clock,
       mark: this.mark,
       moved: this.moved,
       ending: this.ending.signal,
@@ -34,17 +36,14 @@ class Recording {
 
   /** Reaches a position `ms` from now. */
   async reach(position: number, ms: number): Promise<void> {
-    await jest.advanceTimersByTimeAsync(ms);
+    await this.clock.advance(ms);
     this.mark.idle(at(position), position);
     this.moved.open();
-    await jest.advanceTimersByTimeAsync(0);
+    await this.clock.advance(0);
   }
 }
 
 describe('the low water at the destination', () => {
-  beforeEach(() => void jest.useFakeTimers());
-  afterEach(() => void jest.useRealTimers());
-
   it('is recorded at once, then four times a second at most', async () => {
     const t = new Recording();
     t.idle = false;
@@ -87,7 +86,7 @@ describe('the low water at the destination', () => {
     await t.reach(2, 100);
     t.idle = true;
     await t.reach(3, 100);
-    await jest.advanceTimersByTimeAsync(50);
+    await t.clock.advance(50);
     expect(t.recorded).toEqual([
       [0, 1],
       [250, 3],
@@ -99,7 +98,7 @@ describe('the low water at the destination', () => {
     await t.reach(1, 0);
     await t.reach(2, 10);
     t.ending.abort();
-    await jest.advanceTimersByTimeAsync(0);
+    await t.clock.advance(0);
     await t.reach(3, 5);
     t.moved.close();
     await t.run;

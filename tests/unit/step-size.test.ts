@@ -1,5 +1,6 @@
 import { ReplicationError, tooSlow } from '../../src/replication/errors';
 import { StepSize } from '../../src/replication/step-size';
+import { VirtualClock } from '../simulation/clock';
 import { silentMeter } from '../support/changes';
 
 /** Patience is 10 s: steps of more than 3 s are slow, those below 1.5 s are quick. */
@@ -7,13 +8,14 @@ function sizeOf({ most = 1_000, learned = null }: { most?: number; learned?: num
   const events: string[] = [];
   const limits: number[] = [];
   const slow: string[] = [];
+  const clock = new VirtualClock();
   const meter = {
     ...silentMeter,
     stepLimit: (changes: number) => void limits.push(changes),
     slowStep: (code: string) => void slow.push(code),
   };
   const log = (level: string, event: string): void => void events.push(`${level} ${event}`);
-  return { size: new StepSize({ most, learned, stallMs: 120_000, meter, log }), events, limits, slow };
+  return { size: new StepSize({ most, learned, stallMs: 120_000, clock, meter, log }), clock, events, limits, slow };
 }
 
 const conflict = new ReplicationError('retry', { code: 'conflict', message: 'in the way' });
@@ -70,18 +72,13 @@ it('grows again while full steps are quick, and says when they are as large as t
 });
 
 it('grows by and by where steps are quick because little is to be written', () => {
-  jest.useFakeTimers();
-  try {
-    const { size } = sizeOf({ learned: 100 });
-    size.wrote(100, 100);
-    size.wrote(1, 100);
-    expect(size.most).toBe(200);
-    jest.advanceTimersByTime(31_000);
-    size.wrote(1, 100);
-    expect(size.most).toBe(400);
-  } finally {
-    jest.useRealTimers();
-  }
+  const { clock, size } = sizeOf({ learned: 100 });
+  size.wrote(100, 100);
+  size.wrote(1, 100);
+  expect(size.most).toBe(200);
+  clock.skip(31_000);
+  size.wrote(1, 100);
+  expect(size.most).toBe(400);
 });
 
 it('waits for one change as long as a leg may stand still, and for several not much longer than for the last', () => {
@@ -95,19 +92,16 @@ it('waits for one change as long as a leg may stand still, and for several not m
 
 describe('how much is written in an hour by a destination', () => {
   const HOUR_MS = 3_600_000;
-  beforeEach(() => jest.useFakeTimers());
-  afterEach(() => jest.useRealTimers());
 
   /** Steps one after the other, as large as they may be; the part of what was possible at best. */
   function yieldOf(costMs: (changes: number) => number, atBestPerMs: number): number {
-    const { size } = sizeOf();
-    const untilMs = performance.now() + HOUR_MS;
+    const { clock, size } = sizeOf();
     let written = 0;
-    while (performance.now() < untilMs) {
+    while (clock.monotonic() < HOUR_MS) {
       const changes = size.most;
       const takesMs = costMs(changes);
       const withinMs = size.withinMs(changes);
-      jest.advanceTimersByTime(Math.min(takesMs, withinMs));
+      clock.skip(Math.min(takesMs, withinMs));
       if (takesMs > withinMs) size.halves(tooSlow('late'), changes, withinMs);
       else size.wrote(changes, takesMs);
       if (takesMs <= withinMs) written += changes;

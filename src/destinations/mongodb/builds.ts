@@ -1,8 +1,9 @@
 import type { Binary, MongoClient } from 'mongodb';
 import { abortable } from '../../replication/abortable';
+import { systemClock } from '../../host/clock';
 import { classify } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
-import { Gate, pause } from '../../replication/gate';
+import { Gate } from '../../replication/gate';
 import type { Namespace } from '../../replication/namespace';
 import type { Fence } from './fence';
 import { isUnique, specification, type Index } from './index-specs';
@@ -40,7 +41,7 @@ interface Build {
  * stands in the namespace's record before the schema change that asks for it counts as done.
  */
 export class Builds {
-  readonly #moved = new Gate();
+  readonly #moved = new Gate(systemClock);
   /** Tried in this leg: a try counts once for each leg. */
   readonly #tried = new Set<string>();
   /** How often a unique index has met a value twice in this leg, and when it is tried again. */
@@ -114,7 +115,7 @@ export class Builds {
           failures = 0;
         } catch (error) {
           if (stopped() || classify(error, DESTINATION).kind === 'fenced') return;
-          await pause(signal, Math.min(PAUSE_MAX_MS, PAUSE_MS * 2 ** failures++));
+          await systemClock.sleep(Math.min(PAUSE_MAX_MS, PAUSE_MS * 2 ** failures++), signal);
         }
       }
     } finally {

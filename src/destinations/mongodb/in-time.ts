@@ -1,4 +1,5 @@
 import { MongoNetworkTimeoutError, MongoOperationTimeoutError } from 'mongodb';
+import { systemClock } from '../../host/clock';
 import { classify } from '../../mongodb/errors';
 import { isReplicationError, ReplicationError, tooSlow } from '../../replication/errors';
 import { within } from '../../replication/within';
@@ -22,11 +23,11 @@ export async function inTime(
 ): Promise<boolean> {
   if (ms === undefined) return write(signal);
   try {
-    return await within(ms, signal, write);
+    return await within(systemClock, ms, signal, write);
   } catch (error) {
     const cause = pressing(error);
     if (signal.aborted || cause === null) throw error;
-    const isUndone = await within(UNDONE_MS, signal, undone).catch((failure: unknown) => {
+    const isUndone = await within(systemClock, UNDONE_MS, signal, undone).catch((failure: unknown) => {
       throw isReplicationError(failure, 'too_slow') ? unanswered(cause) : failure;
     });
     if (!isUndone) return false;

@@ -1,7 +1,7 @@
 import { Timestamp } from 'mongodb';
+import { systemClock } from '../../host/clock';
 import type { Position } from '../../replication/position';
 import { ReplicationError } from '../../replication/errors';
-import { pause } from '../../replication/gate';
 import type { ChangeStreams } from './cursor';
 import { ask, type Deployment } from './deployment';
 import { position, tokenData, type PositionScope, type StreamToken } from './position';
@@ -23,7 +23,7 @@ export async function here(
   const before = await deployment.now(signal);
   let { data, facts } = await newest(streams, signal);
   if (facts?.keys === '') {
-    await pause(signal, COMMIT_MS);
+    await systemClock.sleep(COMMIT_MS, signal);
     ({ data, facts } = await newest(streams, signal));
   }
   // Where places are numbers the token's own time is that of the reply; the operation time is the safe one.

@@ -4,7 +4,7 @@ import type { CursorReply } from '../../mongodb/raw';
 import type { Change } from '../../replication/change';
 import type { Log } from '../../replication/connector';
 import { ReplicationError } from '../../replication/errors';
-import { pause } from '../../replication/gate';
+import { systemClock } from '../../host/clock';
 import type { Namespace } from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
@@ -57,7 +57,7 @@ export async function* follow(
       if (open.opened.documents.length > 0) yield* reader.events(open.opened);
       while (open.alive) yield* reader.events(await reader.read(open));
       // Closed by the server: after an invalidate at once, without one not in a hot loop.
-      if (!reader.invalidated) await pause(signal, 100);
+      if (!reader.invalidated) await systemClock.sleep(100, signal);
     } catch (error) {
       if (stopped()) return;
       await reader.survive(error);
@@ -136,7 +136,7 @@ class StreamReader {
   async read(open: OpenStream): Promise<CursorReply> {
     const { guard } = this.#context;
     const before = this.#at;
-    await pause(this.#signal, this.#pace.waitMs);
+    await systemClock.sleep(this.#pace.waitMs, this.#signal);
     this.#pace.begin();
     const { asked, awaitMs } = this.#pace;
     const reply = await open.next(asked, awaitMs, this.#signal);
@@ -162,7 +162,7 @@ class StreamReader {
     this.#failingSinceMs ??= Date.now();
     if (failure.kind !== 'retry' || Date.now() - this.#failingSinceMs > PATIENCE_MS) throw failure;
     this.#context.log('warn', 'change_stream_interrupted', { code: failure.code, failures: this.#failures });
-    await pause(this.#signal, Math.min(1_000, 50 * 2 ** this.#failures++));
+    await systemClock.sleep(Math.min(1_000, 50 * 2 ** this.#failures++), this.#signal);
   }
 
   *events(reply: CursorReply): Generator<SourceEvent> {
