@@ -3,6 +3,10 @@ import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 const NODE_BUILTINS = 'Workflow code is deterministic: no Node builtin may enter it.';
+const OWN_TIME =
+  'The core takes time and chance from its ports, so that a simulation can give its own: Clock and Random.';
+const NO_STREAMS = 'A Node stream keeps time of its own: hand over changes as async iterables.';
+const forbid = (properties) => properties.map(([object, property]) => ({ object, property, message: OWN_TIME }));
 const restrict = (files, patterns) => ({
   files,
   rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
@@ -35,11 +39,47 @@ export default tseslint.config(
     [
       {
         regex:
-          '^(@temporalio/|mongodb$|pino|@opentelemetry/)|/(sources|destinations|mongodb|activities|workflows|config|cli|services|telemetry)/',
-        message: 'replication/ is the core: no connector, no driver, no Temporal.',
+          '^(@temporalio/|mongodb$|pino|@opentelemetry/)|/(sources|destinations|mongodb|activities|workflows|config|cli|services|telemetry|host)/',
+        message: 'replication/ is the core: no connector, no driver, no Temporal, no host.',
       },
+      { regex: '^(node:)?(timers|perf_hooks|process)(/|$)', message: OWN_TIME },
+      // Hashes are no chance.
+      { regex: '^(node:)?crypto$', allowImportNames: ['createHash'], message: OWN_TIME },
+      { regex: '^(node:)?stream(/|$)', message: NO_STREAMS },
+      { regex: '^(node:)?events$', allowImportNames: ['setMaxListeners'], message: NO_STREAMS },
     ],
   ),
+  {
+    files: ['src/replication/**'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...[
+          'setTimeout',
+          'setInterval',
+          'setImmediate',
+          'performance',
+          'crypto',
+          'process',
+          'globalThis',
+          'global',
+        ].map((name) => ({ name, message: OWN_TIME })),
+      ],
+      'no-restricted-properties': [
+        'error',
+        ...forbid([
+          ['Date', 'now'],
+          ['AbortSignal', 'timeout'],
+          ['Math', 'random'],
+        ]),
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: OWN_TIME },
+        { selector: 'CallExpression[callee.name="Date"]', message: OWN_TIME },
+      ],
+    },
+  },
   // Workflow code: deterministic, activities as types only.
   restrict(
     ['src/workflows/**'],
