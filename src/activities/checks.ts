@@ -2,9 +2,8 @@ import { sameDeployment } from '../auth/resolve';
 import type { StreamSpec } from '../config/schema';
 import { ReplicationError, THEN_RESUME } from '../replication/errors';
 import type { Finding } from '../replication/finding';
-import type { Namespace } from '../replication/namespace';
+import type { Namespace, SourceNamespace } from '../replication/namespace';
 import { compileSelection } from '../replication/pattern';
-import type { SourceNamespace } from '../replication/source';
 import type { ActivityDeps } from './deps';
 import type { Pipeline } from './open';
 

@@ -2,7 +2,7 @@ import type { LegBase } from '../protocol/stream-activities';
 import { absentFrom } from '../replication/absent';
 import { derive } from '../replication/derive';
 import type { Finding } from '../replication/finding';
-import { hasRows } from '../replication/source';
+import { hasRows } from '../replication/namespace';
 import { runCall } from './call';
 import type { ActivityDeps } from './deps';
 import { claimFor, openPipeline } from './open';

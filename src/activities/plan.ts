@@ -1,7 +1,7 @@
 import type { Ledger } from '../replication/destination';
 import { inParallel } from '../replication/in-parallel';
-import type { Namespace } from '../replication/namespace';
-import type { Cut, CutOptions, Source, SourceNamespace } from '../replication/source';
+import type { Namespace, SourceNamespace } from '../replication/namespace';
+import type { Cut, CutOptions, Source } from '../replication/source';
 
 /** The rest of a range is read by its own question, and some servers go through all keys for one: few are better than many. */
 const ROWS_PER_RANGE = 250_000;

@@ -2,11 +2,11 @@ import { NAMED_NAMESPACES, type Prepared, type PrepareLeg } from '../protocol/st
 import { derive } from '../replication/derive';
 import type { Claim, Parked, RangeRecord } from '../replication/destination';
 import type { Finding } from '../replication/finding';
+import { hasRows, type Namespace, type SourceNamespace } from '../replication/namespace';
 import { copiedOnce, planInline } from '../replication/plan-inline';
-import type { Namespace } from '../replication/namespace';
 import type { Position } from '../replication/position';
 import { sizesOf } from '../replication/sizes';
-import { hasRows, type Size, type Source, type SourceNamespace } from '../replication/source';
+import { type Size, type Source } from '../replication/source';
 import { runCall, type Call } from './call';
 import { inspected, refuseOccupied, refuseSelfCopy, selectionFindings } from './checks';
 import type { ActivityDeps } from './deps';

@@ -1,7 +1,7 @@
 import { NAMED, type VerificationCall, type VerificationLayout } from '../protocol/verification-activities';
 import type { Finding } from '../replication/finding';
+import { hasRows } from '../replication/namespace';
 import { stirBetween } from '../replication/quiet';
-import { hasRows } from '../replication/source';
 import type { NotVerified, Verification } from '../replication/verification';
 import type { Call } from './call';
 import type { ActivityDeps } from './deps';

@@ -1,8 +1,8 @@
 import type { StreamSpec } from '../config/schema';
 import type { VerificationCall } from '../protocol/verification-activities';
-import { splitNamespace, type Namespace } from '../replication/namespace';
+import { splitNamespace, type Namespace, type SourceNamespace } from '../replication/namespace';
 import { compileName } from '../replication/pattern';
-import type { Source, SourceNamespace } from '../replication/source';
+import type { Source } from '../replication/source';
 
 /** What a run compares: everything, or what the patterns name, with or without the source's database. */
 export function chosen(spec: StreamSpec, patterns: readonly string[] | null): (name: Namespace) => boolean {

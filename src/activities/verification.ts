@@ -8,8 +8,8 @@ import {
 import type { EncodedRow, Key } from '../replication/change';
 import { createComparison } from '../replication/compare';
 import { ReplicationError } from '../replication/errors';
+import type { SourceNamespace } from '../replication/namespace';
 import { settle, type SettleProgress } from '../replication/settle';
-import type { SourceNamespace } from '../replication/source';
 import type { NotVerified, Standing, Verification } from '../replication/verification';
 import { runCall, type Call } from './call';
 import type { ActivityDeps } from './deps';

@@ -1,8 +1,6 @@
 import type { Pace } from '../replication/limiter';
 import type { StreamConfig } from './schema';
-
-export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
-export type Weekday = (typeof WEEKDAYS)[number];
+import { WEEKDAYS, type Weekday } from './week';
 
 type Limits = StreamConfig['limits'];
 type Hours = Limits['hours'][number];
@@ -13,15 +11,6 @@ const minuteOf = (text: string): number => {
   const [hours = 0, minutes = 0] = text.split(':').map(Number);
   return hours * 60 + minutes;
 };
-
-/** The IANA name of a time zone that this machine knows. */
-export function isTimeZone(name: string): boolean {
-  try {
-    return Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
 
 function localTime(at: Date, timeZone: string): { readonly day: number; readonly minute: number } {
   const format = new Intl.DateTimeFormat('en-US', {

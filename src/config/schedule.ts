@@ -1,6 +1,6 @@
 import { Cron } from 'croner';
 import ms, { type StringValue } from 'ms';
-import { isTimeZone } from './pace';
+import { isTimeZone } from './week';
 import type { Fault } from './problem';
 
 /** How often something is done by itself: every so many milliseconds, or at the times of a cron line. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { isTimeZone, WEEKDAYS } from './pace';
 import { advice } from './problem';
 import { cadenceFault } from './schedule';
+import { isTimeZone, WEEKDAYS } from './week';
 
 /**
  * How a changed setting takes effect. `live`: at once or with the next leg. `restart_leg`: the running leg ends and a

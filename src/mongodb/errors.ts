@@ -59,6 +59,10 @@ export function classifyStatement(refusal: ServerRefusal, where: Where): Replica
 export const classifyWriteConcern = (refusal: ServerRefusal, where: Where): ReplicationError =>
   told(SERVER_CODES.get(64) ?? INTERRUPTED, refusal, where, undefined);
 
+/** Worth waiting for, or the end of this writer; everything else is a refusal, which must not hold up the rows. */
+export const isPassing = ({ kind, code }: { readonly kind: string; readonly code: string }): boolean =>
+  kind === 'fenced' || (kind === 'retry' && code !== 'server_error');
+
 export const codeOf = (error: unknown): number | undefined =>
   error instanceof MongoServerError && typeof error.code === 'number' ? error.code : undefined;
 

@@ -1,6 +1,5 @@
-import type { Namespace } from './namespace';
+import type { Derived, Namespace, SourceNamespace } from './namespace';
 import type { Position } from './position';
-import type { Derived, SourceNamespace } from './source';
 
 /** A row in its source's own encoding (`SourceTraits.encoding`); nothing decodes it unless it has to look inside. */
 export type EncodedRow = Buffer;

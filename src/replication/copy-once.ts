@@ -1,11 +1,19 @@
-import type { RangeRecord } from './destination';
-import type { InlineContext } from './inline-copy';
+import type { Clock } from './clock';
+import type { Claim, RangeRecord } from './destination';
+import type { Limiter } from './limiter';
 import type { Overlap } from './overlap';
+import type { Meter } from './progress';
+import type { Source } from './source';
 
-export type CopyOnceContext = Pick<
-  InlineContext,
-  'source' | 'claim' | 'clock' | 'batchSize' | 'limiter' | 'meter' | 'writing'
->;
+export interface CopyOnceContext {
+  readonly source: Pick<Source, 'added' | 'namespace'>;
+  readonly claim: Pick<Claim, 'ledger' | 'add' | 'prepare' | 'progressed' | 'index'>;
+  readonly clock: Clock;
+  readonly batchSize: number;
+  readonly limiter: Limiter;
+  readonly meter: Meter;
+  readonly writing: AbortSignal;
+}
 
 /**
  * Copies a namespace that no change tells of, once and in the order of the source. Its rows have no key that is unique, so

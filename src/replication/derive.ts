@@ -1,6 +1,7 @@
 import type { Claim } from './destination';
 import type { Finding } from './finding';
-import type { Source, SourceNamespace } from './source';
+import type { SourceNamespace } from './namespace';
+import type { Source } from './source';
 
 /** Makes the derived namespaces among these at the destination: after what they are computed from. */
 export function derive(

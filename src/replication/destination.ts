@@ -1,9 +1,9 @@
 import type { Change, EncodedRow, Key, SchemaChange } from './change';
 import type { Finding } from './finding';
 import type { Letter, LetterFilter, LetterKey, LetterSummary } from './letter';
-import type { Namespace } from './namespace';
+import type { Derived, Namespace, SourceNamespace } from './namespace';
 import type { Position } from './position';
-import type { Derived, Interval, Range, RowBatch, SourceNamespace } from './source';
+import type { Interval, Range, RowBatch } from './source';
 import type { Verification } from './verification';
 
 /** How a destination differs from others. The core asks here and never for a kind. */

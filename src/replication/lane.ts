@@ -1,6 +1,5 @@
 import type { Change } from './change';
 import type { LaneRecord } from './destination';
-import type { JointSteps } from './joint';
 import type { Batch } from './low-water';
 import { reached, type Position } from './position';
 import { isCollision, type Refusals } from './refusals';
@@ -26,10 +25,17 @@ export interface Surrendered {
   readonly whole: boolean;
 }
 
+/** Writes what several lanes have in one step. */
+export interface Joint {
+  readonly running: Promise<void> | null;
+  awaits(lane: Lane): boolean;
+  wake(): void;
+}
+
 export interface LaneContext extends StepsContext {
   readonly refusals: Refusals;
   /** Writes what is little together with what other lanes have; null where every lane writes by itself. */
-  readonly joint: Pick<JointSteps, 'awaits' | 'running' | 'wake'> | null;
+  readonly joint: Joint | null;
   /** A part became durable. */
   readonly durable: (changes: number, bytes: number) => void;
   /** A unique index refuses a part. The lane waits until it is told to go on; null: it judges that by itself. */

@@ -1,7 +1,7 @@
 import type { SchemaChange } from './change';
 import type { Claim } from './destination';
-import { splitNamespace, type Namespace } from './namespace';
-import type { Source, SourceNamespace } from './source';
+import { splitNamespace, type Namespace, type SourceNamespace } from './namespace';
+import type { Source } from './source';
 
 const AT_ONCE = 100;
 

@@ -1,8 +1,8 @@
 import type { Claim, InlineMode, RangeRecord } from './destination';
-import type { Namespace } from './namespace';
+import type { Namespace, SourceNamespace } from './namespace';
 import { copiedOnce, planInline } from './plan-inline';
 import { sizesOf } from './sizes';
-import type { Source, SourceNamespace } from './source';
+import type { Source } from './source';
 
 export interface OwedContext {
   readonly source: Pick<Source, 'selects' | 'size'>;

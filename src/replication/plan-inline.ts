@@ -1,6 +1,6 @@
 import type { Claim, InlineMode, RangeRecord } from './destination';
-import type { Namespace } from './namespace';
-import type { Size, SourceNamespace } from './source';
+import type { Namespace, SourceNamespace } from './namespace';
+import type { Size } from './source';
 
 type Sizes = ReadonlyMap<Namespace, Pick<Size, 'estimatedRows'>>;
 

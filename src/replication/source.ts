@@ -1,6 +1,6 @@
 import type { Change, EncodedRow, Key, SchemaChange } from './change';
 import type { Finding } from './finding';
-import type { Namespace } from './namespace';
+import type { Derived, Namespace, SourceNamespace } from './namespace';
 import type { Order, Position } from './position';
 
 /** How a source differs from others. The core asks here and never for a kind. */
@@ -12,36 +12,6 @@ export interface SourceTraits {
   readonly positions: 'change' | 'batch';
   /** Updates can come as deltas. */
   readonly deltas: boolean;
-}
-
-/** One namespace as it is at the source now. */
-export interface SourceNamespace {
-  readonly name: Namespace;
-  /** Changes when the namespace is dropped and created again (MongoDB: the collection's UUID). */
-  readonly identity: string;
-  /**
-   * `copy_only`: rows without a unique key that are added and no change tells of: copied once, and not followed.
-   * `derived`: computed from other namespaces, has a definition and no rows.
-   */
-  readonly follows: 'stream' | 'copy_only' | 'derived' | 'nothing';
-  /** Options in the source's encoding, for a destination that can use them; no bytes where the source no longer knows them. */
-  readonly options: Buffer;
-  /** Index specifications in the source's encoding. */
-  readonly indexes: readonly Buffer[];
-  /** Keep the order of the whole namespace, not only per key (capped, non-simple collation). */
-  readonly wholeOrder: boolean;
-  /** Rows may go without a change that tells of it: what the destination has beyond the source is no damage then. */
-  readonly losesRows: boolean;
-}
-
-export const hasRows = ({ follows }: Pick<SourceNamespace, 'follows'>): boolean =>
-  follows === 'stream' || follows === 'copy_only';
-
-/** Derived namespaces as they are at the source now. */
-export interface Derived {
-  readonly list: readonly SourceNamespace[];
-  /** Whether the list would have a derived namespace of this name, were there one. */
-  readonly covers: (name: Namespace) => boolean;
 }
 
 /** About how much a namespace holds. */

@@ -1,8 +1,8 @@
 import type { Key } from './change';
 import type { Finding } from './finding';
-import type { Namespace } from './namespace';
+import type { Namespace, SourceNamespace } from './namespace';
 import type { Position } from './position';
-import type { Range, SourceNamespace } from './source';
+import type { Range } from './source';
 
 /** What a row at the destination is, compared with the source's. */
 export type DifferenceKind = 'missing' | 'extra' | 'different';

@@ -1,12 +1,13 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { LegBase } from '../protocol/stream-activities';
 import { clipFailure } from './bounded';
 import { durationMs } from './calls';
 import { readFailure, type CallFailure } from './failure';
 import { parkFailed } from './parked';
 import { decide, retryTimes, type Next } from './policy';
+import { publish } from './publish';
 import { record } from './record';
-import { interruptible, type Run } from './run';
+import type { Run } from './run';
 
 /** Before the spec is parsed there is no policy of its own. */
 const PLAIN_RETRY = { maxAttempts: 0, initialMs: 1_000, maxMs: 30_000, multiplier: 2 };
@@ -65,6 +66,20 @@ function failed(run: Run, failure: CallFailure, adopt: Adopt | null, overtaken: 
   state.failures = moved ? 1 : state.failures + 1;
   const times = state.parsed ? retryTimes(run.spec.stream.retry_policy, durationMs) : PLAIN_RETRY;
   follow(run, decide(failure, { failures: state.failures, fencings: run.fencings }, times, Math.random()), failure);
+}
+
+/** Runs one call that `interrupt` can end. Nothing may be awaited between the loop's look at the state and this. */
+async function interruptible<T>(run: Run, call: () => Promise<T>): Promise<T> {
+  const scope = new CancellationScope();
+  run.scope = scope;
+  run.revisionInForce = run.state.revision;
+  publish(run);
+  try {
+    return await scope.run(call);
+  } finally {
+    run.scope = null;
+    run.live = null;
+  }
 }
 
 /** One call, interruptible; its failure is taken in and null is returned. */

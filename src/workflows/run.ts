@@ -1,10 +1,9 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { workflowInfo, type CancellationScope } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
 import type { StreamInput } from '../protocol/input';
 import type { ProgressSignal } from '../protocol/stream-messages';
 import type { StreamState } from '../protocol/stream-state';
 import { initialState } from './initial';
-import { publish } from './publish';
 
 export interface LiveProgress {
   readonly at: string;
@@ -69,20 +68,6 @@ export function interrupt(run: Run): void {
   run.resting = false;
   run.delayMs = 0;
   run.scope?.cancel();
-}
-
-/** Runs one call that `interrupt` can end. Nothing may be awaited between the loop's look at the state and this. */
-export async function interruptible<T>(run: Run, call: () => Promise<T>): Promise<T> {
-  const scope = new CancellationScope();
-  run.scope = scope;
-  run.revisionInForce = run.state.revision;
-  publish(run);
-  try {
-    return await scope.run(call);
-  } finally {
-    run.scope = null;
-    run.live = null;
-  }
 }
 
 /** A fresh try after something changed: no counter and no long slice is left over. */

@@ -3,9 +3,8 @@ import { BSON, Timestamp, type Document } from 'mongodb';
 import { idDocument, keyOf } from '../../src/bson/key';
 import type { DeltaChange, DeleteChange, RowChange } from '../../src/replication/change';
 import type { LanePart } from '../../src/replication/destination';
-import type { Namespace } from '../../src/replication/namespace';
+import type { Namespace, SourceNamespace } from '../../src/replication/namespace';
 import type { Position } from '../../src/replication/position';
-import type { SourceNamespace } from '../../src/replication/source';
 
 export const never = new AbortController().signal;
 // Whole files wait with it.

@@ -4,7 +4,7 @@ import { RawDocument } from '../../src/bson/raw-document';
 import { BsonType } from '../../src/bson/types';
 import { placeBytes } from '../../src/mongodb/series';
 import type { Claim, RangeRecord } from '../../src/replication/destination';
-import type { SourceNamespace } from '../../src/replication/source';
+import type { SourceNamespace } from '../../src/replication/namespace';
 import { waitFor } from '../../src/services/wait';
 import { Proxy } from '../chaos/proxy';
 import { sharedMongo } from '../support/servers';

@@ -1,7 +1,8 @@
 import { BSON, type Document } from 'mongodb';
 import { RawDocument } from '../../src/bson/raw-document';
 import { seriesOf } from '../../src/mongodb/series';
-import type { RowBatch, Source, SourceNamespace } from '../../src/replication/source';
+import type { SourceNamespace } from '../../src/replication/namespace';
+import type { RowBatch, Source } from '../../src/replication/source';
 import { withSource, type MongodbFixture } from './source-mongodb';
 
 const forever = new AbortController().signal;

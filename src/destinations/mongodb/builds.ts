@@ -1,7 +1,7 @@
 import type { Binary, MongoClient } from 'mongodb';
 import { abortable } from '../../replication/abortable';
 import { systemClock } from '../../host/clock';
-import { classify } from '../../mongodb/errors';
+import { classify, isPassing } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
 import { Gate } from '../../replication/gate';
 import type { Namespace } from '../../replication/namespace';
@@ -218,7 +218,3 @@ const idOf = ({ identity, index }: Task): string => `${identity}/${index.name}`;
 const DESTINATION = { role: 'destination' } as const;
 
 const isSame = (a: Binary, b: Binary): boolean => Buffer.compare(a.buffer, b.buffer) === 0;
-
-/** Worth waiting for, or the end of this writer; everything else is a refusal, which must not hold up the rows. */
-export const isPassing = ({ kind, code }: { readonly kind: string; readonly code: string }): boolean =>
-  kind === 'fenced' || (kind === 'retry' && code !== 'server_error');

@@ -1,15 +1,13 @@
 import type { MongoClient } from 'mongodb';
 import { RawDocument, rawInteger, sameValue } from '../../bson/raw-document';
 import { keyOfRow } from '../../bson/key';
-import { classify } from '../../mongodb/errors';
+import { classify, isPassing } from '../../mongodb/errors';
 import { readRows } from '../../mongodb/rows';
 import type { Key } from '../../replication/change';
 import type { Log } from '../../replication/connector';
 import type { Absent } from '../../replication/destination';
 import type { Finding } from '../../replication/finding';
-import { splitNamespace, type Namespace } from '../../replication/namespace';
-import type { SourceNamespace } from '../../replication/source';
-import { isPassing } from './builds';
+import { splitNamespace, type Namespace, type SourceNamespace } from '../../replication/namespace';
 import { capRefused, notCapped } from './capped-findings';
 import { runDdl, sendable } from './ddl';
 import type { Fence } from './fence';

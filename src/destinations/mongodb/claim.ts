@@ -18,10 +18,10 @@ import type {
 } from '../../replication/destination';
 import type { Finding } from '../../replication/finding';
 import type { LetterKey } from '../../replication/letter';
-import type { Namespace } from '../../replication/namespace';
+import type { Derived, Namespace, SourceNamespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
 import type { Position } from '../../replication/position';
-import type { Derived, Range, SourceNamespace } from '../../replication/source';
+import type { Range } from '../../replication/source';
 import { lacking } from './add-rows';
 import { Alterations } from './alter';
 import { Copies } from './copies';

@@ -1,11 +1,9 @@
 import { Binary, type MongoClient } from 'mongodb';
-import { classify } from '../../mongodb/errors';
+import { classify, isPassing } from '../../mongodb/errors';
 import type { Log } from '../../replication/connector';
 import type { ReplicationError } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
-import type { Namespace } from '../../replication/namespace';
-import type { SourceNamespace } from '../../replication/source';
-import { isPassing } from './builds';
+import type { Namespace, SourceNamespace } from '../../replication/namespace';
 import type { Fence } from './fence';
 import { HELD, differences, expires, isUnique, specification, type Index } from './index-specs';
 import type { Namespaces } from './namespaces';

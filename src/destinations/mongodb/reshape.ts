@@ -1,12 +1,11 @@
 import { Binary, type Document, type MongoClient } from 'mongodb';
 import { RawDocument } from '../../bson/raw-document';
-import { classify } from '../../mongodb/errors';
+import { classify, isPassing } from '../../mongodb/errors';
 import { ID_INDEX } from '../../mongodb/listing';
 import type { SchemaChange } from '../../replication/change';
 import type { Log } from '../../replication/connector';
-import { splitNamespace } from '../../replication/namespace';
-import { hasRows } from '../../replication/source';
-import { isPassing, type Builds } from './builds';
+import { hasRows, splitNamespace } from '../../replication/namespace';
+import { type Builds } from './builds';
 import { runDdl, sendable } from './ddl';
 import type { Fence } from './fence';
 import { differences, isHidden, servesMeanwhile, specification, type Index } from './index-specs';

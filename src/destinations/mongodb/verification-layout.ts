@@ -1,9 +1,8 @@
 import type { MongoClient } from 'mongodb';
 import { RawDocument } from '../../bson/raw-document';
 import type { Finding } from '../../replication/finding';
-import type { Namespace } from '../../replication/namespace';
+import type { Namespace, SourceNamespace } from '../../replication/namespace';
 import type { Renames } from '../../replication/pattern';
-import type { SourceNamespace } from '../../replication/source';
 import { capDifferences, capOf } from './capped';
 import { differences, expires, isUnique, servesMeanwhile, specification, type Index } from './index-specs';
 import type { NamespaceDocument } from './records';

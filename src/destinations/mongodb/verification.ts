@@ -3,8 +3,8 @@ import { Binary } from 'mongodb';
 import { abortable } from '../../replication/abortable';
 import { fenced } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
-import type { Namespace } from '../../replication/namespace';
-import { hasRows, type Range, type SourceNamespace } from '../../replication/source';
+import { hasRows, type Namespace, type SourceNamespace } from '../../replication/namespace';
+import { type Range } from '../../replication/source';
 import type {
   ComparedRange,
   Difference,

@@ -1,14 +1,12 @@
 import { Binary, type MongoClient } from 'mongodb';
 import { RawDocument } from '../../bson/raw-document';
 import { sameCollation } from '../../mongodb/collation';
-import { classify } from '../../mongodb/errors';
+import { classify, isPassing } from '../../mongodb/errors';
 import { Apart, inOrder, readView, renamedView, sameView, sourcesOf, viewOptions, type View } from '../../mongodb/view';
 import type { SchemaChange } from '../../replication/change';
 import type { Log } from '../../replication/connector';
 import type { Finding } from '../../replication/finding';
-import { splitNamespace, type Namespace } from '../../replication/namespace';
-import type { Derived } from '../../replication/source';
-import { isPassing } from './builds';
+import { splitNamespace, type Derived, type Namespace } from '../../replication/namespace';
 import { runDdl, sendable } from './ddl';
 import type { Fence } from './fence';
 import { namespaceId, type ViewDocument } from './records';

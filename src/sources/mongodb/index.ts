@@ -7,20 +7,18 @@ import { openClient } from '../../mongodb/client';
 import type { Change, EncodedRow, Key, SchemaChange } from '../../replication/change';
 import type { ConnectorContext } from '../../replication/connector';
 import type { Finding } from '../../replication/finding';
-import type { Namespace } from '../../replication/namespace';
+import type { Derived, Namespace, SourceNamespace } from '../../replication/namespace';
 import { compileSelection, type Selection } from '../../replication/pattern';
 import type { Order, Position } from '../../replication/position';
 import type {
   Cut,
   CutOptions,
-  Derived,
   HistoryWindow,
   Range,
   RowBatch,
   Size,
   Source,
   SourceEvent,
-  SourceNamespace,
   SourceTraits,
   StreamOptions,
 } from '../../replication/source';

@@ -4,9 +4,16 @@ import { findOne, text } from '../../bson/walk';
 import { listCollections, listIndexes, type ListedCollection } from '../../mongodb/listing';
 import type { SchemaChange } from '../../replication/change';
 import { inParallel } from '../../replication/in-parallel';
-import { namespace, splitNamespace, type Namespace } from '../../replication/namespace';
+import {
+  hasRows,
+  namespace,
+  splitNamespace,
+  type Derived,
+  type Namespace,
+  type SourceNamespace,
+} from '../../replication/namespace';
 import type { Selection } from '../../replication/pattern';
-import { hasRows, type Derived, type Size, type SourceNamespace } from '../../replication/source';
+import { type Size } from '../../replication/source';
 import { ask } from './deployment';
 
 interface Listed extends ListedCollection {

@@ -2,7 +2,8 @@ import type { Document } from 'mongodb';
 import { RawDocument } from '../../bson/raw-document';
 import { askable, askableTime, idOf, idText, placeBytes, readPlace, timeFieldOf, timeOf } from '../../mongodb/series';
 import { cancelled, openRows, type OpenRows, type Reading } from '../../mongodb/rows';
-import type { RowBatch, SourceNamespace } from '../../replication/source';
+import type { SourceNamespace } from '../../replication/namespace';
+import type { RowBatch } from '../../replication/source';
 
 /** Of a batch; one more message may come on top of it. */
 const BATCH_BYTES = 4 * 1024 * 1024;
