@@ -1,8 +1,11 @@
 import js from '@eslint/js';
-import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
+import { noCircle } from './scripts/import-circles.mjs';
 
 const NODE_BUILTINS = 'Workflow code is deterministic: no Node builtin may enter it.';
+const ONLY_TYPES =
+  'protocol/ holds types, names and constants of what crosses Temporal: it imports types, and does nothing.';
+const NOT_INSIDE = 'What workflows and their callers share is in protocol/.';
 const OWN_TIME =
   'The core takes time and chance from its ports, so that a simulation can give its own: Clock and Random.';
 const NO_STREAMS = 'A Node stream keeps time of its own: hand over changes as async iterables.';
@@ -18,14 +21,14 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    plugins: { 'import-x': importX },
+    plugins: { tributary: { rules: { 'no-circle': noCircle } } },
     rules: {
       'no-console': 'error',
       'no-restricted-properties': [
         'error',
         { object: 'process', property: 'exit', message: 'Only a command of its own ends the process.' },
       ],
-      'import-x/no-cycle': 'error',
+      'tributary/no-circle': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
@@ -39,7 +42,7 @@ export default tseslint.config(
     [
       {
         regex:
-          '^(@temporalio/|mongodb$|pino|@opentelemetry/)|/(sources|destinations|mongodb|activities|workflows|config|cli|services|telemetry|host)/',
+          '^(@temporalio/|mongodb$|pino|@opentelemetry/)|/(sources|destinations|mongodb|protocol|activities|workflows|config|cli|services|telemetry|host)/',
         message: 'replication/ is the core: no connector, no driver, no Temporal, no host.',
       },
       { regex: '^(node:)?(timers|perf_hooks|process)(/|$)', message: OWN_TIME },
@@ -80,13 +83,42 @@ export default tseslint.config(
       ],
     },
   },
-  // Workflow code: deterministic, activities as types only.
+  // What crosses Temporal: both sides import it, so it imports neither, and does nothing.
+  restrict(
+    ['src/protocol/**'],
+    [
+      { regex: '^(?!\\./|\\.\\./replication/|\\.\\./config/schema$|@temporalio/workflow$)', message: ONLY_TYPES },
+      { regex: '^\\.\\./(replication|config)/', allowTypeImports: true, message: ONLY_TYPES },
+      {
+        regex: '^@temporalio/workflow$',
+        allowImportNames: ['defineQuery', 'defineSignal', 'defineUpdate', 'Sinks'],
+        message: ONLY_TYPES,
+      },
+    ],
+  ),
+  {
+    files: ['src/protocol/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...[
+          'ClassDeclaration',
+          'NewExpression',
+          'AwaitExpression',
+          'ThrowStatement',
+          'VariableDeclaration[kind="let"]',
+        ].map((selector) => ({ selector, message: ONLY_TYPES })),
+      ],
+    },
+  },
+  // Workflow code: deterministic, and no activity's code, which opens databases.
   restrict(
     ['src/workflows/**'],
     [
       { regex: '^node:|^(fs|path|os|crypto|net|http|child_process|worker_threads|timers)$', message: NODE_BUILTINS },
+      { regex: '(^|/)activities(/|$)', message: 'What workflows call is in protocol/.' },
       {
-        regex: '/(activities|sources|destinations|mongodb|config|cli|services|telemetry|auth)/',
+        regex: '/(sources|destinations|mongodb|config|cli|services|telemetry|auth|host|worker)/',
         allowTypeImports: true,
         message: 'Workflows import these as types only.',
       },
@@ -100,12 +132,28 @@ export default tseslint.config(
   },
   restrict(
     ['src/sources/**'],
-    [{ regex: '/(destinations|activities|workflows|cli|services)/', message: 'A source knows nothing of these.' }],
+    [
+      {
+        regex: '/(destinations|protocol|activities|workflows|cli|services)/',
+        message: 'A source knows nothing of these.',
+      },
+    ],
   ),
   restrict(
     ['src/destinations/**'],
-    [{ regex: '/(sources|activities|workflows|cli|services)/', message: 'A destination knows nothing of these.' }],
+    [
+      {
+        regex: '/(sources|protocol|activities|workflows|cli|services)/',
+        message: 'A destination knows nothing of these.',
+      },
+    ],
   ),
+  // The bundler alone takes workflow code, by its path.
+  restrict(
+    ['src/*.ts', 'src/{activities,worker,telemetry,temporal}/**', 'bench/**'],
+    [{ regex: '(^|/)workflows(/|$)', message: NOT_INSIDE }],
+  ),
+  restrict(['src/cli/**'], [{ regex: '(^|/)(workflows|activities)(/|$)', message: NOT_INSIDE }]),
   {
     files: ['src/worker.ts', 'src/starter.ts', 'tests/chaos/run.ts', 'tests/chaos/mutants.ts'],
     rules: { 'no-restricted-properties': 'off' },

@@ -1,17 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { resolve } from 'node:path';
-
-interface Told {
-  readonly ruleId: string | null;
-  readonly message: string;
-}
-
-/** What the linter has to say of each text, as if it stood at its path. */
-function lint(texts: readonly { readonly path: string; readonly text: string }[]): readonly (readonly Told[])[] {
-  const lints = resolve('tests/support/lint.mjs');
-  const told = execFileSync(process.execPath, [lints], { input: JSON.stringify(texts), encoding: 'utf8' });
-  return JSON.parse(told) as readonly (readonly Told[])[];
-}
+import { lint } from '../support/lint';
 
 /** Time, chance and streams that are not the core's own, each in the ways in which they are written. */
 const FORBIDDEN = [
