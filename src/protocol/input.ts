@@ -3,14 +3,25 @@ import type { ReplayFilter } from './dead-letter-replay';
 import type { StreamState } from './stream-state';
 import type { VerificationState } from './verification-state';
 
+/**
+ * Of the shape of the inputs below, states included. Whoever changes one of these shapes raises it, so that a worker which
+ * does not know the new shape ends the workflow instead of going on from half of its state.
+ */
+export const INPUT_VERSION = 1;
+
+export interface Versioned {
+  /** Missing in what Tributary 0.1.0 has written, and in what people write by hand: that is version 1. */
+  readonly version?: number;
+}
+
 /** Input of every run of a stream. People give only `spec`; continue-as-new adds `state`. */
-export interface StreamInput {
+export interface StreamInput extends Versioned {
   readonly spec: StreamSpec;
   readonly state?: StreamState;
 }
 
 /** Input of every run of a verification. People and schedules give no `state`. */
-export interface VerificationInput {
+export interface VerificationInput extends Versioned {
   readonly spec: StreamSpec;
   readonly repair?: boolean;
   /** Patterns; all that the stream follows when left out. */
@@ -21,7 +32,7 @@ export interface VerificationInput {
 }
 
 /** Input of a replay: the letters of one stream that are open and match. */
-export interface ReplayInput {
+export interface ReplayInput extends Versioned {
   readonly spec: StreamSpec;
   readonly filter: ReplayFilter;
 }

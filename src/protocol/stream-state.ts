@@ -27,9 +27,8 @@ export type StreamStatus =
 
 export type NamespaceStatus = 'copying' | 'streaming' | 'parked';
 
-/** Everything a run needs; carried over continue-as-new. Plain JSON, under 32 KB, versioned. */
+/** Everything a run needs; carried over continue-as-new. Plain JSON, under 32 KB; `INPUT_VERSION` is of it, too. */
 export interface StreamState {
-  readonly version: 1;
   phase: Phase;
   desired: Desired;
   /** Raised before every leg, copy and claim. */

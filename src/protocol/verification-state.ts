@@ -9,7 +9,6 @@ export type VerificationPhase = 'plan' | 'compare' | 'settle' | 'layout' | 'repa
 
 /** Everything a run needs; carried over continue-as-new. Plain JSON; no key, no row. */
 export interface VerificationState {
-  readonly version: 1;
   phase: VerificationPhase;
   /** Names the records at the destination. */
   readonly run: string;

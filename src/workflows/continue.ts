@@ -1,5 +1,5 @@
 import { allHandlersFinished, makeContinueAsNewFunc, workflowInfo } from '@temporalio/workflow';
-import type { StreamInput } from '../protocol/input';
+import { INPUT_VERSION, type StreamInput } from '../protocol/input';
 import type { StreamView } from '../protocol/stream-view';
 import type { Run } from './run';
 
@@ -37,6 +37,7 @@ export const heldTooLong = ({ dueAtEvents }: Run): boolean =>
 /** Carries everything. A pinned stream moves to the worker version that is current by now. */
 export const continueRun = (run: Run): Promise<never> =>
   makeContinueAsNewFunc<(input: StreamInput) => Promise<StreamView>>({ initialVersioningBehavior: 'AUTO_UPGRADE' })({
+    version: INPUT_VERSION,
     spec: run.spec,
     state: run.state,
   });

@@ -5,7 +5,6 @@ export const noTotals = { read: 0, applied: 0, skipped: 0, bytes: 0, schemaChang
 
 /** The state of a stream that has just been started. */
 export const initialState = (startedAt: string): StreamState => ({
-  version: 1,
   phase: 'prepare',
   desired: 'run',
   epoch: 0,
@@ -42,7 +41,6 @@ export const initialState = (startedAt: string): StreamState => ({
 
 /** The state of a verification that has just been started. */
 export const initialVerification = (run: string, startedAt: string): VerificationState => ({
-  version: 1,
   phase: 'plan',
   run,
   startedAt,

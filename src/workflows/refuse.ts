@@ -10,12 +10,16 @@ export const refusal = (type: string, message: string): ApplicationFailure =>
 
 const sentence = ({ message, remedy }: FailureInfo): string => (remedy === '' ? message : `${message}; ${remedy}`);
 
+/** A failure that is known already, for the person who asked. */
+export const failureOf = (info: FailureInfo): ApplicationFailure =>
+  ApplicationFailure.create({ type: info.code, message: sentence(info), nonRetryable: true, details: [info] });
+
 /** The failure of a call that an update made, for the person who asked. */
 export function refusalOf(error: unknown): ApplicationFailure {
   // Raised by the workflow itself; what calls raise is wrapped.
   if (error instanceof ApplicationFailure) return error;
   const { info } = readFailure(error, workflowInfo().taskQueue);
-  return ApplicationFailure.create({ type: info.code, message: sentence(info), nonRetryable: true, details: [info] });
+  return failureOf(info);
 }
 
 export function assertLives({ state }: Run): void {

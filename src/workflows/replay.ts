@@ -13,7 +13,8 @@ import type { ReplayActivities, ReplayCall, ReplayProgress } from '../protocol/d
 import type { ReplayInput } from '../protocol/input';
 import { readFailure } from './failure';
 import { backOffMs } from './policy';
-import { refusalOf } from './refuse';
+import { failureOf, refusalOf } from './refuse';
+import { unreadable } from './version';
 
 const RETRY = { maxAttempts: 0, initialMs: 1_000, maxMs: 30_000, multiplier: 2 };
 /** In a row. What was asked for stays asked for; whoever wants to know what became of it starts another replay. */
@@ -53,7 +54,10 @@ function show({ letters, superseded, refused, dropped, untouched }: ReplayProgre
 }
 
 /** Has the stream copy again the rows of its dead letters. Doing it twice does no harm: what is settled is open no more. */
-export async function replayDeadLetters({ spec, filter }: ReplayInput): Promise<ReplayProgress> {
+export async function replayDeadLetters(input: ReplayInput): Promise<ReplayProgress> {
+  const unread = unreadable(input);
+  if (unread !== null) throw failureOf(unread);
+  const { spec, filter } = input;
   let settled: ReplayCall['settled'] = { superseded: 0, dropped: 0 };
   let failures = 0;
   const adopt = ({ superseded, dropped }: ReplayProgress): void => void (settled = { superseded, dropped });

@@ -1,4 +1,5 @@
 import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow';
+import type { FailureInfo } from '../protocol/failure';
 import type { StreamInput } from '../protocol/input';
 import type { Phase } from '../protocol/stream-state';
 import type { StreamView } from '../protocol/stream-view';
@@ -9,10 +10,12 @@ import { inspectWhenDue } from './inspect';
 import { prepare } from './prepare';
 import { publish } from './publish';
 import { record } from './record';
+import { failureOf } from './refuse';
 import { replicate } from './replicate';
 import { backOff, mustRest, rest } from './rest';
 import { openRun, type Run } from './run';
 import { snapshot } from './snapshot';
+import { unreadable } from './version';
 import { viewOf } from './view';
 
 const PHASES: Readonly<Record<Exclude<Phase, 'ended'>, (run: Run) => Promise<Phase>>> = {
@@ -58,8 +61,20 @@ async function live(run: Run): Promise<StreamView> {
   return viewOf(run);
 }
 
+/** Status and web UI say why, also when the workflow has failed; the state is not looked at. */
+function refuse({ spec }: StreamInput, failure: FailureInfo): never {
+  const run = openRun({ spec });
+  run.state.failure = { ...failure, at: new Date().toISOString() };
+  run.state.needsAttention = true;
+  handle(run);
+  publish(run);
+  throw failureOf(failure);
+}
+
 /** One stream, from its start to its end. Input by hand is `{ spec }`; later runs get their state as well. */
 export async function replicationStream(input: StreamInput): Promise<StreamView> {
+  const unread = unreadable(input);
+  if (unread !== null) return refuse(input, unread);
   const run = openRun(input);
   handle(run);
   // A request to cancel the workflow ends the stream as `stop` does: with nothing half written.

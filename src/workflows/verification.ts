@@ -14,7 +14,7 @@ import {
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { StreamSpec } from '../config/schema';
 import { verificationHowTo } from '../protocol/how-to';
-import type { VerificationInput } from '../protocol/input';
+import { INPUT_VERSION, type VerificationInput } from '../protocol/input';
 import { SEARCH_ATTRIBUTES } from '../protocol/names';
 import type { StreamActivities } from '../protocol/stream-activities';
 import type { VerificationActivities, VerificationCall } from '../protocol/verification-activities';
@@ -22,10 +22,12 @@ import { progressQuery, sumOf, verifiedSpecQuery, type VerificationView } from '
 import type { VerificationPhase, VerificationState } from '../protocol/verification-state';
 import { clipFailure } from './bounded';
 import { readFailure } from './failure';
+import { initialVerification } from './initial';
 import { backOffMs } from './policy';
+import { failureOf } from './refuse';
 import { verdictOf } from './verdict';
 import { statusOfVerification, verificationDetails, viewOfVerification } from './verification-view';
-import { initialVerification } from './initial';
+import { unreadable } from './version';
 
 const MINUTE_MS = 60_000;
 const COMPARE_SLICE_MS = MINUTE_MS;
@@ -204,7 +206,7 @@ async function go(run: Verifying): Promise<void> {
     if (mayContinue())
       await makeContinueAsNewFunc<(input: VerificationInput) => Promise<VerificationView>>({
         initialVersioningBehavior: 'AUTO_UPGRADE',
-      })({ ...run.input, spec: run.spec, state: run.state });
+      })({ ...run.input, version: INPUT_VERSION, spec: run.spec, state: run.state });
     publish(run);
     await step(run);
   }
@@ -212,6 +214,8 @@ async function go(run: Verifying): Promise<void> {
 
 /** Compares both sides of a stream while it runs. Reads, and never writes a row; `repair` asks the stream to. */
 export async function verification(input: VerificationInput): Promise<VerificationView> {
+  const unread = unreadable(input);
+  if (unread !== null) throw failureOf(unread);
   const { firstExecutionRunId, startTime } = workflowInfo();
   const state = input.state ?? initialVerification(firstExecutionRunId, startTime.toISOString());
   const run: Verifying = { spec: input.spec, input, state };

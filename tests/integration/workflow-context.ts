@@ -257,6 +257,8 @@ export interface StageOptions {
   /** Instead of `specOf`: what somebody wrote by hand. */
   readonly raw?: unknown;
   readonly id?: string;
+  /** Of the input; none, as 0.1.0 writes it, when left out. */
+  readonly version?: number;
   readonly pumpWorker?: boolean;
 }
 
@@ -327,6 +329,7 @@ export class Theatre implements AsyncDisposable {
     spec,
     raw,
     id = `s-${randomUUID()}`,
+    version,
     pumpWorker,
   }: StageOptions = {}): Promise<Stage> {
     const taskQueue = `test-${id}`;
@@ -336,7 +339,7 @@ export class Theatre implements AsyncDisposable {
     const handle = await this.client.workflow.start<typeof replicationStream>(WORKFLOW_TYPE, {
       workflowId: workflowId(id),
       taskQueue,
-      args: [{ spec: (raw ?? specOf(id, spec)) as never }],
+      args: [{ ...(version !== undefined && { version }), spec: (raw ?? specOf(id, spec)) as never }],
     });
     // Follows the stream through continue-as-new.
     const latest: Handle = this.client.workflow.getHandle(workflowId(id));

@@ -1,3 +1,6 @@
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import type { History } from '@temporalio/common/lib/proto-utils';
+import { INPUT_VERSION, type StreamInput } from '../../src/protocol/input';
 import { catchUpUpdate, finalizeUpdate, pauseUpdate, resumeUpdate } from '../../src/protocol/stream-messages';
 import { at, pumped, Script, Theatre } from './workflow-context';
 
@@ -7,6 +10,13 @@ beforeAll(async () => {
   theatre = await Theatre.open({ 'limit.historyCount.suggestContinueAsNew': 40 });
 });
 afterAll(() => theatre[Symbol.asyncDispose]());
+
+/** What the latest run was started with. */
+async function inputOf(handle: { fetchHistory(): Promise<History> }): Promise<StreamInput> {
+  const { events } = await handle.fetchHistory();
+  const payload = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+  return defaultPayloadConverter.fromPayload(payload as Payload);
+}
 
 const runOf = async (handle: { describe(): Promise<{ runId: string }> }) => (await handle.describe()).runId;
 
@@ -19,6 +29,8 @@ test('a new run carries everything: position, epoch, totals, spec and the namesp
   const view = await stage.handle.executeUpdate(pauseUpdate, { args: [{}] });
 
   expect(await runOf(stage.handle)).not.toBe(first);
+  // The first was started without, as by 0.1.0.
+  expect(await inputOf(stage.handle)).toMatchObject({ version: INPUT_VERSION, state: { parsed: true } });
   // A leg is one epoch and one position further, in whichever run it was.
   const legs = script.inputs('pump');
   expect(legs.map((leg) => leg.position)).toEqual(legs.map((_, index) => at(index + 1)));

@@ -10,7 +10,6 @@ const STARTED = '2026-01-02T03:04:05.678Z';
 
 /** As written by runs that are alive somewhere: a field may be added with a default, never renamed or dropped. */
 const FROZEN = {
-  version: 1,
   phase: 'prepare',
   desired: 'run',
   epoch: 0,

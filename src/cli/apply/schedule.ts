@@ -2,7 +2,7 @@ import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } 
 import { cadenceOf, type Cadence } from '../../config/schedule';
 import type { StreamSpec } from '../../config/schema';
 import { verificationHowTo } from '../../protocol/how-to';
-import type { VerificationInput } from '../../protocol/input';
+import { INPUT_VERSION, type VerificationInput } from '../../protocol/input';
 import { VERIFICATION_TYPE, verificationId } from '../../protocol/names';
 import { CliError } from '../failure';
 import type { Temporal } from '../temporal';
@@ -13,7 +13,7 @@ export async function applySchedule({ client, taskQueue, namespace }: Temporal, 
   const scheduleId = verificationId(id);
   const text = verification.schedule;
   if (text === undefined || !enabled) return remove(client.schedule.getHandle(scheduleId).delete());
-  const input: VerificationInput = { spec, repair: verification.repair };
+  const input: VerificationInput = { version: INPUT_VERSION, spec, repair: verification.repair };
   const wanted = {
     spec: specOf(text),
     action: {

@@ -2,7 +2,7 @@ import type { WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { StreamSpec } from '../../config/schema';
 import { streamHowTo } from '../../protocol/how-to';
-import type { StreamInput } from '../../protocol/input';
+import { INPUT_VERSION, type StreamInput } from '../../protocol/input';
 import { SEARCH_ATTRIBUTES, TASK_QUEUE, workflowId } from '../../protocol/names';
 
 /** What a worker that dies or freezes holds of a workflow is given to another one after this long; a task takes milliseconds. */
@@ -18,7 +18,7 @@ export function startOptions(spec: StreamSpec, taskQueue: string = TASK_QUEUE, n
   return {
     workflowId: workflowId(id),
     taskQueue,
-    args: [{ spec }],
+    args: [{ version: INPUT_VERSION, spec }],
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',

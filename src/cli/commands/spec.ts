@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../../config/load';
 import { toSpec } from '../../config/spec';
-import type { StreamInput } from '../../protocol/input';
+import { INPUT_VERSION, type StreamInput } from '../../protocol/input';
 import type { Io } from '../io';
 import { type CommonOptions, examples, fileOption } from '../options';
 import { emit } from '../output';
@@ -14,7 +14,7 @@ export const specCommand = (io: Io): Command =>
       .addOption(fileOption())
       .action((id: string, options: CommonOptions & { file: string }) => {
         const config = loadConfig(options.file);
-        const input: StreamInput = { spec: toSpec(config, id) };
+        const input: StreamInput = { version: INPUT_VERSION, spec: toSpec(config, id) };
         emit(io, options.format, input, (data) => JSON.stringify(data));
       }),
     'tributary streams spec orders -f streams.yaml > orders.json',

@@ -3,7 +3,7 @@ import { defaultPayloadConverter, WorkflowExecutionAlreadyStartedError } from '@
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { ReplayFilter, ReplayProgress } from '../../protocol/dead-letter-replay';
 import { replayHowTo } from '../../protocol/how-to';
-import type { ReplayInput } from '../../protocol/input';
+import { INPUT_VERSION, type ReplayInput } from '../../protocol/input';
 import { REPLAY_TYPE, replayId } from '../../protocol/names';
 import { CliError } from '../failure';
 import { Outage } from '../outage';
@@ -49,7 +49,7 @@ async function begin(temporal: Temporal, stream: string, filter: ReplayFilter): 
   const report = await observe(temporal, stream);
   const refused = whyNot(report);
   if (refused !== null) throw new CliError(refused.message, refused.remedy);
-  const input: ReplayInput = { spec: await specOf(temporal, stream), filter };
+  const input: ReplayInput = { version: INPUT_VERSION, spec: await specOf(temporal, stream), filter };
   return temporal.client.workflow
     .start(REPLAY_TYPE, {
       workflowId: replayId(stream),

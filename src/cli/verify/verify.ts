@@ -3,7 +3,7 @@ import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/c
 import { defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/common';
 import type { StreamSpec } from '../../config/schema';
 import { verificationHowTo } from '../../protocol/how-to';
-import type { VerificationInput } from '../../protocol/input';
+import { INPUT_VERSION, type VerificationInput } from '../../protocol/input';
 import { SEARCH_ATTRIBUTES, VERIFICATION_TYPE, verificationId, workflowId } from '../../protocol/names';
 import { specQuery } from '../../protocol/stream-messages';
 import { progressQuery, verifiedSpecQuery, type VerificationView } from '../../protocol/verification-messages';
@@ -58,7 +58,7 @@ export async function begin(temporal: Temporal, stream: string, options: VerifyO
   const { client, taskQueue, namespace } = temporal;
   const running = await latest(temporal, stream);
   if (running !== null && isRunning(running)) return { workflow: running.workflowId, joined: true };
-  const input: VerificationInput = { spec: await specOf(temporal, stream), ...options };
+  const input: VerificationInput = { version: INPUT_VERSION, spec: await specOf(temporal, stream), ...options };
   const id = verificationId(stream);
   await client.workflow.start(VERIFICATION_TYPE, {
     workflowId: id,
