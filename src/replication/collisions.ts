@@ -7,6 +7,7 @@ import { rowId } from './fold';
 import type { Lane, Surrendered } from './lane';
 import { reached, type Position } from './position';
 import { isRefusal, type Refusals } from './refusals';
+import type { Preparing } from './steps';
 import type { Source } from './source';
 import type { StepSize } from './step-size';
 
@@ -247,11 +248,6 @@ type LanesPart = Surrendered & { readonly lane: Lane };
 interface Share extends LanesPart {
   prepared: LanePart;
   refusals: readonly Refusal[];
-}
-
-interface Preparing {
-  readonly everyDelta: boolean;
-  readonly maxBytes: number;
 }
 
 /** A row that is refused, and the part that it is in. */

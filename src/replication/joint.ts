@@ -7,7 +7,6 @@ import type { Lane, Part } from './lane';
 import type { Meter } from './progress';
 import { isRefusal } from './refusals';
 import type { StepSize } from './step-size';
-import { within } from './within';
 
 /** Where something was refused, more of it may come: for this long every lane writes by itself. */
 const APART_MS = 1_000;
@@ -114,10 +113,8 @@ export class JointSteps {
     const [changes, bytes] = [sum(taken, ({ changes: { length } }) => length), sum(taken, (part) => part.bytes)];
     const withinMs = size.withinMs(changes);
     try {
-      const options = { everyDelta: false, maxBytes: maxBytes / lanes.length };
-      const prepared = await within(clock, withinMs, writing, (limit) =>
-        allOf(taken.map(({ lane, part }) => lane.steps.prepare(part, options, limit))),
-      );
+      const options = { everyDelta: false, maxBytes: maxBytes / lanes.length, withinMs };
+      const prepared = await allOf(taken.map(({ lane, part }) => lane.steps.prepare(part, options, writing)));
       const parts = prepared.map((part) => ({ ...part, withinMs }));
       const written = await claim.applyAll(parts, writing);
       const durationMs = clock.monotonic() - started;

@@ -42,6 +42,15 @@ export interface Refused {
   readonly sent: readonly Change[];
 }
 
+/** How the rows of a piece are read that have to be read again. */
+export interface Preparing {
+  readonly everyDelta: boolean;
+  /** All of them together; without a limit when left out. */
+  readonly maxBytes?: number;
+  /** As long as it may take; for ever when left out. */
+  readonly withinMs?: number;
+}
+
 /** The atomic steps of one lane, one at a time, each counted by its record at the destination. */
 export class Steps {
   readonly #context: StepsContext;
@@ -72,9 +81,7 @@ export class Steps {
     let sent = piece.changes;
     const send = async (everyDelta: boolean): Promise<void> => {
       const withinMs = size.withinMs(piece.changes.length);
-      const part = await within(clock, withinMs, signal, (limit) =>
-        this.prepare(piece, { everyDelta, maxBytes }, limit),
-      );
+      const part = await this.prepare(piece, { everyDelta, maxBytes, withinMs }, signal);
       sent = part.changes;
       this.written(piece, part, (await claim.apply({ ...part, withinMs }, signal)).fresh);
     };
@@ -118,18 +125,24 @@ export class Steps {
   /** A piece as the destination is to have it: folded, and with every row read again that has to be. */
   async prepare(
     piece: Piece,
-    { everyDelta, maxBytes = Infinity }: { readonly everyDelta: boolean; readonly maxBytes?: number },
+    { everyDelta, maxBytes = Infinity, withinMs }: Preparing,
     signal: AbortSignal,
   ): Promise<LanePart> {
-    const { source, refusals, forward } = this.#context;
+    const { clock, source, refusals, forward } = this.#context;
+    let aheadUntil = null as Position | null;
+    const lookup = async (rows: readonly Change[], limit: AbortSignal): Promise<readonly Change[]> => {
+      const found = await source.lookup(rows, maxBytes, limit);
+      if (forward) aheadUntil = await source.here(limit);
+      return found;
+    };
+    // Timed only where something is read, which most steps do not.
     const { changes, read } = await readAfresh(fold(piece.changes), this.#needed(everyDelta), (rows) =>
-      source.lookup(rows, maxBytes, signal),
+      withinMs === undefined ? lookup(rows, signal) : within(clock, withinMs, signal, (limit) => lookup(rows, limit)),
     );
     const part = { ...this.#part(piece, changes), inStep: piece.inStep && !everyDelta };
     if (read.size === 0) return part;
     const settled = { settled: refusals.settledBy(changes) };
-    if (!forward) return { ...part, ...settled };
-    const aheadUntil = await source.here(signal);
+    if (aheadUntil === null) return { ...part, ...settled };
     this.watch.add(read, aheadUntil);
     return { ...part, ...settled, aheadUntil };
   }
