@@ -4,6 +4,7 @@ import { remedyInStream, ReplicationError } from '../replication/errors';
 import { addressed } from '../replication/remedy';
 import { parks } from '../replication/parking';
 import type { Position } from '../replication/position';
+import { scrub } from '../telemetry/scrub';
 
 /** A list of problems is worth reading whole; a failure of more than 4 KB is cut by the server. */
 const TEXT = 1_500;
@@ -37,8 +38,8 @@ function infoOf(error: unknown, interrupted: boolean): FailureInfo {
   return {
     kind,
     code,
-    message: clip(message + which),
-    remedy: clip(remedyInStream(error)),
+    message: clip(scrub(message + which)),
+    remedy: clip(scrub(remedyInStream(error))),
     ...(namespace !== undefined && { namespace }),
     ...(parks(error) && { parks: true }),
     ...(epoch !== undefined && { ledgerEpoch: epoch }),
@@ -76,6 +77,6 @@ export const placeOf = (error: unknown): string =>
         .split('\n')
         .filter((line) => /^\s+at /.test(line))
         .slice(0, 8)
-        .map((line) => line.trim())
+        .map((line) => scrub(line.trim()))
         .join(' ')
     : '';

@@ -1,4 +1,4 @@
-import { deploymentKey, resolveConnectionString } from '../config/connection-string';
+import { belongsTo, connectionFor, connectionOf } from '../connectors/connections';
 import { resolveReferences, type ReferenceSources } from '../config/reference';
 import type { AuthenticationConfig, StreamSpec } from '../config/schema';
 import { ReplicationError } from '../replication/errors';
@@ -30,13 +30,15 @@ function login({ config }: AuthenticationConfig, sources: ReferenceSources): Omi
 
 /** Resolves the references of one side, in the worker that needs them. Rejects with `reference_unresolved`. */
 export function resolveCredentials(spec: StreamSpec, side: Side, sources: ReferenceSources = {}): Credentials {
-  const { connection_string: text, auth_id: id } = spec.stream[side];
-  const connectionString = resolveConnectionString(text, sources);
-  if (!/^mongodb(\+srv)?:\/\//u.test(connectionString.reveal())) {
+  const { type, connection_string: setting, auth_id: id } = spec.stream[side];
+  const connection = connectionFor(type);
+  const connectionString = connection.resolve(setting, sources);
+  if (!belongsTo(connection, connectionString.reveal())) {
+    const begins = connection.schemes.map((scheme) => `${scheme}://`).join(' or ');
     throw new ReplicationError('needs_attention', {
       code: 'connection_string_invalid',
-      message: `the ${side}'s connection string ${text} does not resolve to one`,
-      remedy: 'it must begin with mongodb:// or mongodb+srv://',
+      message: `the ${side}'s connection string ${connection.redact(setting)} does not resolve to one`,
+      remedy: `it must begin with ${begins}`,
     });
   }
   const entry = spec.authentication.find((other) => other.id === id);
@@ -50,6 +52,8 @@ export function resolveCredentials(spec: StreamSpec, side: Side, sources: Refere
   return { connectionString, ...(entry === undefined ? {} : login(entry, sources)) };
 }
 
+const deploymentOf = (setting: string): string => connectionOf(setting).deployment(setting);
+
 /** Whether both sides surely name one deployment; what references hide is only known here. */
 export const sameDeployment = (a: Credentials, b: Credentials): boolean =>
-  deploymentKey(a.connectionString.reveal()) === deploymentKey(b.connectionString.reveal());
+  deploymentOf(a.connectionString.reveal()) === deploymentOf(b.connectionString.reveal());

@@ -7,6 +7,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure, NamespaceNotFoundError, WorkflowNotFoundError } from '@temporalio/common';
+import { scrub } from '../telemetry/scrub';
 import { CliError } from './failure';
 
 /** Numbers of the gRPC status codes that mean something to a person. */
@@ -17,8 +18,13 @@ export interface Explained {
   readonly remedy: string;
 }
 
-/** Every error as one line and a remedy; classified by type and code, never by its text. */
+/** Every error as one line and a remedy; classified by type and code, never by its text. Shows no secret. */
 export function explain(error: unknown): Explained {
+  const { message, remedy } = meaningOf(error);
+  return { message: scrub(message), remedy: scrub(remedy) };
+}
+
+function meaningOf(error: unknown): Explained {
   if (error instanceof CliError) return error;
   if (error instanceof NamespaceNotFoundError) {
     return {

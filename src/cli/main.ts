@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander';
+import { scrub } from '../telemetry/scrub';
 import { explain } from './explain';
 import { CliError, EXIT, type ExitStatus } from './failure';
 import type { Io } from './io';
@@ -22,7 +23,7 @@ function report(io: Io, error: unknown, argv: readonly string[]): void {
   io.err.write(`${io.paint.red('error:')} ${message}\n`);
   if (remedy !== '') io.err.write(`  ${remedy}\n`);
   const verbose = argv.includes('--verbose') || (io.env['DEBUG'] ?? '') !== '';
-  if (verbose && error instanceof Error) io.err.write(`${error.stack ?? ''}\n${causes(error)}`);
+  if (verbose && error instanceof Error) io.err.write(scrub(`${error.stack ?? ''}\n${causes(error)}`));
 }
 
 function causes(error: Error): string {

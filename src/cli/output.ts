@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { scrub } from '../telemetry/scrub';
 import type { Io } from './io';
 import { orderedJson } from './ordered-json';
 
@@ -22,5 +23,5 @@ function render<T>(format: Format, data: T, table: (data: T) => string): string 
 
 /** A remark beside the result: never on standard output, which may be read by a program. */
 export const remark = (io: Io, text: string): void => {
-  io.err.write(`${text}\n`);
+  io.err.write(`${scrub(text)}\n`);
 };

@@ -1,6 +1,6 @@
 import { compileRenames, DEFAULT_LEDGER_DATABASE, SERVER_DATABASES } from '../replication/pattern';
 import { splitNamespace } from '../replication/namespace';
-import { deploymentKey } from './connection-string';
+import { connectionFor } from '../connectors/connections';
 import { covers, overlap } from './glob';
 import type { StreamConfig } from './schema';
 
@@ -29,7 +29,7 @@ const partCovers = (wide: Part, narrow: Part): boolean =>
 export function sourceArea({ source }: StreamConfig): Area {
   const { database, collections = [database === undefined ? '*.*' : '*'], exclude } = source;
   return {
-    deployment: deploymentKey(source.connection_string),
+    deployment: connectionFor(source.type).deployment(source.connection_string),
     parts: collections.map((pattern) => partOf(pattern, database)),
     except: [
       ...[...SERVER_DATABASES, DEFAULT_LEDGER_DATABASE].map((name) => ({ database: name, collection: '*' })),
@@ -54,7 +54,8 @@ export function targetArea(stream: StreamConfig): Area {
       : [{ database: destination.database ?? part.database, collection: part.collection }];
     return [...touched.map(({ to }) => splitNamespace(to)), ...rest];
   });
-  return { deployment: deploymentKey(destination.connection_string), parts, except: from.except };
+  const { type, connection_string: connection } = destination;
+  return { deployment: connectionFor(type).deployment(connection), parts, except: from.except };
 }
 
 /** Whether something that is written in `target` is followed in `source`. */

@@ -1,8 +1,7 @@
 import { splitNamespace } from '../replication/namespace';
 import { compileRenames, compileSelection, SERVER_DATABASES } from '../replication/pattern';
 import { includes, isExcluded, partsOverlap, sourceArea, targetArea } from './area';
-import { connectionFault } from './check-connection';
-import { hasLogin, isConnectionString } from './connection-string';
+import { connectionFor } from '../connectors/connections';
 import { durationMs } from './duration';
 import type { Found, Path } from './problem';
 import type { StreamConfig } from './schema';
@@ -193,20 +192,13 @@ export function checkStream(stream: StreamConfig, logins: ReadonlySet<string>, a
   const report: Report = (path, message, remedy, place) =>
     found.push({ path: [...at, ...path], message, remedy, ...(place === undefined ? {} : { at: place }) });
   for (const side of ['source', 'destination'] as const) {
-    const { connection_string: connection, auth_id: login } = stream[side];
-    if (!isConnectionString(connection)) {
-      report(
-        [side, 'connection_string'],
-        'is no connection string',
-        'write mongodb://…, mongodb+srv://… or ${env:NAME}',
-      );
-    }
-    const fault = connectionFault(connection);
-    if (fault !== null) report([side, 'connection_string'], fault.message, fault.remedy);
+    const { type, connection_string: setting, auth_id: login } = stream[side];
+    const parsed = connectionFor(type).parse(setting);
+    if ('fault' in parsed) report([side, 'connection_string'], parsed.fault.message, parsed.fault.remedy);
     if (login !== undefined && !logins.has(login)) {
       const known = logins.size === 0 ? 'add it to authentication' : `known are: ${[...logins].join(', ')}`;
       report([side, 'auth_id'], 'names no entry of authentication', known);
-    } else if (login !== undefined && hasLogin(connection)) {
+    } else if (login !== undefined && 'value' in parsed && parsed.value.hasLogin) {
       report([side, 'connection_string'], 'names a user although auth_id does', 'remove one of the two');
     }
   }

@@ -1,6 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { redact } from './connection-string';
+import { scrub } from '../telemetry/scrub';
+import { connectionOf } from '../connectors/connections';
 import type { Effect, StreamSpec } from './schema';
+import { isReference } from './reference';
+import { isSecretName } from './secret';
 import { settings } from './settings';
 
 /** One setting that differs. `needs_restart` is refused while the stream runs: `streams restart ID --from snapshot`. */
@@ -48,7 +51,16 @@ function effectOf(path: string, kinds: readonly string[]): SpecChange['effect'] 
   return effect === undefined || effect === 'restart_worker' ? 'needs_restart' : effect;
 }
 
-const shown = (value: unknown): unknown => (typeof value === 'string' ? redact(value) : value);
+/** A value as it may be shown. A stream that runs may have been started when less was refused. */
+function shown(path: string, value: unknown): unknown {
+  const name = path.slice(path.lastIndexOf('.') + 1);
+  if (typeof value === 'string' && name === 'connection_string') return connectionOf(value).redact(value);
+  if (isSecretName(name) && typeof value === 'string' && !isReference(value)) return '***';
+  if (typeof value === 'string') return scrub(value);
+  if (Array.isArray(value)) return value.map((item) => shown(path, item));
+  if (!isSection(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [scrub(key), shown(path, item)]));
+}
 
 /** What changed in a stream's spec and how each change takes effect. */
 export function diffSpec(before: StreamSpec, after: StreamSpec): readonly SpecChange[] {
@@ -60,8 +72,8 @@ export function diffSpec(before: StreamSpec, after: StreamSpec): readonly SpecCh
     .sort()
     .map((path) => ({
       path,
-      before: shown(old.get(path)),
-      after: shown(now.get(path)),
+      before: shown(path, old.get(path)),
+      after: shown(path, now.get(path)),
       effect: effectOf(path, kinds),
     }));
 }

@@ -1,6 +1,7 @@
 import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document, Node, Pair } from 'yaml';
-import type { Fault, Found, Path, Problem } from './problem';
+import type { Fault } from './fault';
+import type { Found, Path, Problem } from './problem';
 import { formatPath } from './problem';
 import { DEEPEST, syntaxFault, TOO_DEEP } from './syntax';
 

@@ -1,23 +1,7 @@
 import { ReplicationError } from '../replication/errors';
-import { redact } from './connection-string';
+import { scrub } from '../telemetry/scrub';
 
 export type Path = readonly (string | number)[];
-
-/** What is wrong with a value, and what to write instead. */
-export interface Fault {
-  readonly message: string;
-  readonly remedy: string;
-}
-
-/** A message of the schema that brings its remedy, in the one text that zod has room for. */
-export const advice = ({ message, remedy }: Fault): string => `${message}\n${remedy}`;
-
-export function readAdvice(text: string): Fault {
-  const end = text.indexOf('\n');
-  return end < 0
-    ? { message: text, remedy: 'docs/configuration.md describes what is expected here' }
-    : { message: text.slice(0, end), remedy: text.slice(end + 1) };
-}
 
 /** One thing that is wrong in a configuration, and what to do about it. Never holds the value that was found. */
 export interface Problem {
@@ -41,7 +25,7 @@ export interface Found {
 export const formatPath = (path: Path): string =>
   path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
-    if (!/^[$A-Za-z_][\w$-]*$/u.test(part)) return `${text}[${JSON.stringify(redact(part))}]`;
+    if (!/^[$A-Za-z_][\w$-]*$/u.test(part)) return `${text}[${JSON.stringify(scrub(part))}]`;
     return text === '' ? part : `${text}.${part}`;
   }, '');
 
@@ -56,7 +40,13 @@ export class ConfigError extends ReplicationError {
   readonly origin: string;
   readonly problems: readonly Problem[];
 
-  constructor(origin: string, problems: readonly Problem[]) {
+  constructor(origin: string, found: readonly Problem[]) {
+    // Remedies name keys of the file, such as a rename, and a secret may stand in the wrong place.
+    const problems = found.map((problem) => ({
+      ...problem,
+      message: scrub(problem.message),
+      remedy: scrub(problem.remedy),
+    }));
     const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
     super('needs_attention', {
       code: 'config_invalid',

@@ -21,8 +21,37 @@ export const isReference = (text: string): boolean => text !== '' && text.replac
 export const hasMalformedReference = (text: string): boolean => ANYTHING_LIKE_IT.test(text.replace(REFERENCE, ''));
 
 /** Replaces each reference; whatever stands between them is kept. */
-export const replaceReferences = (text: string, replace: (reference: string, offset: number) => string): string =>
-  text.replace(REFERENCE, (reference, _name, offset: number) => replace(reference, offset));
+export const replaceReferences = (text: string, replace: (reference: string) => string): string =>
+  text.replace(REFERENCE, (reference) => replace(reference));
+
+/** Stands for a reference while the text around it is taken apart: no character of it means anything in an address. */
+const placeholder = (index: number): string => `\uE000${index}\uE001`;
+const PLACEHOLDER = /\uE000(\d+)\uE001/gu;
+
+/** A text whose references are out of the way. */
+export interface Masked {
+  readonly text: string;
+  /** Puts the references back into what has become of the text, or what `replace` gives for each. */
+  readonly restore: (text: string, replace?: (reference: string) => string) => string;
+}
+
+export function maskReferences(text: string): Masked {
+  const references: string[] = [];
+  const masked = replaceReferences(text, (reference) => placeholder(references.push(reference) - 1));
+  return {
+    text: masked,
+    restore: (changed, replace = (reference) => reference) =>
+      references.length === 0
+        ? changed
+        : changed.replace(PLACEHOLDER, (found, index: string) => {
+            const reference = references[Number(index)];
+            return reference === undefined ? found : replace(reference);
+          }),
+  };
+}
+
+/** Whether a part of a masked text is made of references alone. */
+export const isMasked = (part: string): boolean => /^(?:\uE000\d+\uE001)+$/u.test(part);
 
 const unresolved = (reference: string, reason: string, remedy: string): ReplicationError =>
   new ReplicationError('needs_attention', {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { advice } from './problem';
+import { advice } from './fault';
 import { cadenceFault } from './schedule';
 import { isTimeZone, WEEKDAYS } from './week';
 

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import { nearest } from './near';
-import { readAdvice, type Found, type Path } from './problem';
+import { readAdvice } from './fault';
+import { type Found, type Path } from './problem';
 import { isSection, settings, variantOf, type SchemaNode } from './settings';
-import { redact } from './connection-string';
+import { scrub } from '../telemetry/scrub';
 
 type Issue = z.core.$ZodIssue;
 
@@ -39,7 +40,7 @@ function unknownKey(key: string, path: Path, node: SchemaNode | undefined): Foun
       : elsewhere.length > 0
         ? `it belongs to ${[...new Set(elsewhere)].join(', or to ')}`
         : `known here: ${known.join(', ')}`;
-  return { path: [...path, key], at: 'key', message: `the key "${redact(key)}" is not known here`, remedy };
+  return { path: [...path, key], at: 'key', message: `the key "${scrub(key)}" is not known here`, remedy };
 }
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
@@ -65,7 +66,7 @@ const kindOf = (value: unknown): string => {
 const listed = (values: readonly unknown[]): string => values.map((value) => JSON.stringify(value)).join(', ');
 
 function missing(path: Path, node: SchemaNode | undefined): Found {
-  const purpose = node?.description === undefined ? '' : `: ${node.description}`;
+  const purpose = node?.description === undefined ? '' : ` (${node.description})`;
   const name = String(path.at(-1) ?? '');
   return {
     path,

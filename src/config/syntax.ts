@@ -1,5 +1,5 @@
 import type { ErrorCode } from 'yaml';
-import type { Fault } from './problem';
+import type { Fault } from './fault';
 
 /** Deeper than any configuration, and far from what a call stack holds. */
 export const DEEPEST = 100;

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { ConnectionString } from 'mongodb-connection-string-url';
-import { takeApart } from '../config/connection-string';
 import { nearest } from '../config/near';
-import type { Fault } from '../config/problem';
+import type { Fault } from '../config/fault';
+import { takeApart } from './connection-string';
 
 interface OptionDescriptor {
   readonly type?: string;
@@ -31,7 +31,7 @@ const UNESCAPED: Fault = {
 };
 const UNREADABLE: Fault = {
   message: 'is no connection string that the driver reads',
-  remedy: 'write mongodb://HOST:PORT/?option=value&option=value',
+  remedy: 'write mongodb://HOST:27017/?option=value&option=value',
 };
 
 const VALUES: Readonly<Record<string, string>> = {
@@ -129,5 +129,7 @@ export function uriFault(connectionString: string): Fault | null {
   }
   // What the two ways of reading see differently is no option that may be named.
   if (parts.hosts !== parsed.hosts.join(',')) return UNESCAPED;
-  return optionFault(parsed);
+  const told = optionFault(parsed);
+  // What stands before an "@" may be a part of a password, and is no option that may be named.
+  return told !== null && parts.query.includes('@') ? UNESCAPED : told;
 }

@@ -2,7 +2,7 @@ import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import type { Log } from '../replication/connector';
 import { currentScope } from './scope';
-import { scrub } from './scrub';
+import { scrubLine } from './scrub';
 import { tidy } from './tidy';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
@@ -62,7 +62,7 @@ export async function createLogger({ level, format, destination, base = {} }: Lo
       },
       mixin: () => ({ ...currentScope(), ...traceIds() }),
       // The last look at the finished line: nothing that reads as a login leaves the process.
-      hooks: { streamWrite: scrub },
+      hooks: { streamWrite: scrubLine },
     },
     stream,
   );

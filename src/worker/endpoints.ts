@@ -1,3 +1,4 @@
+import { scrub } from '../telemetry/scrub';
 import type { Telemetry } from '../telemetry/sdk';
 import { listen, read, type HttpServer } from './http';
 import type { WorkerSettings } from './settings';
@@ -51,7 +52,10 @@ export async function startEndpoints(
     '/readyz': () =>
       state.phase === 'running' && state.trouble === null
         ? { status: 200, body: 'ready\n' }
-        : { status: 503, body: `${state.phase === 'running' ? '' : `${state.phase}\n`}${state.trouble ?? ''}\n` },
+        : {
+            status: 503,
+            body: `${state.phase === 'running' ? '' : `${state.phase}\n`}${scrub(state.trouble ?? '')}\n`,
+          },
   };
   const metrics = {
     '/metrics': async () => ({ status: 200, body: await metricsPage(telemetry, temporalPage), type: PROMETHEUS }),

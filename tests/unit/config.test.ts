@@ -214,7 +214,7 @@ streams:
         4,
         'authentication[0].config.password',
         'is required and missing',
-        'add "password": a reference: ${env:NAME} or ${file:/path}',
+        'add "password" (a reference: ${env:NAME} or ${file:/path})',
       ],
       [
         7,

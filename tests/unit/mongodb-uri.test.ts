@@ -1,9 +1,13 @@
-import { connectionFault } from '../../src/config/check-connection';
 import { parseConfig } from '../../src/config/load';
 import { ConfigError } from '../../src/config/problem';
+import { mongodbConnection } from '../../src/mongodb/connection';
 import { uriFault } from '../../src/mongodb/uri';
 
 const CANARY = 'hunter2';
+const connectionFault = (text: string) => {
+  const parsed = mongodbConnection.parse(text);
+  return 'fault' in parsed ? parsed.fault : null;
+};
 const told = (text: string): string => {
   const fault = uriFault(text);
   return fault === null ? '' : `${fault.message}|${fault.remedy}`;

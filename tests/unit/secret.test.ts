@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { format, inspect } from 'node:util';
 import { MongoClient } from 'mongodb';
 import { resolveCredentials, sameDeployment } from '../../src/auth/resolve';
-import { deploymentKey, inlineSecrets, redact, resolveConnectionString } from '../../src/config/connection-string';
 import { parseConfig } from '../../src/config/load';
 import { ConfigError } from '../../src/config/problem';
 import { resolveReferences } from '../../src/config/reference';
 import { Secret } from '../../src/config/secret';
 import { parseSpec } from '../../src/config/spec';
+import { mongodbConnection } from '../../src/mongodb/connection';
 import { ReplicationError } from '../../src/replication/errors';
+import { scrub } from '../../src/telemetry/scrub';
 
 const CANARY = 'c4nary';
 /** Everything that code may do with a value to show it. */
@@ -69,12 +70,14 @@ describe('references', () => {
   });
 
   it('are percent-encoded inside logins and options, and left alone elsewhere', () => {
-    const resolved = resolveConnectionString('mongodb://u${env:PW}:${env:PW}@${env:HOST}/?appName=${env:PW}', { env });
+    const resolved = mongodbConnection.resolve('mongodb://u${env:PW}:${env:PW}@${env:HOST}/?appName=${env:PW}', {
+      env,
+    });
     const { credentials, hosts, appName } = new MongoClient(resolved.reveal()).options;
     expect(credentials).toMatchObject({ username: `u${env.PW}`, password: env.PW });
     expect(hosts.map(String)).toEqual(['h1:27017', 'h2:27018']);
     expect(appName).toBe(env.PW);
-    expect(resolveConnectionString('${env:URI}', { env }).reveal()).toBe(env.URI);
+    expect(mongodbConnection.resolve('${env:URI}', { env }).reveal()).toBe(env.URI);
   });
 });
 
@@ -115,7 +118,7 @@ describe('inline secrets', () => {
     'mongodb://u:${file:/a/b:c}${env:X}@h/',
     'mongodb://${env:HOST}:${env:PORT}/?tlsCertificateKeyFilePassword=${env:P}',
     'mongodb://h/?authMechanismProperties=SERVICE_NAME:x,AWS_SESSION_TOKEN:${env:T}',
-  ])('%s holds none', (uri) => expect(inlineSecrets(uri)).toEqual([]));
+  ])('%s holds none', (uri) => expect(mongodbConnection.secrets(uri)).toEqual([]));
 
   it('are refused in a login, and wherever they stand in a file that is wrong besides', () => {
     const error = caught(() =>
@@ -182,7 +185,7 @@ describe('resolveCredentials', () => {
   });
 });
 
-describe('redact', () => {
+describe('scrub', () => {
   it.each([
     [`failed: mongodb://u:${CANARY}@h:1/db?w=1, again`, 'failed: mongodb://***@h:1/db?w=1, again'],
     [`mongodb+srv://u:a@b${CANARY}@h`, 'mongodb+srv://***@h'],
@@ -191,13 +194,15 @@ describe('redact', () => {
     [`mongodb://h/?authMechanismProperties=T:${CANARY}`, 'mongodb://h/?authMechanismProperties=***'],
     [`mongodb://u:${CANARY}@a mongodb://u:${CANARY}@b`, 'mongodb://***@a mongodb://***@b'],
     ['nothing at all', 'nothing at all'],
-  ])('%s', (text, expected) => expect(redact(text)).toBe(expected));
+  ])('%s', (text, expected) => expect(scrub(text)).toBe(expected));
 });
 
-describe('deploymentKey', () => {
+describe('the deployment', () => {
   it('ignores order, case, the usual port, logins and options', () => {
-    expect(deploymentKey('mongodb://u:${env:P}@B:27017,a/x?y=z')).toBe(deploymentKey('mongodb://a,b'));
-    expect(deploymentKey('${env:A}')).not.toBe(deploymentKey('${env:B}'));
-    expect(deploymentKey('mongodb://${env:H}/')).toBe('mongodb://${env:H}');
+    expect(mongodbConnection.deployment('mongodb://u:${env:P}@B:27017,a/x?y=z')).toBe(
+      mongodbConnection.deployment('mongodb://a,b'),
+    );
+    expect(mongodbConnection.deployment('${env:A}')).not.toBe(mongodbConnection.deployment('${env:B}'));
+    expect(mongodbConnection.deployment('mongodb://${env:H}/')).toBe('mongodb://${env:H}');
   });
 });

@@ -148,7 +148,7 @@ test("a workflow's event keeps its name and its fields, and a failure that lasts
 
 test.each([
   ['mongodb://u:p@h/db', 'mongodb://***@h/db'],
-  ['https://user:p%40ss@h:1/x and mongodb+srv://a:b@c', 'https://***@h:1/x and mongodb+srv://***@c'],
+  ['https://user:p%40ss@h:1/x and mongodb+srv://a:b@c', 'https://… and mongodb+srv://***@c'],
   [
     'mongodb://h/?tlsCertificateKeyFilePassword=abc&ssl=true',
     'mongodb://h/?tlsCertificateKeyFilePassword=***&ssl=true',

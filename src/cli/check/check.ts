@@ -9,6 +9,7 @@ import { isReplicationError } from '../../replication/errors';
 import type { Finding } from '../../replication/finding';
 import { addressed } from '../../replication/remedy';
 import { openSource } from '../../sources/registry';
+import { scrub } from '../../telemetry/scrub';
 import type { PlacedFinding } from '../render/findings';
 
 /** The documented JSON of `config check`. */
@@ -65,6 +66,6 @@ async function failuresAsFindings(inspect: () => Promise<readonly Finding[]>): P
   } catch (error) {
     if (!isReplicationError(error)) throw error;
     const { code, message, remedy } = error;
-    return [{ severity: 'error', code, message, remedy }];
+    return [{ severity: 'error', code, message: scrub(message), remedy: scrub(remedy) }];
   }
 }

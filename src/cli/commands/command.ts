@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { scrub } from '../../telemetry/scrub';
 import type { Io } from '../io';
 import { formatOption, profileOption, type TemporalOptions } from '../options';
 import { connectTemporal, type Temporal } from '../temporal';
@@ -20,7 +21,7 @@ export function command(io: Io, name: string, description: string): Command {
       .hook('preAction', inheritOptions)
       .configureOutput({
         writeOut: (text) => void io.out.write(text),
-        writeErr: (text) => void io.err.write(text),
+        writeErr: (text) => void io.err.write(scrub(text)),
         getOutHasColors: () => io.paint.isColorSupported,
         getErrHasColors: () => io.paint.isColorSupported,
       })
