@@ -54,6 +54,7 @@ describe('a connection string', () => {
     [`mongodb://u:100%${CANARY}@h/`, 'percent-encoded'],
     [`mongodb://u:p@${CANARY}/word@h:99999/`, 'percent-encoded'],
     ['mongodb://h/?appName=a@b', 'percent-encoded'],
+    [`mongodb://u:@h/?${CANARY}=x@y`, 'percent-encoded'],
     [`mongodb://:${CANARY}@h/`, ''],
   ])('is told what the driver refuses in it, and nothing secret: %s', (text, expected) => {
     expect(told(text)).toContain(expected);

@@ -92,6 +92,14 @@ it('names of collections are no names of settings, and a number may be a secret'
   );
 });
 
+it('a remedy that repeats a key of the file hides what it holds', () => {
+  const value = document('mongodb', {});
+  Object.assign(value.streams[0]?.destination ?? {}, { namespaces: { 'postgres://app:c4n4ry@h': 'x.y' } });
+  const error = refused(value);
+  expect(error.problems.map(({ remedy }) => remedy).join()).toContain('postgres://…');
+  expect(shown(error)).not.toContain(CANARY);
+});
+
 it.each([
   'password',
   'sasl.password',
