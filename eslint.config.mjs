@@ -38,12 +38,12 @@ export default tseslint.config(
   },
   // The core knows no connector, no driver and no Temporal.
   restrict(
-    ['src/replication/**'],
+    ['src/core/**'],
     [
       {
         regex:
-          '^(@temporalio/|mongodb$|pino|@opentelemetry/)|/(sources|destinations|mongodb|protocol|activities|workflows|config|cli|services|telemetry|host)/',
-        message: 'replication/ is the core: no connector, no driver, no Temporal, no host.',
+          '^(@temporalio/|mongodb$|pino|@opentelemetry/)|/(connectors|formats|protocol|activities|workflows|config|cli|servers|telemetry|worker|host)/',
+        message: 'core/ knows no connector, no driver, no Temporal, no host.',
       },
       { regex: '^(node:)?(timers|perf_hooks|process)(/|$)', message: OWN_TIME },
       // Hashes are no chance.
@@ -53,7 +53,7 @@ export default tseslint.config(
     ],
   ),
   {
-    files: ['src/replication/**'],
+    files: ['src/core/**'],
     rules: {
       'no-restricted-globals': [
         'error',
@@ -87,8 +87,8 @@ export default tseslint.config(
   restrict(
     ['src/protocol/**'],
     [
-      { regex: '^(?!\\./|\\.\\./replication/|\\.\\./config/schema$|@temporalio/workflow$)', message: ONLY_TYPES },
-      { regex: '^\\.\\./(replication|config)/', allowTypeImports: true, message: ONLY_TYPES },
+      { regex: '^(?!\\./|\\.\\./core/|\\.\\./config/schema$|@temporalio/workflow$)', message: ONLY_TYPES },
+      { regex: '^\\.\\./(core|config)/', allowTypeImports: true, message: ONLY_TYPES },
       {
         regex: '^@temporalio/workflow$',
         allowImportNames: ['defineQuery', 'defineSignal', 'defineUpdate', 'Sinks'],
@@ -118,7 +118,7 @@ export default tseslint.config(
       { regex: '^node:|^(fs|path|os|crypto|net|http|child_process|worker_threads|timers)$', message: NODE_BUILTINS },
       { regex: '(^|/)activities(/|$)', message: 'What workflows call is in protocol/.' },
       {
-        regex: '/(sources|destinations|mongodb|config|cli|services|telemetry|auth|host|worker)/',
+        regex: '/(connectors|formats|config|cli|servers|telemetry|auth|host|worker)/',
         allowTypeImports: true,
         message: 'Workflows import these as types only.',
       },
@@ -131,19 +131,19 @@ export default tseslint.config(
     },
   },
   restrict(
-    ['src/sources/**'],
+    ['src/connectors/*/source/**'],
     [
       {
-        regex: '/(destinations|protocol|activities|workflows|cli|services)/',
+        regex: '/(destination|protocol|activities|workflows|cli|servers)/',
         message: 'A source knows nothing of these.',
       },
     ],
   ),
   restrict(
-    ['src/destinations/**'],
+    ['src/connectors/*/destination/**'],
     [
       {
-        regex: '/(sources|protocol|activities|workflows|cli|services)/',
+        regex: '/(source|protocol|activities|workflows|cli|servers)/',
         message: 'A destination knows nothing of these.',
       },
     ],

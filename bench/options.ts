@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { MongoOptions } from '../src/services/mongo-options';
-import { onPath } from '../src/services/path';
+import type { MongoOptions } from '../src/servers/mongodb/options';
+import { onPath } from '../src/servers/path';
 
 /** The command line, parsed. */
 export interface Options {

@@ -4,7 +4,7 @@
  */
 export { loadConfig, parseConfig } from './config/load';
 export { parseSpec, toSpec } from './config/spec';
-export { ConfigError, type Problem } from './config/problem';
+export { ConfigError, type Problem } from './config/checks/problem';
 export type {
   Config,
   DestinationConfig,

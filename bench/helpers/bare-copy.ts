@@ -3,7 +3,7 @@
  * inserted, unordered inserts with majority. No start position, no fence, no record of how far it got.
  */
 import { MongoClient, type Collection } from 'mongodb';
-import { encodedDocuments } from '../../src/mongodb/internals';
+import { encodedDocuments } from '../../src/connectors/mongodb/driver/internals';
 import { serve } from './serve';
 
 const BATCH = 1000;

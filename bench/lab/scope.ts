@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Report } from '../../src/services/report';
+import type { Report } from '../../src/servers/report';
 import { BENCH_HOME, type Options } from '../options';
 import { BenchHelper, type HelperName } from './helper';
 import { Owned } from './owned';

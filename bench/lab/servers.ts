@@ -1,11 +1,11 @@
 import { Client, Connection } from '@temporalio/client';
 import { MongoClient } from 'mongodb';
 import { SEARCH_ATTRIBUTES } from '../../src/protocol/names';
-import type { MongoOptions } from '../../src/services/mongo-options';
-import { startMongo } from '../../src/services/mongo';
-import { onPath } from '../../src/services/path';
-import type { Report } from '../../src/services/report';
-import { startTemporal } from '../../src/services/temporal';
+import type { MongoOptions } from '../../src/servers/mongodb/options';
+import { startMongo } from '../../src/servers/mongodb/server';
+import { onPath } from '../../src/servers/path';
+import type { Report } from '../../src/servers/report';
+import { startTemporal } from '../../src/servers/temporal/server';
 import type { Variant } from '../options';
 import { Owned } from './owned';
 import type { BenchWorker } from './worker';

@@ -3,7 +3,7 @@ import type { StreamSpecInput } from '../../src/config/schema';
 import { WORKFLOW_TYPE, workflowId } from '../../src/protocol/names';
 import { statusQuery } from '../../src/protocol/stream-messages';
 import type { StreamView } from '../../src/protocol/stream-view';
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 import { SOURCE_URI, TARGET_URI } from './worker';
 
 type Stream = StreamSpecInput['stream'];

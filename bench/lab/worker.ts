@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { Child } from '../../src/services/child';
-import { onFreePorts } from '../../src/services/ports';
-import { waitFor } from '../../src/services/wait';
+import { Child } from '../../src/servers/child';
+import { onFreePorts } from '../../src/servers/ports';
+import { waitFor } from '../../src/servers/wait';
 import { ROOT } from '../options';
 
 export interface WorkerOptions {

@@ -1,11 +1,11 @@
 import { Context } from '@temporalio/activity';
-import { isReplicationError } from '../replication/errors';
-import type { Log } from '../replication/connector';
-import { addressed } from '../replication/remedy';
+import { isReplicationError } from '../core/model/errors';
+import type { Log } from '../core/ports/connector';
+import { addressed } from '../core/model/remedy';
 import { placeOf, toFailure } from './failure';
 import type { ActivityDeps } from './deps';
 import { startHeartbeat } from './heartbeat';
-import { stopOf, type Stop } from './stop';
+import { stopOf, type Stop } from './stream/stop';
 
 /** What an activity is given while it runs. */
 export interface Call extends Stop {

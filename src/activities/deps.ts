@@ -1,11 +1,11 @@
 import type { Credentials } from '../auth/credentials';
 import type { DestinationConfig, SourceConfig, StreamSpec } from '../config/schema';
-import type { Clock } from '../replication/clock';
-import type { ConnectorContext, Log } from '../replication/connector';
-import type { Destination } from '../replication/destination';
-import type { Meter } from '../replication/progress';
-import type { Source } from '../replication/source';
-import type { VerificationMeter } from './verification-meter';
+import type { Clock } from '../core/ports/clock';
+import type { ConnectorContext, Log } from '../core/ports/connector';
+import type { Destination } from '../core/ports/destination';
+import type { Meter } from '../core/pump/progress';
+import type { Source } from '../core/ports/source';
+import type { VerificationMeter } from './verification/meter';
 
 /** What activities are made of; a worker gives the real ones. */
 export interface ActivityDeps {

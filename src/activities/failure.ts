@@ -1,9 +1,9 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { INTERRUPTED, type FailureDetails, type FailureInfo } from '../protocol/failure';
-import { remedyInStream, ReplicationError } from '../replication/errors';
-import { addressed } from '../replication/remedy';
-import { parks } from '../replication/parking';
-import type { Position } from '../replication/position';
+import { remedyInStream, ReplicationError } from '../core/model/errors';
+import { addressed } from '../core/model/remedy';
+import { parks } from '../core/failures/parking';
+import type { Position } from '../core/model/position';
 import { scrub } from '../telemetry/scrub';
 
 /** A list of problems is worth reading whole; a failure of more than 4 KB is cut by the server. */

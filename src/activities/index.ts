@@ -1,18 +1,18 @@
 import type { ReplayActivities } from '../protocol/dead-letter-replay';
 import type { StreamActivities } from '../protocol/stream-activities';
 import type { VerificationActivities } from '../protocol/verification-activities';
-import { catchUp } from './catch-up';
-import { copy } from './copy';
+import { catchUp } from './stream/catch-up';
+import { copy } from './stream/copy';
 import type { ActivityDeps } from './deps';
-import { finalize } from './finalize';
-import { here } from './here';
-import { inspectPosition } from './inspect-position';
-import { parse } from './parse';
-import { prepare } from './prepare';
-import { pump } from './pump';
-import { replayLetters } from './replay';
-import { revise } from './revise';
-import { createVerificationActivities } from './verification';
+import { finalize } from './stream/finalize';
+import { here } from './stream/current-position';
+import { inspectPosition } from './stream/inspect-position';
+import { parse } from './stream/parse';
+import { prepare } from './prepare/prepare';
+import { pump } from './stream/pump';
+import { replayLetters } from './dead-letters/replay';
+import { revise } from './stream/revise';
+import { createVerificationActivities } from './verification/verification';
 
 export type Activities = StreamActivities & VerificationActivities & ReplayActivities;
 

@@ -1,6 +1,6 @@
-import { paceAt } from '../config/pace';
+import { paceAt } from '../config/values/pace';
 import type { StreamSpec } from '../config/schema';
-import { Limiter } from '../replication/limiter';
+import { Limiter } from '../core/write/limiter';
 import type { ActivityDeps } from './deps';
 
 /** What holds a leg back to the limits of its stream. */

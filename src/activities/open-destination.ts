@@ -1,5 +1,5 @@
 import type { StreamSpec } from '../config/schema';
-import type { Destination } from '../replication/destination';
+import type { Destination } from '../core/ports/destination';
 import type { ActivityDeps } from './deps';
 
 /** The destination alone, for what reads no source. */

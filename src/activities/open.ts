@@ -1,7 +1,7 @@
 import type { StreamSpec } from '../config/schema';
 import { PARKED_TOLD, type LegBase, type ParkedReport } from '../protocol/stream-activities';
-import type { Claim, Destination, InlineMode, Parked } from '../replication/destination';
-import type { Source } from '../replication/source';
+import type { Claim, Destination, InlineMode, Parked } from '../core/ports/destination';
+import type { Source } from '../core/ports/source';
 import type { ActivityDeps } from './deps';
 
 /** Both sides of a stream, open. */

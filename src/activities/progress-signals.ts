@@ -1,10 +1,10 @@
 import { Context } from '@temporalio/activity';
-import { durationMs } from '../config/duration';
+import { durationMs } from '../config/values/duration';
 import type { LegBase } from '../protocol/stream-activities';
 import { progressSignal } from '../protocol/stream-messages';
 import { shown } from '../protocol/stream-view';
-import type { Log } from '../replication/connector';
-import type { CopyProgress, LegProgress } from '../replication/progress';
+import type { Log } from '../core/ports/connector';
+import type { CopyProgress, LegProgress } from '../core/pump/progress';
 
 type Progress = LegProgress | CopyProgress;
 

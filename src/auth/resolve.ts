@@ -1,7 +1,7 @@
 import { belongsTo, connectionFor, connectionOf } from '../connectors/connections';
 import { resolveReferences, type ReferenceSources } from '../config/reference';
 import type { AuthenticationConfig, StreamSpec } from '../config/schema';
-import { ReplicationError } from '../replication/errors';
+import { ReplicationError } from '../core/model/errors';
 import type { Credentials } from './credentials';
 
 export type Side = 'source' | 'destination';

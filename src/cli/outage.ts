@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isGrpcServiceError, isRetryableError } from '@temporalio/client';
-import { abortable } from '../replication/abortable';
+import { abortable } from '../core/async/abortable';
 import { unreachable, type Unreachable } from '../temporal/unreachable';
 import { CliError } from './failure';
 import { span } from './render/text';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { TASK_QUEUE } from '../protocol/names';
-import { abortable } from '../replication/abortable';
+import { abortable } from '../core/async/abortable';
 import { isEncrypted, unreachable, type Unreachable } from '../temporal/unreachable';
 import { grpcCode } from './explain';
 import { CliError } from './failure';

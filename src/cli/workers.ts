@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Child } from '../services/child';
+import { Child } from '../servers/child';
 import type { Io } from './io';
 import type { Temporal } from './temporal';
 

@@ -1,9 +1,9 @@
 import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document, Node, Pair } from 'yaml';
-import type { Fault } from './fault';
-import type { Found, Path, Problem } from './problem';
-import { formatPath } from './problem';
-import { DEEPEST, syntaxFault, TOO_DEEP } from './syntax';
+import type { Fault } from './checks/fault';
+import type { Found, Path, Problem } from './checks/problem';
+import { formatPath } from './checks/problem';
+import { DEEPEST, syntaxFault, TOO_DEEP } from './values/syntax';
 
 /** What was read, and where each part of it stands. */
 export interface Input {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { readDocument } from './document';
 import { parseConfigInput } from './parse';
-import { ConfigError } from './problem';
+import { ConfigError } from './checks/problem';
 import { errorCode } from './reference';
 import type { Config } from './schema';
-import { readText } from './text';
+import { readText } from './values/text';
 
 const EXAMPLES = 'name a YAML or JSON file; examples/ has one for each purpose';
 const UNREADABLE: Readonly<Record<string, { readonly message: string; readonly remedy: string }>> = {

@@ -1,13 +1,13 @@
 import type { z } from 'zod';
-import { checkFlow, type Placed } from './check-flow';
-import { checkSecrets } from './check-secrets';
-import { checkStream } from './check-stream';
+import { checkFlow, type Placed } from './checks/flow';
+import { checkSecrets } from './checks/secrets';
+import { checkStream } from './checks/stream';
 import type { Input } from './document';
-import { ConfigError, type Found, type Path } from './problem';
+import { ConfigError, type Found, type Path } from './checks/problem';
 import { configSchema, serviceSchema, streamSchema, streamSpecSchema } from './schema';
 import type { Config, StreamSpec } from './schema';
 import { configNode, specNode, type SchemaNode } from './settings';
-import { explainIssues } from './shape';
+import { explainIssues } from './checks/shape';
 
 const field = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;

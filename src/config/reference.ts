@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ReplicationError, THEN_RESUME } from '../replication/errors';
+import { ReplicationError, THEN_RESUME } from '../core/model/errors';
 import { Secret } from './secret';
 
 /** Where references are looked up; tests and `config check` bring their own. */

@@ -1,7 +1,7 @@
 import { Cron } from 'croner';
 import ms, { type StringValue } from 'ms';
-import { isTimeZone } from './week';
-import type { Fault } from './fault';
+import { isTimeZone } from './values/week';
+import type { Fault } from './checks/fault';
 
 /** How often something is done by itself: every so many milliseconds, or at the times of a cron line. */
 export type Cadence = { readonly everyMs: number } | { readonly cron: string };

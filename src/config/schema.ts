@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { advice } from './fault';
+import { advice } from './checks/fault';
 import { cadenceFault } from './schedule';
-import { isTimeZone, WEEKDAYS } from './week';
+import { isTimeZone, WEEKDAYS } from './values/week';
 
 /**
  * How a changed setting takes effect. `live`: at once or with the next leg. `restart_leg`: the running leg ends and a

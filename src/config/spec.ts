@@ -1,6 +1,6 @@
 import { readValue } from './document';
 import { parseSpecInput } from './parse';
-import { ConfigError } from './problem';
+import { ConfigError } from './checks/problem';
 import type { AuthenticationConfig, Config, StreamConfig, StreamSpec } from './schema';
 
 const named = (stream: StreamConfig, authentication: readonly AuthenticationConfig[]): AuthenticationConfig[] =>

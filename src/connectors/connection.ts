@@ -1,4 +1,4 @@
-import type { Fault } from '../config/fault';
+import type { Fault } from '../config/checks/fault';
 import type { ReferenceSources } from '../config/reference';
 import type { Secret } from '../config/secret';
 

@@ -1,4 +1,4 @@
-import { mongodbConnection } from '../mongodb/connection';
+import { mongodbConnection } from './mongodb/connection';
 import type { Connection } from './connection';
 import { schemeOf, unknownConnection } from './unknown-connection';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../replication/clock';
+import type { Clock } from '../core/ports/clock';
 
 /** The time of the machine. */
 export const systemClock: Clock = {

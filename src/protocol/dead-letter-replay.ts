@@ -1,5 +1,5 @@
 import type { StreamSpec } from '../config/schema';
-import type { Namespace } from '../replication/namespace';
+import type { Namespace } from '../core/model/namespace';
 
 /** Which open letters are replayed; all that is given has to hold. */
 export interface ReplayFilter {

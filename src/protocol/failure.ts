@@ -1,6 +1,6 @@
-import type { ErrorKind } from '../replication/errors';
-import type { Namespace } from '../replication/namespace';
-import type { Position } from '../replication/position';
+import type { ErrorKind } from '../core/model/errors';
+import type { Namespace } from '../core/model/namespace';
+import type { Position } from '../core/model/position';
 
 /** A failure as it travels from an activity to a person. Holds no row, key or secret, apart from the token of `position`. */
 export interface FailureInfo {

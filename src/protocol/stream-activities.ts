@@ -1,10 +1,10 @@
 import type { StreamSpec } from '../config/schema';
-import type { Parked } from '../replication/destination';
-import type { Finding } from '../replication/finding';
-import type { Namespace } from '../replication/namespace';
-import type { Position } from '../replication/position';
-import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
-import type { WindowLeft } from '../replication/window';
+import type { Parked } from '../core/ports/destination';
+import type { Finding } from '../core/model/finding';
+import type { Namespace } from '../core/model/namespace';
+import type { Position } from '../core/model/position';
+import type { CopyProgress, LegProgress, Totals } from '../core/pump/progress';
+import type { WindowLeft } from '../core/plan/window';
 
 /** Beyond this many namespaces only exceptions are named in results and in state. */
 export const NAMED_NAMESPACES = 300;

@@ -1,9 +1,9 @@
 import { defineQuery, defineSignal, defineUpdate, type Sinks } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
-import type { Finding } from '../replication/finding';
-import type { Namespace } from '../replication/namespace';
-import type { Position } from '../replication/position';
-import type { CopyProgress, LegProgress } from '../replication/progress';
+import type { Finding } from '../core/model/finding';
+import type { Namespace } from '../core/model/namespace';
+import type { Position } from '../core/model/position';
+import type { CopyProgress, LegProgress } from '../core/pump/progress';
 import type { StreamView } from './stream-view';
 
 export interface ResumeOptions {

@@ -1,7 +1,7 @@
-import type { Parked } from '../replication/destination';
-import type { Finding } from '../replication/finding';
-import type { Namespace } from '../replication/namespace';
-import type { CopyProgress, LegProgress, Totals } from '../replication/progress';
+import type { Parked } from '../core/ports/destination';
+import type { Finding } from '../core/model/finding';
+import type { Namespace } from '../core/model/namespace';
+import type { CopyProgress, LegProgress, Totals } from '../core/pump/progress';
 import type { FailureInfo } from './failure';
 import type { NamespaceStatus, Phase, StreamStatus } from './stream-state';
 

@@ -1,6 +1,6 @@
 import type { StreamSpec } from '../config/schema';
-import type { Finding } from '../replication/finding';
-import type { Findings, NamespaceRows, NotVerified } from '../replication/verification';
+import type { Finding } from '../core/model/finding';
+import type { Findings, NamespaceRows, NotVerified } from '../core/ports/verification';
 
 /** As many are named in results and in workflow state; the others are counted. */
 export const NAMED = 20;

@@ -1,7 +1,7 @@
 import { defineQuery } from '@temporalio/workflow';
 import type { StreamSpec } from '../config/schema';
-import type { Finding } from '../replication/finding';
-import type { Findings, KindCounts, NamespaceRows, NotVerified } from '../replication/verification';
+import type { Finding } from '../core/model/finding';
+import type { Findings, KindCounts, NamespaceRows, NotVerified } from '../core/ports/verification';
 import type { FailureInfo } from './failure';
 import type { Verdict, VerificationPhase } from './verification-state';
 

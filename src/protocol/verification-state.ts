@@ -1,5 +1,5 @@
-import type { Finding } from '../replication/finding';
-import type { Findings, NamespaceRows, NotVerified } from '../replication/verification';
+import type { Finding } from '../core/model/finding';
+import type { Findings, NamespaceRows, NotVerified } from '../core/ports/verification';
 import type { FailureInfo } from './failure';
 
 /** `identical` is said of what was read to its end on both sides only. */

@@ -1,7 +1,7 @@
 import { SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import type { ActivityExecuteInput, ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { StreamSpec } from '../config/schema';
-import type { Log } from '../replication/connector';
+import type { Log } from '../core/ports/connector';
 import { failureOf, summaryOf, type LegOutcome, type Level } from './leg-outcome';
 import { inScope, type Scope } from './scope';
 import type { StreamMetrics } from './stream-metrics';

@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import type { ErrorKind } from '../replication/errors';
+import type { ErrorKind } from '../core/model/errors';
 
 export type LegOutcome = 'done' | 'interrupted' | 'fenced' | 'failed';
 

@@ -1,6 +1,6 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
-import type { Log } from '../replication/connector';
+import type { Log } from '../core/ports/connector';
 import { currentScope } from './scope';
 import { scrubLine } from './scrub';
 import { tidy } from './tidy';

@@ -1,6 +1,6 @@
 import type { Attributes, BatchObservableResult, Counter, Histogram, Meter as OtelMeter } from '@opentelemetry/api';
-import type { CopyProgress, Meter } from '../replication/progress';
-import type { VerificationMeter } from '../activities/verification-meter';
+import type { CopyProgress, Meter } from '../core/pump/progress';
+import type { VerificationMeter } from '../activities/verification/meter';
 import type { LegOutcome } from './leg-outcome';
 import { METRICS, type MetricSpec, type StreamLabels } from './catalog';
 

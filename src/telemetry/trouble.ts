@@ -1,4 +1,4 @@
-import type { Log } from '../replication/connector';
+import type { Log } from '../core/ports/connector';
 
 const WARN_AFTER_MS = 30_000;
 const ERROR_AFTER_MS = 300_000;

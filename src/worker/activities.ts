@@ -2,9 +2,8 @@ import type { Logger } from 'pino';
 import { createActivities, type Activities } from '../activities';
 import { resolveCredentials } from '../auth/resolve';
 import type { StreamSpec } from '../config/schema';
-import { openDestination } from '../destinations/registry';
 import { systemClock } from '../host/clock';
-import { openSource } from '../sources/registry';
+import { openDestination, openSource } from '../connectors/registry';
 import { logTo } from '../telemetry/log';
 import type { StreamMetrics } from '../telemetry/stream-metrics';
 

@@ -1,6 +1,6 @@
 import { createColors } from 'picocolors';
 import type { StreamSpec } from '../config/schema';
-import type { Log } from '../replication/connector';
+import type { Log } from '../core/ports/connector';
 
 const TIMEOUT_MS = 60_000;
 

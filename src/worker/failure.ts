@@ -1,7 +1,7 @@
 import { GracefulShutdownPeriodExpiredError } from '@temporalio/worker';
-import { isReplicationError } from '../replication/errors';
+import { isReplicationError } from '../core/model/errors';
 import { scrub } from '../telemetry/scrub';
-import { ConnectError } from './connection';
+import { ConnectError } from './temporal/connection';
 import { SettingsError } from './settings';
 
 /** Why the process ends, in one line where the reason is known and with the stack where it is not. */

@@ -1,13 +1,13 @@
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Activities } from '../activities';
 import { pumpQueue } from '../protocol/stream-activities';
-import type { Log } from '../replication/connector';
+import type { Log } from '../core/ports/connector';
 import { telemetryInterceptor } from '../telemetry/interceptor';
 import { streamEvents } from '../telemetry/stream-events';
 import type { StreamMetrics } from '../telemetry/stream-metrics';
 import { codeUnusable, workflowCode } from './bundle';
-import type { TemporalConnection } from './connection';
-import { polls } from './polls';
+import type { TemporalConnection } from './temporal/connection';
+import { polls } from './temporal/polls';
 import type { WorkerSettings } from './settings';
 
 /** Prepare, copy and finalize share the pump queue; they must find a slot while every stream has its leg. */

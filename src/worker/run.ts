@@ -1,17 +1,17 @@
 import type { DestinationStream } from 'pino';
 import type { ServiceConfig, StreamSpec } from '../config/schema';
-import { abortable } from '../replication/abortable';
+import { abortable } from '../core/async/abortable';
 import { createLogger, logTo } from '../telemetry/log';
 import { startTelemetry } from '../telemetry/sdk';
 import { activitiesOf } from './activities';
 import { applyStreams } from './apply';
 import { Closing } from './closing';
-import { connectTemporal, type TemporalConnection, watchConnection } from './connection';
-import { startEndpoints, workerState } from './endpoints';
+import { connectTemporal, type TemporalConnection, watchConnection } from './temporal/connection';
+import { startEndpoints, workerState } from './http/endpoints';
 import { createPair, type WorkerPair } from './pair';
-import { failFormerSelf } from './former-self';
-import { installRuntime } from './runtime';
-import { ensureSearchAttributes } from './search-attributes';
+import { failFormerSelf } from './orphaned-activities';
+import { installRuntime } from './temporal/runtime';
+import { ensureSearchAttributes } from './temporal/search-attributes';
 import { workerSettings } from './settings';
 import { version } from './version';
 

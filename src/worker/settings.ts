@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { durationMs } from '../config/duration';
+import { durationMs } from '../config/values/duration';
 import { serviceSchema, type ServiceConfig } from '../config/schema';
 import { TASK_QUEUE } from '../protocol/names';
 

@@ -1,3 +1,3 @@
-export { replayDeadLetters } from './replay';
-export { replicationStream } from './stream';
-export { verification } from './verification';
+export { replayDeadLetters } from './dead-letters/replay';
+export { replicationStream } from './stream/stream';
+export { verification } from './verification/verification';

@@ -1,6 +1,10 @@
 import { positionQuery } from '../../src/protocol/stream-messages';
-import { order } from '../../src/sources/mongodb/position';
-import { readPosition, type LaneDocument, type StreamDocument } from '../../src/destinations/mongodb/records';
+import { order } from '../../src/connectors/mongodb/source/position';
+import {
+  readPosition,
+  type LaneDocument,
+  type StreamDocument,
+} from '../../src/connectors/mongodb/destination/ledger/records';
 import type { Round } from './round-context';
 
 /** After a leg that was told to end: the workflow stands exactly where the ledger does. Answers what is wrong. */

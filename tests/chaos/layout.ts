@@ -1,5 +1,5 @@
 import { BSON, type Db, type Document } from 'mongodb';
-import { RawDocument } from '../../src/bson/raw-document';
+import { RawDocument } from '../../src/formats/bson/raw-document';
 
 /** What `collMod` may change, with what holds where a server does not list it. */
 const OPTIONS: Readonly<Record<string, unknown>> = {

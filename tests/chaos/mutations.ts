@@ -18,37 +18,37 @@ export const MUTATIONS: readonly Mutation[] = [
     faults: ['worker_freeze', 'temporal_partition', 'late_delivery'],
     patches: [
       {
-        file: 'src/destinations/mongodb/fence.ts',
+        file: 'src/connectors/mongodb/destination/ledger/fence.ts',
         find: 'return { _id: this.stream, epoch: this.epoch };',
         replace: 'return { _id: this.stream };',
       },
       {
-        file: 'src/destinations/mongodb/fence.ts',
+        file: 'src/connectors/mongodb/destination/ledger/fence.ts',
         find: 'if (record?.epoch !== this.epoch) throw taken(this.stream, record?.epoch ?? 0);',
         replace: 'if (record === null) throw taken(this.stream, 0);',
       },
       {
-        file: 'src/destinations/mongodb/lane.ts',
+        file: 'src/connectors/mongodb/destination/writer/lane.ts',
         find: 'if (found !== null && found.epoch !== epoch) throw taken(stream, found.epoch);',
         replace: 'if (found !== null && found.epoch < 0) throw taken(stream, epoch);',
       },
       {
-        file: 'src/destinations/mongodb/lane.ts',
+        file: 'src/connectors/mongodb/destination/writer/lane.ts',
         find: 'await store.update(records, { filter: { _id, epoch }, update',
         replace: 'await store.update(records, { filter: { _id, ...(epoch < 0 && { epoch }) }, update',
       },
       {
-        file: 'src/destinations/mongodb/lane.ts',
+        file: 'src/connectors/mongodb/destination/writer/lane.ts',
         find: 'const filter = { _id: this.#id, epoch, sequence: expected };',
         replace: 'const filter = { _id: this.#id, ...(epoch < 0 && { epoch }) };',
       },
       {
-        file: 'src/destinations/mongodb/lane.ts',
+        file: 'src/connectors/mongodb/destination/writer/lane.ts',
         find: 'id: record.session,',
         replace: 'id: newSessionId(),',
       },
       {
-        file: 'src/destinations/mongodb/lane.ts',
+        file: 'src/connectors/mongodb/destination/writer/lane.ts',
         find: 'import { laneId, storePosition, ',
         replace: 'import { laneId, newSessionId, storePosition, ',
       },
@@ -59,7 +59,7 @@ export const MUTATIONS: readonly Mutation[] = [
     without: 'the last position read is reported, not the one that everything before is durable at',
     patches: [
       {
-        file: 'src/replication/low-water.ts',
+        file: 'src/core/pump/low-water.ts',
         find: 'batch?.durable; batch = this.#line[this.#head]',
         replace: 'batch?.end; batch = this.#line[this.#head]',
       },
@@ -70,7 +70,7 @@ export const MUTATIONS: readonly Mutation[] = [
     without: 'an idle position overtakes commits that are on their way',
     patches: [
       {
-        file: 'src/replication/low-water.ts',
+        file: 'src/core/pump/low-water.ts',
         find: `    this.begin().close(position, sourceTimeMs);
     this.settle();`,
         replace: `    this.#position = position;
@@ -83,7 +83,7 @@ export const MUTATIONS: readonly Mutation[] = [
     without: 'the start position is taken after the copy',
     patches: [
       {
-        file: 'src/activities/copy.ts',
+        file: 'src/activities/stream/copy.ts',
         find: "if (reason === 'done') await buildIndexes(",
         replace: `if (reason === 'done') await claim.begin(await source.here(call.signal), call.signal);
         if (reason === 'done') await buildIndexes(`,
@@ -95,12 +95,12 @@ export const MUTATIONS: readonly Mutation[] = [
     without: 'what the server says about single statements is not looked at',
     patches: [
       {
-        file: 'src/destinations/mongodb/run.ts',
+        file: 'src/connectors/mongodb/destination/writer/run.ts',
         find: 'if (error !== undefined) throw refused(command, error);',
         replace: 'if (error !== undefined) void refused(command, error);',
       },
       {
-        file: 'src/destinations/mongodb/run.ts',
+        file: 'src/connectors/mongodb/destination/writer/run.ts',
         find: "if (verb === 'delete' || Number(reply['n']) === documents.length) return;",
         replace: 'if (documents.length >= 0) return;',
       },

@@ -1,4 +1,4 @@
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 import { unlike } from './differences';
 import { drained, level } from './drained';
 import { unlikeLayout, type LayoutRules } from './layout';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Document } from 'mongodb';
 import type { StreamView } from '../../src/protocol/stream-view';
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 import { Pipeline, type Changed } from '../support/pipeline';
 import type { WorkerProcess } from '../support/worker-process';
 import type { Held, Plan, Side } from './plan';

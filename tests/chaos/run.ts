@@ -1,7 +1,7 @@
 /** `npm run test:chaos -- [--seeds N] [--seed S] [--plan FILE] [--parallel P] [--variant fast|python] [--faults a,b] [--time 60m]` */
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { durationMs } from '../../src/config/duration';
+import { durationMs } from '../../src/config/values/duration';
 import { FAULT_KINDS, generate } from './generate';
 import { readPlan, writePlan, type FaultKind, type Plan } from './plan';
 import { lineOf, summaryOf } from './report';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Report } from '../../src/services/report';
+import type { Report } from '../../src/servers/report';
 import type { Plan } from './plan';
 import { play, type Outcome } from './round';
 import { Stage, type Variant } from './stage';

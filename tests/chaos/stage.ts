@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BSON, Double, Int32, MongoClient } from 'mongodb';
-import { startMongo, type RunningMongo } from '../../src/services/mongo';
-import type { Report } from '../../src/services/report';
-import { startTemporal, type RunningTemporal } from '../../src/services/temporal';
+import { startMongo, type RunningMongo } from '../../src/servers/mongodb/server';
+import type { Report } from '../../src/servers/report';
+import { startTemporal, type RunningTemporal } from '../../src/servers/temporal/server';
 import { searchAttributes } from '../support/search-attributes';
 import type { Side } from './plan';
 

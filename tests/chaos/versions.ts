@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BSON, MongoClient, type ChangeStream, type Document, type Long, type ResumeToken } from 'mongodb';
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 
 /** What the witness knows of one row: the newest version, and whether the row is there. */
 interface Known {

@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { BSON, Timestamp, type Document } from 'mongodb';
-import { idDocument, keyOf } from '../../src/bson/key';
-import type { DeltaChange, DeleteChange, RowChange } from '../../src/replication/change';
-import type { LanePart } from '../../src/replication/destination';
-import type { Namespace, SourceNamespace } from '../../src/replication/namespace';
-import type { Position } from '../../src/replication/position';
+import { idDocument, keyOf } from '../../src/formats/bson/key';
+import type { DeltaChange, DeleteChange, RowChange } from '../../src/core/model/change';
+import type { LanePart } from '../../src/core/ports/destination';
+import type { Namespace, SourceNamespace } from '../../src/core/model/namespace';
+import type { Position } from '../../src/core/model/position';
 
 export const never = new AbortController().signal;
 // Whole files wait with it.

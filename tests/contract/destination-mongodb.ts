@@ -2,9 +2,9 @@ import * as os from 'node:os';
 import { MongoClient, type Document } from 'mongodb';
 import { mongodbDestinationSchema } from '../../src/config/schema';
 import { Secret } from '../../src/config/secret';
-import { openDestination } from '../../src/destinations/mongodb';
-import type { Destination } from '../../src/replication/destination';
-import { splitNamespace, type Namespace } from '../../src/replication/namespace';
+import { openDestination } from '../../src/connectors/mongodb/destination/open';
+import type { Destination } from '../../src/core/ports/destination';
+import { splitNamespace, type Namespace } from '../../src/core/model/namespace';
 import { uniqueName } from '../support/servers';
 import type { DestinationFixture } from './destination-suite';
 

@@ -1,7 +1,7 @@
 import { BSON } from 'mongodb';
-import type { Claim, Destination } from '../../src/replication/destination';
-import { ReplicationError } from '../../src/replication/errors';
-import type { Namespace } from '../../src/replication/namespace';
+import type { Claim, Destination } from '../../src/core/ports/destination';
+import { ReplicationError } from '../../src/core/model/errors';
+import type { Namespace } from '../../src/core/model/namespace';
 import { at, insert, never, part, remove, replace, sourceNamespace, update } from './destination-changes';
 
 /** What the suite needs of a destination on a real server. */

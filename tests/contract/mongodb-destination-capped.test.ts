@@ -1,8 +1,8 @@
 import { BSON, Long, MongoClient, type CommandStartedEvent, type Document } from 'mongodb';
 import { mongodbDestinationSchema } from '../../src/config/schema';
-import { MongodbDestination } from '../../src/destinations/mongodb/destination';
-import type { Absent, Claim } from '../../src/replication/destination';
-import type { Finding } from '../../src/replication/finding';
+import { MongodbDestination } from '../../src/connectors/mongodb/destination/destination';
+import type { Absent, Claim } from '../../src/core/ports/destination';
+import type { Finding } from '../../src/core/model/finding';
 import { sharedMongo } from '../support/servers';
 import { insert, never, part, sourceNamespace } from './destination-changes';
 import { MongodbFixture } from './destination-mongodb';

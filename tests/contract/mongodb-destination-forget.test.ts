@@ -1,6 +1,6 @@
 import { BSON, type Document } from 'mongodb';
-import { keyOf } from '../../src/bson/key';
-import type { Claim, Destination, Kept } from '../../src/replication/destination';
+import { keyOf } from '../../src/formats/bson/key';
+import type { Claim, Destination, Kept } from '../../src/core/ports/destination';
 import { Proxy } from '../chaos/proxy';
 import { eventually } from '../support/eventually';
 import { sharedMongo } from '../support/servers';

@@ -1,8 +1,8 @@
 import { BSON, Binary, Decimal128, Double, Int32, Long, ObjectId, Timestamp, UUID, MaxKey, MinKey } from 'mongodb';
-import { keyOf } from '../../src/bson/key';
-import type { Key } from '../../src/replication/change';
-import type { Destination } from '../../src/replication/destination';
-import type { Interval } from '../../src/replication/source';
+import { keyOf } from '../../src/formats/bson/key';
+import type { Key } from '../../src/core/model/change';
+import type { Destination } from '../../src/core/ports/destination';
+import type { Interval } from '../../src/core/ports/source';
 import { sharedMongo } from '../support/servers';
 import { never } from './destination-changes';
 import { MongodbFixture } from './destination-mongodb';

@@ -1,11 +1,11 @@
 import { BSON, Binary, Code, Decimal128, Double, Int32, Long, MaxKey, MinKey, ObjectId, type Document } from 'mongodb';
-import { document, element, header } from '../../src/bson/build';
-import { findOne, slice, text, walk } from '../../src/bson/walk';
-import { encodedDocuments } from '../../src/mongodb/internals';
-import { getMore, runCursor, type CursorReply } from '../../src/mongodb/raw';
-import type { Change } from '../../src/replication/change';
-import type { Claim, Destination, LanePart } from '../../src/replication/destination';
-import { isReplicationError } from '../../src/replication/errors';
+import { document, element, header } from '../../src/formats/bson/build';
+import { findOne, slice, text, walk } from '../../src/formats/bson/walk';
+import { encodedDocuments } from '../../src/connectors/mongodb/driver/internals';
+import { getMore, runCursor, type CursorReply } from '../../src/connectors/mongodb/driver/raw';
+import type { Change } from '../../src/core/model/change';
+import type { Claim, Destination, LanePart } from '../../src/core/ports/destination';
+import { isReplicationError } from '../../src/core/model/errors';
 import { sharedMongo } from '../support/servers';
 import {
   emptyTimestamp,

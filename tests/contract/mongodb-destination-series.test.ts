@@ -1,11 +1,11 @@
 import { BSON, Long, type Document } from 'mongodb';
-import { timeFieldOf } from '../../src/mongodb/series';
-import { RawDocument } from '../../src/bson/raw-document';
-import { BsonType } from '../../src/bson/types';
-import { placeBytes } from '../../src/mongodb/series';
-import type { Claim, RangeRecord } from '../../src/replication/destination';
-import type { SourceNamespace } from '../../src/replication/namespace';
-import { waitFor } from '../../src/services/wait';
+import { timeFieldOf } from '../../src/connectors/mongodb/schema/series';
+import { RawDocument } from '../../src/formats/bson/raw-document';
+import { BsonType } from '../../src/formats/bson/types';
+import { placeBytes } from '../../src/connectors/mongodb/schema/series';
+import type { Claim, RangeRecord } from '../../src/core/ports/destination';
+import type { SourceNamespace } from '../../src/core/model/namespace';
+import { waitFor } from '../../src/servers/wait';
 import { Proxy } from '../chaos/proxy';
 import { sharedMongo } from '../support/servers';
 import { at as position, insert, never, part, sourceNamespace } from './destination-changes';

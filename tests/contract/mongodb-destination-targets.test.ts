@@ -6,8 +6,8 @@ import {
   type CommandStartedEvent,
   type Document,
 } from 'mongodb';
-import type { Claim, Destination } from '../../src/replication/destination';
-import { runDdl } from '../../src/destinations/mongodb/ddl';
+import type { Claim, Destination } from '../../src/core/ports/destination';
+import { runDdl } from '../../src/connectors/mongodb/destination/schema/ddl';
 import { sharedMongo } from '../support/servers';
 import { insert, never, part, sourceNamespace } from './destination-changes';
 import { MongodbFixture } from './destination-mongodb';

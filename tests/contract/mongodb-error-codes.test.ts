@@ -1,13 +1,13 @@
 import type { MongoClient } from 'mongodb';
 import { Secret } from '../../src/config/secret';
-import { runDdl } from '../../src/destinations/mongodb/ddl';
-import { openClient } from '../../src/mongodb/client';
-import { SERVER_CODES } from '../../src/mongodb/error-codes';
-import { classify } from '../../src/mongodb/errors';
-import type { ReplicationError } from '../../src/replication/errors';
+import { runDdl } from '../../src/connectors/mongodb/destination/schema/ddl';
+import { openClient } from '../../src/connectors/mongodb/client';
+import { SERVER_CODES } from '../../src/connectors/mongodb/error-codes';
+import { classify } from '../../src/connectors/mongodb/errors';
+import type { ReplicationError } from '../../src/core/model/errors';
 import { CoreStream } from '../support/core';
 import { failPoint, type CommandFault } from '../support/fail-point';
-import type { RunningMongo } from '../../src/services/mongo';
+import type { RunningMongo } from '../../src/servers/mongodb/server';
 import { privateMongo, uniqueName } from '../support/servers';
 import { failure } from './destination-suite';
 

@@ -1,10 +1,10 @@
 import { MongoClient, type Document } from 'mongodb';
 import { Secret } from '../../src/config/secret';
-import { openClient } from '../../src/mongodb/client';
-import { classify, classifyStatement } from '../../src/mongodb/errors';
-import type { ReplicationError } from '../../src/replication/errors';
-import { freePort } from '../../src/services/ports';
-import type { RunningMongo } from '../../src/services/mongo';
+import { openClient } from '../../src/connectors/mongodb/client';
+import { classify, classifyStatement } from '../../src/connectors/mongodb/errors';
+import type { ReplicationError } from '../../src/core/model/errors';
+import { freePort } from '../../src/servers/ports';
+import type { RunningMongo } from '../../src/servers/mongodb/server';
 import { privateMongo, sharedMongo, uniqueName } from '../support/servers';
 import { failure } from './destination-suite';
 

@@ -7,7 +7,7 @@ import {
   fixSession,
   nextRows,
   sendsEncoded,
-} from '../../src/mongodb/internals';
+} from '../../src/connectors/mongodb/driver/internals';
 import { sharedMongo, uniqueName } from '../support/servers';
 
 describe('what the driver keeps to itself', () => {

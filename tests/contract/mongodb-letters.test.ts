@@ -1,7 +1,7 @@
 import { BSON } from 'mongodb';
-import { Letters } from '../../src/destinations/mongodb/letters';
-import type { Claim, Destination, LanePart } from '../../src/replication/destination';
-import { splitNamespace } from '../../src/replication/namespace';
+import { Letters } from '../../src/connectors/mongodb/destination/ledger/dead-letters';
+import type { Claim, Destination, LanePart } from '../../src/core/ports/destination';
+import { splitNamespace } from '../../src/core/model/namespace';
 import { sharedMongo } from '../support/servers';
 import { at, insert, never, part, remove, replace, sourceNamespace, update } from './destination-changes';
 import { MongodbFixture } from './destination-mongodb';

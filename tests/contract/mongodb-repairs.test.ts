@@ -1,6 +1,6 @@
 import { BSON } from 'mongodb';
-import { keyOf } from '../../src/bson/key';
-import type { Claim, Destination, RepairAsk } from '../../src/replication/destination';
+import { keyOf } from '../../src/formats/bson/key';
+import type { Claim, Destination, RepairAsk } from '../../src/core/ports/destination';
 import { sharedMongo } from '../support/servers';
 import { never } from './destination-changes';
 import { MongodbFixture } from './destination-mongodb';

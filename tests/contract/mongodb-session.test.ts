@@ -1,6 +1,6 @@
 import { ClientSession, MongoClient } from 'mongodb';
-import { newSessionId } from '../../src/destinations/mongodb/records';
-import { FixedSession } from '../../src/destinations/mongodb/session';
+import { newSessionId } from '../../src/connectors/mongodb/destination/ledger/records';
+import { FixedSession } from '../../src/connectors/mongodb/destination/ledger/session';
 import { sharedMongo, uniqueName } from '../support/servers';
 
 const { signal } = new AbortController();

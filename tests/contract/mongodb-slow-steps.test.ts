@@ -1,5 +1,5 @@
-import type { Claim, Destination, LanePart } from '../../src/replication/destination';
-import type { RunningMongo } from '../../src/services/mongo';
+import type { Claim, Destination, LanePart } from '../../src/core/ports/destination';
+import type { RunningMongo } from '../../src/servers/mongodb/server';
 import { failPoint, type CommandFault } from '../support/fail-point';
 import { privateMongo } from '../support/servers';
 import { slowServer } from '../support/slow-server';

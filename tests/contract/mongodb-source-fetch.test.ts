@@ -1,5 +1,5 @@
 import { BSON } from 'mongodb';
-import { keyOf } from '../../src/bson/key';
+import { keyOf } from '../../src/formats/bson/key';
 import { sharedMongo } from '../support/servers';
 import { MongodbFixture } from './source-mongodb';
 import { soon } from './source-suite';

@@ -14,9 +14,9 @@ import {
   UUID,
   type Document,
 } from 'mongodb';
-import type { Change } from '../../src/replication/change';
-import type { Position } from '../../src/replication/position';
-import type { Source } from '../../src/replication/source';
+import type { Change } from '../../src/core/model/change';
+import type { Position } from '../../src/core/model/position';
+import type { Source } from '../../src/core/ports/source';
 import { withSource } from './source-mongodb';
 import { changesOf, keysIn, soon, untilHere } from './source-suite';
 

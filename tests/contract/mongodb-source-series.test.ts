@@ -1,8 +1,8 @@
 import { BSON, type Document } from 'mongodb';
-import { RawDocument } from '../../src/bson/raw-document';
-import { seriesOf } from '../../src/mongodb/series';
-import type { SourceNamespace } from '../../src/replication/namespace';
-import type { RowBatch, Source } from '../../src/replication/source';
+import { RawDocument } from '../../src/formats/bson/raw-document';
+import { seriesOf } from '../../src/connectors/mongodb/schema/series';
+import type { SourceNamespace } from '../../src/core/model/namespace';
+import type { RowBatch, Source } from '../../src/core/ports/source';
 import { withSource, type MongodbFixture } from './source-mongodb';
 
 const forever = new AbortController().signal;

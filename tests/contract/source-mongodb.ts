@@ -2,10 +2,10 @@ import * as os from 'node:os';
 import { BSON, Int32, MongoClient, type Db } from 'mongodb';
 import { mongodbSourceSchema, type MongodbSourceConfig } from '../../src/config/schema';
 import { Secret } from '../../src/config/secret';
-import type { Change } from '../../src/replication/change';
-import type { Log } from '../../src/replication/connector';
-import type { Source } from '../../src/replication/source';
-import { openSource } from '../../src/sources/mongodb';
+import type { Change } from '../../src/core/model/change';
+import type { Log } from '../../src/core/ports/connector';
+import type { Source } from '../../src/core/ports/source';
+import { openSource } from '../../src/connectors/mongodb/source/source';
 import { sharedMongo, uniqueName } from '../support/servers';
 import type { SourceFixture, Write } from './source-suite';
 

@@ -1,7 +1,7 @@
-import type { Change, SchemaChange } from '../../src/replication/change';
-import { ReplicationError } from '../../src/replication/errors';
-import { reached, type Position } from '../../src/replication/position';
-import type { Range, Source, SourceEvent, StreamOptions } from '../../src/replication/source';
+import type { Change, SchemaChange } from '../../src/core/model/change';
+import { ReplicationError } from '../../src/core/model/errors';
+import { reached, type Position } from '../../src/core/model/position';
+import type { Range, Source, SourceEvent, StreamOptions } from '../../src/core/ports/source';
 
 /** One write as the suite names it: `key` to `value`, or the removal of `key`. */
 export interface Write {

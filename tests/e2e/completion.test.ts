@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { WORKFLOW_TYPE, workflowId } from '../../src/protocol/names';
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 import { sharedTemporal, uniqueName } from '../support/servers';
 
 const run = promisify(execFile);

@@ -1,8 +1,8 @@
-import type { Replayed } from '../../src/cli/letters/replay';
-import type { ShownLetter } from '../../src/cli/letters/shown';
+import type { Replayed } from '../../src/cli/dead-letters/replay';
+import type { ShownLetter } from '../../src/cli/dead-letters/shown';
 import { replayId } from '../../src/protocol/names';
-import type { LetterSummary } from '../../src/replication/letter';
-import { waitFor } from '../../src/services/wait';
+import type { LetterSummary } from '../../src/core/model/dead-letter';
+import { waitFor } from '../../src/servers/wait';
 import { jsonCli, runCli } from '../support/cli';
 import { Pipeline } from '../support/pipeline';
 

@@ -2,7 +2,7 @@ import type { Db, Timestamp } from 'mongodb';
 import { failPoint } from '../support/fail-point';
 import { Pipeline } from '../support/pipeline';
 import { privateMongo, privateTemporal } from '../support/servers';
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 
 const rows = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => ({ _id: (from + i) as never, n: 0, text: `row ${from + i}` }));

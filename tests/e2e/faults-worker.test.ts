@@ -1,5 +1,5 @@
-import type { RunningMongo } from '../../src/services/mongo';
-import { waitFor } from '../../src/services/wait';
+import type { RunningMongo } from '../../src/servers/mongodb/server';
+import { waitFor } from '../../src/servers/wait';
 import { failPoint, type CommandFault } from '../support/fail-point';
 import { Pipeline, type PipelineOptions } from '../support/pipeline';
 import { privateMongo } from '../support/servers';

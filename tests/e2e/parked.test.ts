@@ -1,6 +1,6 @@
 import type { StreamReport } from '../../src/cli/streams/report';
 import type { StreamView } from '../../src/protocol/stream-view';
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 import { jsonCli, runCli } from '../support/cli';
 import { Pipeline } from '../support/pipeline';
 

@@ -1,6 +1,6 @@
 import { defaultPayloadConverter } from '@temporalio/common';
-import type { LegProgress } from '../../src/replication/progress';
-import { waitFor } from '../../src/services/wait';
+import type { LegProgress } from '../../src/core/pump/progress';
+import { waitFor } from '../../src/servers/wait';
 import { Pipeline, type PipelineOptions } from '../support/pipeline';
 import { Traffic } from '../support/traffic';
 import { Witness } from '../support/witness';

@@ -1,4 +1,4 @@
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 import { Pipeline } from '../support/pipeline';
 import { privateMongo } from '../support/servers';
 

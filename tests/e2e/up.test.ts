@@ -5,8 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { MongoClient } from 'mongodb';
-import { silent } from '../../src/services/report';
-import { temporalProgram } from '../../src/services/temporal-cli';
+import { silent } from '../../src/servers/report';
+import { temporalProgram } from '../../src/servers/temporal/cli';
 import { eventually } from '../support/eventually';
 import { sharedMongo, sharedTemporal, uniqueName } from '../support/servers';
 

@@ -5,7 +5,7 @@ import { Double, type Document } from 'mongodb';
 import type { Verified } from '../../src/cli/commands/verify';
 import { verificationId } from '../../src/protocol/names';
 import { progressQuery } from '../../src/protocol/verification-messages';
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 import { Pipeline, type PipelineOptions } from '../support/pipeline';
 
 interface Row extends Document {

@@ -1,5 +1,5 @@
-import { document, header } from '../../src/bson/build';
-import { keyOfRow } from '../../src/bson/key';
+import { document, header } from '../../src/formats/bson/build';
+import { keyOfRow } from '../../src/formats/bson/key';
 import { forever, rows, standing } from './standing';
 
 describe('rows of which somebody wants a fresh copy', () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Document } from 'mongodb';
-import { RawDocument } from '../../src/bson/raw-document';
-import { listIndexes } from '../../src/mongodb/listing';
+import { RawDocument } from '../../src/formats/bson/raw-document';
+import { listIndexes } from '../../src/connectors/mongodb/driver/listing';
 import { CoreStream, type CoreOptions } from '../support/core';
 import { eventually } from '../support/eventually';
 import { failPoint } from '../support/fail-point';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Double } from 'mongodb';
-import type { InlineMode } from '../../src/replication/destination';
-import { isReplicationError } from '../../src/replication/errors';
+import type { InlineMode } from '../../src/core/ports/destination';
+import { isReplicationError } from '../../src/core/model/errors';
 import { CoreStream } from '../support/core';
 import { contents } from '../support/same';
 import { KEYS, operation, perform, type Operation } from '../support/operations';

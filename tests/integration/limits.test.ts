@@ -1,5 +1,5 @@
 import { systemClock } from '../../src/host/clock';
-import { Limiter, type Pace } from '../../src/replication/limiter';
+import { Limiter, type Pace } from '../../src/core/write/limiter';
 import { CoreStream } from '../support/core';
 
 const never = new AbortController().signal;

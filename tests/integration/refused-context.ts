@@ -1,6 +1,6 @@
 import type { Document } from 'mongodb';
-import type { LetterSummary } from '../../src/replication/letter';
-import { startMongo } from '../../src/services/mongo';
+import type { LetterSummary } from '../../src/core/model/dead-letter';
+import { startMongo } from '../../src/servers/mongodb/server';
 import { CoreStream, type CoreOptions } from '../support/core';
 import { failPoint } from '../support/fail-point';
 

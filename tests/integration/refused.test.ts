@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { MongoClient } from 'mongodb';
-import type { Change } from '../../src/replication/change';
-import { ReplicationError } from '../../src/replication/errors';
+import type { Change } from '../../src/core/model/change';
+import { ReplicationError } from '../../src/core/model/errors';
 import type { CoreStream } from '../support/core';
 import { sharedMongo } from '../support/servers';
 import { Witness } from '../support/witness';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Double, Int32 } from 'mongodb';
-import { isReplicationError } from '../../src/replication/errors';
+import { isReplicationError } from '../../src/core/model/errors';
 import { Proxy } from '../chaos/proxy';
 import { CoreStream } from '../support/core';
 import { eventually } from '../support/eventually';

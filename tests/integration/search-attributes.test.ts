@@ -3,7 +3,7 @@ import { appliedTable } from '../../src/cli/render/plan';
 import { connectTemporal, type Temporal } from '../../src/cli/temporal';
 import { parseSpec } from '../../src/config/spec';
 import { SEARCH_ATTRIBUTES, workflowId } from '../../src/protocol/names';
-import type { RunningTemporal } from '../../src/services/temporal';
+import type { RunningTemporal } from '../../src/servers/temporal/server';
 import { privateTemporal, uniqueName } from '../support/servers';
 import { restrictedTemporal } from '../support/temporal-proxy';
 import { specOf } from './workflow-context';

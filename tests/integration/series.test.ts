@@ -1,7 +1,7 @@
 import { BSON, type Db, type Document } from 'mongodb';
 import { systemClock } from '../../src/host/clock';
-import { Limiter } from '../../src/replication/limiter';
-import { waitFor } from '../../src/services/wait';
+import { Limiter } from '../../src/core/write/limiter';
+import { waitFor } from '../../src/servers/wait';
 import { Proxy } from '../chaos/proxy';
 import { silentMeter } from '../support/changes';
 import { CoreStream, type CoreOptions } from '../support/core';

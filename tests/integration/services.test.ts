@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Connection } from '@temporalio/client';
 import { MongoClient } from 'mongodb';
-import { Child } from '../../src/services/child';
-import { silent } from '../../src/services/report';
-import { startMongo } from '../../src/services/mongo';
-import { startTemporal } from '../../src/services/temporal';
-import { waitFor } from '../../src/services/wait';
+import { Child } from '../../src/servers/child';
+import { silent } from '../../src/servers/report';
+import { startMongo } from '../../src/servers/mongodb/server';
+import { startTemporal } from '../../src/servers/temporal/server';
+import { waitFor } from '../../src/servers/wait';
 import { privateMongo, privateTemporal, sharedMongo, sharedTemporal, uniqueName } from '../support/servers';
 
 const listening = async (port: number): Promise<Server> => {

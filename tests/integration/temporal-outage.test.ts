@@ -4,7 +4,7 @@ import { watch } from '../../src/cli/streams/watch';
 import { connectTemporal, type Temporal } from '../../src/cli/temporal';
 import { follow } from '../../src/cli/verify/verify';
 import { VERIFICATION_TYPE, verificationId, WORKFLOW_TYPE, workflowId } from '../../src/protocol/names';
-import type { RunningTemporal } from '../../src/services/temporal';
+import type { RunningTemporal } from '../../src/servers/temporal/server';
 import { eventually } from '../support/eventually';
 import { privateTemporal } from '../support/servers';
 import { testIo } from '../support/io';

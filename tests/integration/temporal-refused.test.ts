@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createServer as createPlain, createSecureServer, type Http2Server } from 'node:http2';
 import { type AddressInfo, createServer as createSocketServer, type Server } from 'node:net';
 import { connectTemporal } from '../../src/cli/temporal';
-import { connectTemporal as connectWorker } from '../../src/worker/connection';
-import { freePort, listens } from '../../src/services/ports';
-import { waitFor } from '../../src/services/wait';
+import { connectTemporal as connectWorker } from '../../src/worker/temporal/connection';
+import { freePort, listens } from '../../src/servers/ports';
+import { waitFor } from '../../src/servers/wait';
 import { Authority, contents, type Pair } from '../support/certificates';
 
 const HERE = { names: 'DNS:localhost,IP:127.0.0.1' };

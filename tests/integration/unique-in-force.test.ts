@@ -1,4 +1,4 @@
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 import { CoreStream } from '../support/core';
 import { Witness } from '../support/witness';
 import { never, open, letters, rotate, rows, copied, type Row } from './refused-context';

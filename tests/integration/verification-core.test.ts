@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Double, type Document } from 'mongodb';
-import { losingRows } from '../../src/activities/verification-namespaces';
-import { idDocument, keyOf } from '../../src/bson/key';
-import { absentFrom } from '../../src/replication/absent';
+import { losingRows } from '../../src/activities/verification/namespaces';
+import { idDocument, keyOf } from '../../src/formats/bson/key';
+import { absentFrom } from '../../src/core/refresh/absent';
 import { systemClock } from '../../src/host/clock';
-import { createComparison, type CompareReason } from '../../src/replication/compare';
-import { settle, type SettleOutcome } from '../../src/replication/settle';
-import type { Range } from '../../src/replication/source';
-import type { Difference, DifferenceState, Verification } from '../../src/replication/verification';
-import { waitFor } from '../../src/services/wait';
+import { createComparison, type CompareReason } from '../../src/core/verify/compare';
+import { settle, type SettleOutcome } from '../../src/core/verify/recheck';
+import type { Range } from '../../src/core/ports/source';
+import type { Difference, DifferenceState, Verification } from '../../src/core/ports/verification';
+import { waitFor } from '../../src/servers/wait';
 import { CoreStream } from '../support/core';
 
 const never = new AbortController().signal;

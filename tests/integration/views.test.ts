@@ -1,8 +1,8 @@
 import { BSON, type Db, type Document } from 'mongodb';
-import { RawDocument } from '../../src/bson/raw-document';
-import { readView, viewOptions } from '../../src/mongodb/view';
-import { derive } from '../../src/replication/derive';
-import type { Finding } from '../../src/replication/finding';
+import { RawDocument } from '../../src/formats/bson/raw-document';
+import { readView, viewOptions } from '../../src/connectors/mongodb/schema/view';
+import { derive } from '../../src/core/schema/derive';
+import type { Finding } from '../../src/core/model/finding';
 import { CoreStream, type CoreOptions } from '../support/core';
 import { failPoint } from '../support/fail-point';
 import { privateMongo } from '../support/servers';

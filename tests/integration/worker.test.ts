@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../../src/protocol/names';
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 import { Pipeline } from '../support/pipeline';
 import { promtool } from '../support/promtool';
 import { privateTemporal, sharedTemporal, uniqueName } from '../support/servers';

@@ -26,11 +26,11 @@ import {
 import { statusQuery } from '../../src/protocol/stream-messages';
 import type { StreamStatus } from '../../src/protocol/stream-state';
 import type { StreamView } from '../../src/protocol/stream-view';
-import { ReplicationError, type ErrorKind } from '../../src/replication/errors';
-import type { Position } from '../../src/replication/position';
-import type { CopyProgress, LegProgress } from '../../src/replication/progress';
-import type { RunningTemporal } from '../../src/services/temporal';
-import type { replicationStream } from '../../src/workflows/stream';
+import { ReplicationError, type ErrorKind } from '../../src/core/model/errors';
+import type { Position } from '../../src/core/model/position';
+import type { CopyProgress, LegProgress } from '../../src/core/pump/progress';
+import type { RunningTemporal } from '../../src/servers/temporal/server';
+import type { replicationStream } from '../../src/workflows/stream/stream';
 import { privateTemporal } from '../support/servers';
 import { sinks } from '../support/sinks';
 

@@ -52,7 +52,8 @@ const patchesIn = (name: string): string[] =>
 
 test('there is a history of every patch: with its marker, and without', () => {
   const workflows = join(__dirname, '..', '..', 'src', 'workflows');
-  const inCode = readdirSync(workflows).flatMap((file) =>
+  const files = readdirSync(workflows, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const inCode = files.flatMap((file) =>
     Array.from(readFileSync(join(workflows, file), 'utf8').matchAll(/patched\('([^']+)'\)/gu), ([, id = '']) => id),
   );
   const recorded = histories.map(patchesIn);

@@ -10,7 +10,7 @@ import type {
   VerificationLayout,
 } from '../../src/protocol/verification-activities';
 import { NOTHING_FOUND } from '../../src/protocol/verification-state';
-import type { Findings } from '../../src/replication/verification';
+import type { Findings } from '../../src/core/ports/verification';
 import { fails, Script, until, untilCancelled } from '../integration/workflow-context';
 
 type Called = VerificationActivities & ReplayActivities & Pick<StreamActivities, 'parse'>;

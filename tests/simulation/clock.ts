@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/replication/clock';
+import type { Clock } from '../../src/core/ports/clock';
 
 interface Entry {
   readonly atMs: number;

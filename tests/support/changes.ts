@@ -1,6 +1,6 @@
-import type { Change, DeltaChange, DeleteChange, RowChange } from '../../src/replication/change';
-import type { Meter } from '../../src/replication/progress';
-import type { Order, Position } from '../../src/replication/position';
+import type { Change, DeltaChange, DeleteChange, RowChange } from '../../src/core/model/change';
+import type { Meter } from '../../src/core/pump/progress';
+import type { Order, Position } from '../../src/core/model/position';
 
 /** A position in a made-up log that is a plain number. */
 export const at = (token: number): Position => ({ source: 'list', history: 'h', token });

@@ -1,6 +1,6 @@
-import { reasonOf } from '../../src/services/errors';
-import { startMongo } from '../../src/services/mongo';
-import { startTemporal } from '../../src/services/temporal';
+import { reasonOf } from '../../src/servers/errors';
+import { startMongo } from '../../src/servers/mongodb/server';
+import { startTemporal } from '../../src/servers/temporal/server';
 import { searchAttributes } from './search-attributes';
 import { publish, type SharedServers } from './shared-servers';
 

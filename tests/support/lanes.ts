@@ -1,6 +1,6 @@
-import type { LaneContext } from '../../src/replication/lane';
-import { StepSize } from '../../src/replication/step-size';
-import { Refusals } from '../../src/replication/refusals';
+import type { LaneContext } from '../../src/core/write/lane';
+import { StepSize } from '../../src/core/write/step-size';
+import { Refusals } from '../../src/core/failures/rejected-changes';
 import { systemClock } from '../../src/host/clock';
 import { at, order, row, silentMeter } from './changes';
 

@@ -1,4 +1,4 @@
-import type { RunningMongo } from '../../src/services/mongo';
+import type { RunningMongo } from '../../src/servers/mongodb/server';
 import type { CoreOptions } from './core';
 import { privateMongo } from './servers';
 

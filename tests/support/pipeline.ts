@@ -13,7 +13,7 @@ import {
   type FinalizeReport,
 } from '../../src/protocol/stream-messages';
 import type { StreamView } from '../../src/protocol/stream-view';
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 import { forgetRecords } from './records';
 import { differences } from './same';
 import { sharedMongo, sharedTemporal, uniqueName } from './servers';

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Child } from '../../src/services/child';
-import { installOnce } from '../../src/services/install';
-import { onPath } from '../../src/services/path';
-import { doesNotApply, firstThatWorks } from '../../src/services/providers';
+import { Child } from '../../src/servers/child';
+import { installOnce } from '../../src/servers/install';
+import { onPath } from '../../src/servers/path';
+import { doesNotApply, firstThatWorks } from '../../src/servers/providers';
 
 const wanted = {
   service: 'promtool',

@@ -1,7 +1,7 @@
 import type { MongoClient } from 'mongodb';
-import { forget } from '../../src/destinations/mongodb/forget';
-import { DEFAULT_LETTERS, Letters } from '../../src/destinations/mongodb/letters';
-import { Store } from '../../src/destinations/mongodb/store';
+import { forget } from '../../src/connectors/mongodb/destination/ledger/forget';
+import { DEFAULT_LETTERS, Letters } from '../../src/connectors/mongodb/destination/ledger/dead-letters';
+import { Store } from '../../src/connectors/mongodb/destination/ledger/store';
 
 const LEDGER = 'tributary';
 

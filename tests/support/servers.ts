@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { startMongo, type RunningMongo } from '../../src/services/mongo';
-import type { MongoOptions } from '../../src/services/mongo-options';
-import { silent } from '../../src/services/report';
-import { startTemporal, type RunningTemporal, type TemporalOptions } from '../../src/services/temporal';
+import { startMongo, type RunningMongo } from '../../src/servers/mongodb/server';
+import type { MongoOptions } from '../../src/servers/mongodb/options';
+import { silent } from '../../src/servers/report';
+import { startTemporal, type RunningTemporal, type TemporalOptions } from '../../src/servers/temporal/server';
 import { searchAttributes } from './search-attributes';
 import { shared } from './shared-servers';
 

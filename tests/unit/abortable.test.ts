@@ -1,4 +1,4 @@
-import { abortable } from '../../src/replication/abortable';
+import { abortable } from '../../src/core/async/abortable';
 
 describe('abortable', () => {
   const unhandled: unknown[] = [];

@@ -1,5 +1,5 @@
 import { toFailure } from '../../src/activities/failure';
-import { ReplicationError } from '../../src/replication/errors';
+import { ReplicationError } from '../../src/core/model/errors';
 import { at } from '../support/changes';
 
 describe('toFailure', () => {

@@ -13,7 +13,7 @@ import {
   Timestamp,
 } from 'mongodb';
 import fc from 'fast-check';
-import { hashOf, idDocument, keyOf } from '../../src/bson/key';
+import { hashOf, idDocument, keyOf } from '../../src/formats/bson/key';
 
 const key = (_id: unknown, rest: BSON.Document = {}) => keyOf(Buffer.from(BSON.serialize({ ...rest, _id })));
 const id = (value: unknown) => key(value).id;

@@ -1,8 +1,16 @@
 import { BSON, Binary, Code, Decimal128, Double, Int32, Long, MaxKey, MinKey, ObjectId, Timestamp } from 'mongodb';
 import fc from 'fast-check';
-import { array, booleanElement, document, element, header, int32Element, stringElement } from '../../src/bson/build';
-import { BsonType } from '../../src/bson/types';
-import { CorruptBson, documentEnd, elements, find, findOne, names, slice, text } from '../../src/bson/walk';
+import {
+  array,
+  booleanElement,
+  document,
+  element,
+  header,
+  int32Element,
+  stringElement,
+} from '../../src/formats/bson/build';
+import { BsonType } from '../../src/formats/bson/types';
+import { CorruptBson, documentEnd, elements, find, findOne, names, slice, text } from '../../src/formats/bson/walk';
 
 const bytesOf = (value: BSON.Document): Buffer => Buffer.from(BSON.serialize(value));
 

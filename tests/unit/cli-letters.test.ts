@@ -1,8 +1,8 @@
 import { BSON, Long } from 'mongodb';
 import { createColors } from 'picocolors';
-import { shown } from '../../src/cli/letters/shown';
-import { letterDetails, lettersTable, replayLine } from '../../src/cli/render/letters';
-import type { Letter, LetterSummary } from '../../src/replication/letter';
+import { shown } from '../../src/cli/dead-letters/shown';
+import { letterDetails, lettersTable, replayLine } from '../../src/cli/render/dead-letters';
+import type { Letter, LetterSummary } from '../../src/core/model/dead-letter';
 
 const plain = { paint: createColors(false), columns: Infinity };
 const at = new Date('2026-01-01T00:00:00Z');

@@ -10,7 +10,7 @@ import type { StreamReport } from '../../src/cli/streams/report';
 import { parseSpec } from '../../src/config/spec';
 import { diffSpec } from '../../src/config/diff';
 import { withLive, type StreamView } from '../../src/protocol/stream-view';
-import { detailsOf } from '../../src/workflows/details';
+import { detailsOf } from '../../src/workflows/stream/details';
 import { testIo } from '../support/io';
 
 const plain = { paint: createColors(false), columns: Infinity };

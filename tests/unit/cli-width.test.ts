@@ -6,7 +6,7 @@ import { checkedTable } from '../../src/cli/render/check';
 import { findingsTable } from '../../src/cli/render/findings';
 import { widthOf } from '../../src/cli/render/fit';
 import { forgottenText } from '../../src/cli/render/forget';
-import { letterDetails, lettersTable } from '../../src/cli/render/letters';
+import { letterDetails, lettersTable } from '../../src/cli/render/dead-letters';
 import { appliedTable } from '../../src/cli/render/plan';
 import { streamDetails, streamsTable } from '../../src/cli/render/streams';
 import { facts, grid, type Look } from '../../src/cli/render/table';

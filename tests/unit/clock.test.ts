@@ -1,6 +1,6 @@
 import { systemClock } from '../../src/host/clock';
 import { systemRandom } from '../../src/host/random';
-import type { Clock } from '../../src/replication/clock';
+import type { Clock } from '../../src/core/ports/clock';
 import { VirtualClock } from '../simulation/clock';
 
 const never = new AbortController().signal;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load';
-import { ConfigError, type Problem } from '../../src/config/problem';
+import { ConfigError, type Problem } from '../../src/config/checks/problem';
 
 const directory = mkdtempSync(join(tmpdir(), 'tributary-file-'));
 afterAll(() => rmSync(directory, { recursive: true }));

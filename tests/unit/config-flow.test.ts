@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { flowsInto, sourceArea, targetArea, type Area } from '../../src/config/area';
-import { cycles } from '../../src/config/cycles';
+import { flowsInto, sourceArea, targetArea, type Area } from '../../src/config/checks/area';
+import { cycles } from '../../src/config/checks/cycles';
 import { parseConfig } from '../../src/config/load';
-import { Readers } from '../../src/config/readers';
+import { Readers } from '../../src/config/checks/readers';
 import type { Config } from '../../src/config/schema';
 
 interface Draft {

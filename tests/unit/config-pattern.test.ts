@@ -1,4 +1,4 @@
-import { compileName, compileSelection } from '../../src/replication/pattern';
+import { compileName, compileSelection } from '../../src/core/mapping/pattern';
 
 describe('compileName', () => {
   it.each([

@@ -1,12 +1,12 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { diffSpec } from '../../src/config/diff';
-import { covers, overlap } from '../../src/config/glob';
+import { covers, overlap } from '../../src/config/values/glob';
 import { loadConfig, parseConfig } from '../../src/config/load';
-import { ConfigError } from '../../src/config/problem';
+import { ConfigError } from '../../src/config/checks/problem';
 import type { Config } from '../../src/config/schema';
 import { parseSpec, toSpec } from '../../src/config/spec';
-import { compileName, compileRenames, compileSelection } from '../../src/replication/pattern';
+import { compileName, compileRenames, compileSelection } from '../../src/core/mapping/pattern';
 
 const CANARY = 'c4nary';
 const name = fc.stringMatching(/^[a-z][a-z0-9_-]{0,6}$/u);

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, parseConfig } from '../../src/config/load';
-import { ConfigError, type Problem } from '../../src/config/problem';
+import { ConfigError, type Problem } from '../../src/config/checks/problem';
 import { parseSpec, toSpec } from '../../src/config/spec';
-import { isReplicationError } from '../../src/replication/errors';
+import { isReplicationError } from '../../src/core/model/errors';
 
 const problemsOf = (action: () => unknown): readonly Problem[] => {
   try {

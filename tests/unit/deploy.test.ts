@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Deployment } from 'kubernetes-models/apps/v1';
 import { ConfigMap } from 'kubernetes-models/v1';
 import { parseAllDocuments } from 'yaml';
-import { durationMs } from '../../src/config/duration';
+import { durationMs } from '../../src/config/values/duration';
 import { serviceSchema } from '../../src/config/schema';
 import { workerSettings } from '../../src/worker/settings';
 

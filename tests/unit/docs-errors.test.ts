@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { SERVER_CODES } from '../../src/mongodb/error-codes';
+import { SERVER_CODES } from '../../src/connectors/mongodb/error-codes';
 
 const root = join(__dirname, '..', '..');
 const CODE = "'([a-z]+(?:_[a-z]+)*)'";

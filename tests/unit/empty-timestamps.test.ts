@@ -1,7 +1,7 @@
 import { BSON, Timestamp } from 'mongodb';
-import { document, header, rawHeader } from '../../src/bson/build';
-import { BsonType } from '../../src/bson/types';
-import { emptyTimestamps } from '../../src/destinations/mongodb/empty-timestamps';
+import { document, header, rawHeader } from '../../src/formats/bson/build';
+import { BsonType } from '../../src/formats/bson/types';
+import { emptyTimestamps } from '../../src/connectors/mongodb/destination/writer/empty-timestamps';
 
 const EMPTY = new Timestamp({ t: 0, i: 0 });
 const row = (fields: object): Buffer => Buffer.from(BSON.serialize(fields));

@@ -1,5 +1,5 @@
-import { Ending } from '../../src/replication/ending';
-import { ReplicationError } from '../../src/replication/errors';
+import { Ending } from '../../src/core/pump/ending';
+import { ReplicationError } from '../../src/core/model/errors';
 import { VirtualClock } from '../simulation/clock';
 
 /** A leg that counts as stalled after a minute; what is under way at its end is cut off after seven seconds. */

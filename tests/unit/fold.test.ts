@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Change, RowChange } from '../../src/replication/change';
-import { fold, readAfresh } from '../../src/replication/fold';
+import type { Change, RowChange } from '../../src/core/model/change';
+import { fold, readAfresh } from '../../src/core/write/fold';
 import { delta, removal, row, words } from '../support/changes';
 
 /** Applies changes to a row model in which a delta appends, so that a lost or repeated one shows. */

@@ -1,8 +1,8 @@
 import { BSON, Binary, Double, Long, type Document } from 'mongodb';
 import fc from 'fast-check';
-import { RawDocument } from '../../src/bson/raw-document';
-import { collationOf, sameCollation } from '../../src/mongodb/collation';
-import { withInherited } from '../../src/mongodb/listing';
+import { RawDocument } from '../../src/formats/bson/raw-document';
+import { collationOf, sameCollation } from '../../src/connectors/mongodb/schema/collation';
+import { withInherited } from '../../src/connectors/mongodb/driver/listing';
 import {
   differences,
   excludes,
@@ -10,7 +10,7 @@ import {
   servesAs,
   servesMeanwhile,
   specification,
-} from '../../src/destinations/mongodb/index-specs';
+} from '../../src/connectors/mongodb/destination/indexes/index-specs';
 
 const bytes = (value: Document | Map<string, unknown>): Buffer => Buffer.from(BSON.serialize(value as Document));
 const index = (options: Document) => specification(bytes({ v: 2, key: { a: 1 }, name: 'i', ...options }));

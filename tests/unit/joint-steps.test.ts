@@ -1,10 +1,10 @@
-import type { Change } from '../../src/replication/change';
-import type { LanePart, Written } from '../../src/replication/destination';
-import { deltaMissed, ReplicationError } from '../../src/replication/errors';
+import type { Change } from '../../src/core/model/change';
+import type { LanePart, Written } from '../../src/core/ports/destination';
+import { deltaMissed, ReplicationError } from '../../src/core/model/errors';
 import { systemClock } from '../../src/host/clock';
-import { JointSteps } from '../../src/replication/joint';
-import { Lane } from '../../src/replication/lane';
-import { LowWater } from '../../src/replication/low-water';
+import { JointSteps } from '../../src/core/write/group-commit';
+import { Lane } from '../../src/core/write/lane';
+import { LowWater } from '../../src/core/pump/low-water';
 import { at, delta, row, silentMeter, words } from '../support/changes';
 import { laneContext, stepSize } from '../support/lanes';
 

@@ -1,4 +1,4 @@
-import { KeyWatch } from '../../src/replication/key-watch';
+import { KeyWatch } from '../../src/core/refresh/key-watch';
 import { at, order } from '../support/changes';
 
 describe('KeyWatch', () => {

@@ -1,11 +1,11 @@
-import type { Change } from '../../src/replication/change';
-import type { LanePart, Written } from '../../src/replication/destination';
-import { deltaMissed, ReplicationError } from '../../src/replication/errors';
-import { Lane } from '../../src/replication/lane';
-import { LowWater } from '../../src/replication/low-water';
-import type { Position } from '../../src/replication/position';
-import type { StepSize } from '../../src/replication/step-size';
-import { Refusals, type ErrorPolicy } from '../../src/replication/refusals';
+import type { Change } from '../../src/core/model/change';
+import type { LanePart, Written } from '../../src/core/ports/destination';
+import { deltaMissed, ReplicationError } from '../../src/core/model/errors';
+import { Lane } from '../../src/core/write/lane';
+import { LowWater } from '../../src/core/pump/low-water';
+import type { Position } from '../../src/core/model/position';
+import type { StepSize } from '../../src/core/write/step-size';
+import { Refusals, type ErrorPolicy } from '../../src/core/failures/rejected-changes';
 import { at, delta, removal, row, silentMeter, words } from '../support/changes';
 import { laneContext, stepSize } from '../support/lanes';
 

@@ -1,4 +1,4 @@
-import { Lately } from '../../src/sources/mongodb/lately';
+import { Lately } from '../../src/connectors/mongodb/source/shared-cache';
 
 const never = new AbortController().signal;
 const turn = () => new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,4 @@
-import { Limiter, type Pace } from '../../src/replication/limiter';
+import { Limiter, type Pace } from '../../src/core/write/limiter';
 
 import { VirtualClock } from '../simulation/clock';
 

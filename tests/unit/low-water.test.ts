@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { LowWater } from '../../src/replication/low-water';
+import { LowWater } from '../../src/core/pump/low-water';
 import { at } from '../support/changes';
 
 describe('LowWater', () => {

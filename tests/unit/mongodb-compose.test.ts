@@ -1,8 +1,8 @@
-import { document, element, header } from '../../src/bson/build';
-import { BsonType } from '../../src/bson/types';
-import { compose } from '../../src/destinations/mongodb/compose';
-import { questions } from '../../src/mongodb/keys';
-import type { Change } from '../../src/replication/change';
+import { document, element, header } from '../../src/formats/bson/build';
+import { BsonType } from '../../src/formats/bson/types';
+import { compose } from '../../src/connectors/mongodb/destination/writer/compose';
+import { questions } from '../../src/connectors/mongodb/driver/keys';
+import type { Change } from '../../src/core/model/change';
 import { delta, row } from '../support/changes';
 
 const MB = 1024 * 1024;

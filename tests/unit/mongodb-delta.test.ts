@@ -1,7 +1,7 @@
 import { BSON, type Document } from 'mongodb';
-import { array, document, header, int32Element, rawHeader } from '../../src/bson/build';
-import { BsonType } from '../../src/bson/types';
-import { deltaUpdates } from '../../src/destinations/mongodb/delta';
+import { array, document, header, int32Element, rawHeader } from '../../src/formats/bson/build';
+import { BsonType } from '../../src/formats/bson/types';
+import { deltaUpdates } from '../../src/connectors/mongodb/destination/writer/delta';
 
 const updates = (description: Document): Document[] | null =>
   deltaUpdates(Buffer.from(BSON.serialize(description)))?.map((update) => BSON.deserialize(update)) ?? null;

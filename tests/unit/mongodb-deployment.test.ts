@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { MongoClient } from 'mongodb';
-import { Deployment } from '../../src/sources/mongodb/deployment';
+import { Deployment } from '../../src/connectors/mongodb/source/deployment';
 
 describe('a question to the oplog whose asker waits no longer', () => {
   const silent = new MongoClient('mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=20');

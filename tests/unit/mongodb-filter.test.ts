@@ -1,5 +1,5 @@
-import { compileSelection } from '../../src/replication/pattern';
-import { filterHash, streamFilter } from '../../src/sources/mongodb/filter';
+import { compileSelection } from '../../src/core/mapping/pattern';
+import { filterHash, streamFilter } from '../../src/connectors/mongodb/source/stream/filter';
 
 describe('the filter of a change stream', () => {
   it('asks for nothing where a whole database is followed', () => {

@@ -1,5 +1,5 @@
-import { privilegeFindings } from '../../src/destinations/mongodb/inspect';
-import { shardedFindings } from '../../src/sources/mongodb/inspect';
+import { privilegeFindings } from '../../src/connectors/mongodb/destination/inspect';
+import { shardedFindings } from '../../src/connectors/mongodb/source/inspect';
 
 describe('findings of a sharded source', () => {
   it('say what its _ids must be, and that one router is enough', () => {

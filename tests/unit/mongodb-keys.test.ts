@@ -1,14 +1,14 @@
-import { document, header } from '../../src/bson/build';
-import { keyOf } from '../../src/bson/key';
-import { BsonType } from '../../src/bson/types';
-import { shown } from '../../src/cli/letters/shown';
-import { queryId } from '../../src/mongodb/keys';
-import type { LanePart, Refusal } from '../../src/replication/destination';
-import type { ReplicationError } from '../../src/replication/errors';
-import { Lane } from '../../src/replication/lane';
-import type { Letter } from '../../src/replication/letter';
-import { LowWater } from '../../src/replication/low-water';
-import { Refusals, type ErrorPolicy } from '../../src/replication/refusals';
+import { document, header } from '../../src/formats/bson/build';
+import { keyOf } from '../../src/formats/bson/key';
+import { BsonType } from '../../src/formats/bson/types';
+import { shown } from '../../src/cli/dead-letters/shown';
+import { queryId } from '../../src/connectors/mongodb/driver/keys';
+import type { LanePart, Refusal } from '../../src/core/ports/destination';
+import type { ReplicationError } from '../../src/core/model/errors';
+import { Lane } from '../../src/core/write/lane';
+import type { Letter } from '../../src/core/model/dead-letter';
+import { LowWater } from '../../src/core/pump/low-water';
+import { Refusals, type ErrorPolicy } from '../../src/core/failures/rejected-changes';
 import { at, delta, row, silentMeter } from '../support/changes';
 import { laneContext } from '../support/lanes';
 

@@ -1,7 +1,7 @@
 import { Timestamp } from 'mongodb';
-import type { Position } from '../../src/replication/position';
-import { describe as told, eventTime, order, position, tokenOf } from '../../src/sources/mongodb/position';
-import { readToken } from '../../src/sources/mongodb/token';
+import type { Position } from '../../src/core/model/position';
+import { describe as told, eventTime, order, position, tokenOf } from '../../src/connectors/mongodb/source/position';
+import { readToken } from '../../src/connectors/mongodb/source/token';
 
 const scope = { history: 'set:rs:1', filter: 'f' };
 /** Tokens as MongoDB writes them: high-water marks have type 0 after the version, events 128 and an identity. */

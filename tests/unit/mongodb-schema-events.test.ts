@@ -1,7 +1,7 @@
 import { BSON, Timestamp, UUID, type Document } from 'mongodb';
-import type { SchemaChange } from '../../src/replication/change';
-import { compileSelection } from '../../src/replication/pattern';
-import { Decoder } from '../../src/sources/mongodb/decode';
+import type { SchemaChange } from '../../src/core/model/change';
+import { compileSelection } from '../../src/core/mapping/pattern';
+import { Decoder } from '../../src/connectors/mongodb/source/stream/decode';
 
 const uuid = new UUID('f7cc9b8f-0908-44aa-b349-14638501bfc8');
 const decoder = new Decoder(

@@ -1,5 +1,5 @@
 import { BSON, type Document } from 'mongodb';
-import { joinFragments } from '../../src/sources/mongodb/split';
+import { joinFragments } from '../../src/connectors/mongodb/source/stream/split';
 
 const raw = (document: Document): Buffer => Buffer.from(BSON.serialize(document));
 

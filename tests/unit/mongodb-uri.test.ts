@@ -1,7 +1,7 @@
 import { parseConfig } from '../../src/config/load';
-import { ConfigError } from '../../src/config/problem';
-import { mongodbConnection } from '../../src/mongodb/connection';
-import { uriFault } from '../../src/mongodb/uri';
+import { ConfigError } from '../../src/config/checks/problem';
+import { mongodbConnection } from '../../src/connectors/mongodb/connection';
+import { uriFault } from '../../src/connectors/mongodb/uri';
 
 const CANARY = 'hunter2';
 const connectionFault = (text: string) => {

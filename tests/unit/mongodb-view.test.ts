@@ -1,5 +1,5 @@
 import { BSON } from 'mongodb';
-import { RawDocument } from '../../src/bson/raw-document';
+import { RawDocument } from '../../src/formats/bson/raw-document';
 import {
   Apart,
   inOrder,
@@ -9,8 +9,8 @@ import {
   sourcesOf,
   viewOptions,
   type View,
-} from '../../src/mongodb/view';
-import { compileRenames } from '../../src/replication/pattern';
+} from '../../src/connectors/mongodb/schema/view';
+import { compileRenames } from '../../src/core/mapping/pattern';
 
 type Fields = readonly (readonly [string, unknown])[];
 /** In the order given, whatever the names look like. */

@@ -1,4 +1,4 @@
-import { Namespaces } from '../../src/replication/namespaces';
+import { Namespaces } from '../../src/core/schema/namespaces';
 
 const forever = new AbortController().signal;
 

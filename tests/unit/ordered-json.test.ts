@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { BSON, Long } from 'mongodb';
 import { stringify } from 'yaml';
-import { document, int32Element, rawHeader } from '../../src/bson/build';
-import { extended } from '../../src/bson/extended-json';
-import { BsonType } from '../../src/bson/types';
+import { document, int32Element, rawHeader } from '../../src/formats/bson/build';
+import { extended } from '../../src/formats/bson/extended-json';
+import { BsonType } from '../../src/formats/bson/types';
 import { shown } from '../../src/cli/verify/keys';
 import { orderedJson } from '../../src/cli/ordered-json';
 

@@ -1,4 +1,4 @@
-import { notOverdue } from '../../src/activities/overdue';
+import { notOverdue } from '../../src/activities/stream/overdue';
 
 const SLICE_MS = 60_000;
 const never = new Promise<never>(() => undefined);

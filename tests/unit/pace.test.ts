@@ -1,6 +1,6 @@
 import { parseConfig } from '../../src/config/load';
-import { batchSizeOf, copyBatchSizeOf, paceAt } from '../../src/config/pace';
-import { ConfigError } from '../../src/config/problem';
+import { batchSizeOf, copyBatchSizeOf, paceAt } from '../../src/config/values/pace';
+import { ConfigError } from '../../src/config/checks/problem';
 import { streamSchema, type StreamConfig } from '../../src/config/schema';
 
 const stream = (limits: object, more: object = {}): StreamConfig =>

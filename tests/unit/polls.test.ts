@@ -1,4 +1,4 @@
-import { polls } from '../../src/worker/polls';
+import { polls } from '../../src/worker/temporal/polls';
 
 describe('the polls of a worker', () => {
   it.each([

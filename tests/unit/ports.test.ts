@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { freePort, onFreePorts } from '../../src/services/ports';
+import { freePort, onFreePorts } from '../../src/servers/ports';
 
 const listening = async (port = 0): Promise<Server> => {
   const server = createServer().listen({ host: '127.0.0.1', port });

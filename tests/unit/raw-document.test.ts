@@ -1,6 +1,6 @@
 import { BSON, Decimal128, Double, Int32, Long } from 'mongodb';
 import fc from 'fast-check';
-import { RawDocument, rawInteger, rawText, sameValue } from '../../src/bson/raw-document';
+import { RawDocument, rawInteger, rawText, sameValue } from '../../src/formats/bson/raw-document';
 
 const raw = (value: BSON.Document | Map<string, unknown>): RawDocument => RawDocument.from(BSON.serialize(value));
 

@@ -1,4 +1,4 @@
-import { Pace } from '../../src/sources/mongodb/pace';
+import { Pace } from '../../src/connectors/mongodb/source/stream/pace';
 
 const BYTES = 600;
 

@@ -1,6 +1,6 @@
-import { Gate } from '../../src/replication/gate';
-import { LowWater } from '../../src/replication/low-water';
-import { Recorder } from '../../src/replication/recorder';
+import { Gate } from '../../src/core/async/condition';
+import { LowWater } from '../../src/core/pump/low-water';
+import { Recorder } from '../../src/core/pump/recorder';
 import { VirtualClock } from '../simulation/clock';
 import { at } from '../support/changes';
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { addressed, addressedText } from '../../src/replication/remedy';
+import { addressed, addressedText } from '../../src/core/model/remedy';
 
 const src = join(__dirname, '..', '..', 'src');
 

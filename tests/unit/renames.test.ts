@@ -1,4 +1,4 @@
-import { compileRenames, type RenameOptions } from '../../src/replication/pattern';
+import { compileRenames, type RenameOptions } from '../../src/core/mapping/pattern';
 
 const renames = (namespaces: RenameOptions['namespaces'], database?: string) =>
   compileRenames({ namespaces, database });

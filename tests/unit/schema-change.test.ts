@@ -1,6 +1,6 @@
-import type { SchemaChange } from '../../src/replication/change';
-import type { Barrier, Ledger } from '../../src/replication/destination';
-import { decideSchemaChange, outcomeOf, touchedBy, type DecisionContext } from '../../src/replication/schema-change';
+import type { SchemaChange } from '../../src/core/model/change';
+import type { Barrier, Ledger } from '../../src/core/ports/destination';
+import { decideSchemaChange, outcomeOf, touchedBy, type DecisionContext } from '../../src/core/schema/schema-change';
 import { at, order } from '../support/changes';
 
 const base = { namespace: 'shop.a', sourceTimeMs: 0 };

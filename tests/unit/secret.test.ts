@@ -5,12 +5,12 @@ import { format, inspect } from 'node:util';
 import { MongoClient } from 'mongodb';
 import { resolveCredentials, sameDeployment } from '../../src/auth/resolve';
 import { parseConfig } from '../../src/config/load';
-import { ConfigError } from '../../src/config/problem';
+import { ConfigError } from '../../src/config/checks/problem';
 import { resolveReferences } from '../../src/config/reference';
 import { Secret } from '../../src/config/secret';
 import { parseSpec } from '../../src/config/spec';
-import { mongodbConnection } from '../../src/mongodb/connection';
-import { ReplicationError } from '../../src/replication/errors';
+import { mongodbConnection } from '../../src/connectors/mongodb/connection';
+import { ReplicationError } from '../../src/core/model/errors';
 import { scrub } from '../../src/telemetry/scrub';
 
 const CANARY = 'c4nary';

@@ -1,4 +1,4 @@
-import { waitFor } from '../../src/services/wait';
+import { waitFor } from '../../src/servers/wait';
 
 const never = new Promise<undefined>(() => undefined);
 

@@ -1,5 +1,5 @@
-import { watchForStall } from '../../src/replication/stall';
-import { Tally } from '../../src/replication/tally';
+import { watchForStall } from '../../src/core/pump/stall';
+import { Tally } from '../../src/core/pump/stats';
 import { VirtualClock } from '../simulation/clock';
 
 it('tells of a leg in which nothing moves any more, and of no other', () => {

@@ -1,5 +1,5 @@
-import { ReplicationError, tooSlow } from '../../src/replication/errors';
-import { StepSize } from '../../src/replication/step-size';
+import { ReplicationError, tooSlow } from '../../src/core/model/errors';
+import { StepSize } from '../../src/core/write/step-size';
 import { VirtualClock } from '../simulation/clock';
 import { silentMeter } from '../support/changes';
 

@@ -1,6 +1,6 @@
-import type { Change } from '../../src/replication/change';
-import { StepSize } from '../../src/replication/step-size';
-import { Steps, type Piece } from '../../src/replication/steps';
+import type { Change } from '../../src/core/model/change';
+import { StepSize } from '../../src/core/write/step-size';
+import { Steps, type Piece } from '../../src/core/write/steps';
 import { VirtualClock } from '../simulation/clock';
 import { at, delta, row, silentMeter } from '../support/changes';
 import { laneContext } from '../support/lanes';

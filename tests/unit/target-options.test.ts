@@ -1,6 +1,10 @@
 import { BSON, Double, type Document } from 'mongodb';
-import { RawDocument } from '../../src/bson/raw-document';
-import { modifications, optionDifferences, targetOptions } from '../../src/destinations/mongodb/target-options';
+import { RawDocument } from '../../src/formats/bson/raw-document';
+import {
+  modifications,
+  optionDifferences,
+  targetOptions,
+} from '../../src/connectors/mongodb/destination/schema/target-options';
 
 const raw = (options: Document | Map<string, unknown>): RawDocument => RawDocument.from(BSON.serialize(options));
 

@@ -1,10 +1,10 @@
 import { cadenceOf } from '../../src/config/schedule';
 import { NOTHING_FOUND, type VerificationState } from '../../src/protocol/verification-state';
-import { gapsOf, verdictOf } from '../../src/workflows/verdict';
+import { gapsOf, verdictOf } from '../../src/workflows/verification/verdict';
 import { verificationResult } from '../../src/cli/render/verification';
-import { verificationDetails, viewOfVerification } from '../../src/workflows/verification-view';
+import { verificationDetails, viewOfVerification } from '../../src/workflows/verification/view';
 import { createColors } from 'picocolors';
-import { initialVerification } from '../../src/workflows/initial';
+import { initialVerification } from '../../src/workflows/stream/initial';
 
 const level = { ...NOTHING_FOUND, ranges: 3, rangesDone: 3, sourceRows: 10, destinationRows: 10 };
 

@@ -1,4 +1,4 @@
-import { WindowGuard } from '../../src/activities/window-guard';
+import { WindowGuard } from '../../src/activities/stream/window-guard';
 
 test('a short window is told once when it gets short, and once when that is over', () => {
   const told: [string, string, unknown][] = [];

@@ -1,6 +1,6 @@
 import { Timestamp } from 'mongodb';
-import { windowLeft } from '../../src/replication/window';
-import { filledOf, Forgetting, keepsMs } from '../../src/sources/mongodb/oplog-reach';
+import { windowLeft } from '../../src/core/plan/window';
+import { filledOf, Forgetting, keepsMs } from '../../src/connectors/mongodb/source/oplog-reach';
 
 const HOUR_MS = 3_600_000;
 /** An oplog whose oldest entry is an hour old. */

@@ -1,10 +1,10 @@
 import { ActivityFailure, ApplicationFailure, CancelledFailure, TimeoutFailure } from '@temporalio/common';
-import { readFailure, type CallFailure } from '../../src/workflows/failure';
-import { untilNextMs, urgentSeconds } from '../../src/workflows/inspect';
-import { backOffMs, decide } from '../../src/workflows/policy';
-import type { ErrorKind } from '../../src/replication/errors';
+import { readFailure, type CallFailure } from '../../src/workflows/shared/failure';
+import { untilNextMs, urgentSeconds } from '../../src/workflows/stream/inspect';
+import { backOffMs, decide } from '../../src/workflows/stream/phases/policy';
+import type { ErrorKind } from '../../src/core/model/errors';
 import { toFailure } from '../../src/activities/failure';
-import { ReplicationError } from '../../src/replication/errors';
+import { ReplicationError } from '../../src/core/model/errors';
 
 const TIMES = { maxAttempts: 0, initialMs: 100, maxMs: 1_000, multiplier: 2 };
 const failure = (kind: ErrorKind, retryAfterMs?: number): CallFailure => ({

@@ -2,9 +2,9 @@ import { parseSpec } from '../../src/config/spec';
 import type { StreamInput } from '../../src/protocol/input';
 import { NAMED_NAMESPACES } from '../../src/protocol/stream-activities';
 import type { NamespaceStatus, StreamState } from '../../src/protocol/stream-state';
-import type { Finding } from '../../src/replication/finding';
-import { boundedFindings, boundedNamespaces, clipFailure, clipShort } from '../../src/workflows/bounded';
-import { initialState } from '../../src/workflows/initial';
+import type { Finding } from '../../src/core/model/finding';
+import { boundedFindings, boundedNamespaces, clipFailure, clipShort } from '../../src/workflows/shared/bounded';
+import { initialState } from '../../src/workflows/stream/initial';
 
 const STARTED = '2026-01-02T03:04:05.678Z';
 

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/common';
-import { ConfigError } from '../../config/problem';
+import { ConfigError } from '../../config/checks/problem';
 import { parseSpec } from '../../config/spec';
 import { workflowId } from '../../protocol/names';
 import { specQuery, statusQuery } from '../../protocol/stream-messages';

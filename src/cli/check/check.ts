@@ -1,14 +1,13 @@
 import { resolveCredentials } from '../../auth/resolve';
 import { loadConfig } from '../../config/load';
-import { ConfigError, type Problem } from '../../config/problem';
+import { ConfigError, type Problem } from '../../config/checks/problem';
 import type { Config, StreamConfig } from '../../config/schema';
 import { toSpec } from '../../config/spec';
-import { openDestination } from '../../destinations/registry';
-import type { ConnectorContext } from '../../replication/connector';
-import { isReplicationError } from '../../replication/errors';
-import type { Finding } from '../../replication/finding';
-import { addressed } from '../../replication/remedy';
-import { openSource } from '../../sources/registry';
+import type { ConnectorContext } from '../../core/ports/connector';
+import { isReplicationError } from '../../core/model/errors';
+import type { Finding } from '../../core/model/finding';
+import { addressed } from '../../core/model/remedy';
+import { openDestination, openSource } from '../../connectors/registry';
 import { scrub } from '../../telemetry/scrub';
 import type { PlacedFinding } from '../render/findings';
 

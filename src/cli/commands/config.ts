@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { jsonSchema } from '../../config/settings';
-import type { Finding } from '../../replication/finding';
+import type { Finding } from '../../core/model/finding';
 import { type Checked, checkFile } from '../check/check';
 import { CliError } from '../failure';
 import type { Io } from '../io';

@@ -1,7 +1,7 @@
 import { MongoClient, type Db } from 'mongodb';
 import { SEARCH_ATTRIBUTES } from '../../protocol/names';
-import { startMongo } from '../../services/mongo';
-import { startTemporal } from '../../services/temporal';
+import { startMongo } from '../../servers/mongodb/server';
+import { startTemporal } from '../../servers/temporal/server';
 import type { Resources } from '../resources';
 import { connectTemporal, type Temporal } from '../temporal';
 

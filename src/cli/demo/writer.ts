@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AnyBulkWriteOperation, type Db, Int32, Long } from 'mongodb';
-import { reasonOf } from '../../services/errors';
+import { reasonOf } from '../../servers/errors';
 import { Random } from './random';
 import { order, SIZES, STATES } from './shop';
 

@@ -1,4 +1,4 @@
-import type { Problem } from '../../config/problem';
+import type { Problem } from '../../config/checks/problem';
 import type { Checked } from '../check/check';
 import { findingsTable } from './findings';
 import { grid, type Look } from './table';

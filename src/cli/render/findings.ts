@@ -1,5 +1,5 @@
 import type { Colors } from 'picocolors/types';
-import type { Finding } from '../../replication/finding';
+import type { Finding } from '../../core/model/finding';
 import { grid, type Look } from './table';
 
 /** A finding of a stream's source, of its destination, or of the stream as a whole. */

@@ -1,6 +1,6 @@
 import type { Colors } from 'picocolors/types';
 import { isShort, type StreamView } from '../../protocol/stream-view';
-import type { CopiesProgress, CopyProgress } from '../../replication/progress';
+import type { CopiesProgress, CopyProgress } from '../../core/pump/progress';
 import type { StreamReport } from '../streams/report';
 import { findingsTable } from './findings';
 import { facts, grid, type Look, prose, trouble } from './table';

@@ -5,7 +5,7 @@ import { SEARCH_ATTRIBUTES, WORKFLOW_TYPE, workflowId } from '../../protocol/nam
 import { statusQuery } from '../../protocol/stream-messages';
 import type { StreamStatus } from '../../protocol/stream-state';
 import { withLive, type StreamView } from '../../protocol/stream-view';
-import type { CopyProgress, LegProgress } from '../../replication/progress';
+import type { CopyProgress, LegProgress } from '../../core/pump/progress';
 import type { Temporal } from '../temporal';
 import type { Execution, StreamReport } from './report';
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { reasonOf } from '../../services/errors';
-import type { RunningTemporal } from '../../services/temporal';
+import { reasonOf } from '../../servers/errors';
+import type { RunningTemporal } from '../../servers/temporal/server';
 
 const RETRY_MS = 5_000;
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Child, lastLines } from '../../services/child';
+import { type Child, lastLines } from '../../servers/child';
 import { CliError } from '../failure';
 import { span } from '../render/text';
 import { startWorkerProcess, type WorkerProcess } from '../workers';

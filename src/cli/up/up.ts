@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
-import { durationMs } from '../../config/duration';
+import { durationMs } from '../../config/values/duration';
 import type { Config } from '../../config/schema';
 import { toSpec } from '../../config/spec';
 import { SEARCH_ATTRIBUTES } from '../../protocol/names';
-import { abortable } from '../../replication/abortable';
-import { startTemporal } from '../../services/temporal';
+import { abortable } from '../../core/async/abortable';
+import { startTemporal } from '../../servers/temporal/server';
 import { apply } from '../apply/apply';
 import type { Io } from '../io';
 import { emit, type Format, remark } from '../output';

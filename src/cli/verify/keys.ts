@@ -1,9 +1,9 @@
-import { extended } from '../../bson/extended-json';
+import { extended } from '../../formats/bson/extended-json';
 import { resolveCredentials } from '../../auth/resolve';
 import type { StreamSpec } from '../../config/schema';
-import { openDestination } from '../../destinations/registry';
+import { openDestination } from '../../connectors/registry';
 import { orderedJson } from '../ordered-json';
-import type { DifferenceKind, DifferenceState } from '../../replication/verification';
+import type { DifferenceKind, DifferenceState } from '../../core/ports/verification';
 
 /** A row that differs, as a person may see it. */
 export interface DifferingRow {

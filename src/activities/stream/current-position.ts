@@ -1,0 +1,14 @@
+import type { StreamSpec } from '../../config/schema';
+import type { Position } from '../../core/model/position';
+import { runCall } from '../call';
+import type { ActivityDeps } from '../deps';
+import { openSource } from '../open';
+
+export const here =
+  (deps: ActivityDeps) =>
+  (spec: StreamSpec): Promise<{ readonly position: Position; readonly at: string }> =>
+    runCall(deps, spec.stream.id, async ({ signal }) => {
+      await using source = await openSource(deps, spec);
+      const position = await source.here(signal);
+      return { position, at: source.describe(position) };
+    });

@@ -1,0 +1,476 @@
+import type { MongoClient } from 'mongodb';
+import type { SchemaChange } from '../../../core/model/change';
+import type { Log } from '../../../core/ports/connector';
+import type {
+  Absent,
+  AddPart,
+  Claim,
+  LanePart,
+  InlineCopy,
+  LaneRecord,
+  Ledger,
+  LoadPart,
+  Parked,
+  RangeRecord,
+  RepairAsk,
+  RepairRequest,
+  Written,
+} from '../../../core/ports/destination';
+import type { Finding } from '../../../core/model/finding';
+import type { LetterKey } from '../../../core/model/dead-letter';
+import type { Derived, Namespace, SourceNamespace } from '../../../core/model/namespace';
+import type { Renames } from '../../../core/mapping/pattern';
+import type { Position } from '../../../core/model/position';
+import type { Range } from '../../../core/ports/source';
+import { lacking } from './writer/add-rows';
+import { Alterations } from './schema/alter';
+import { Copies } from './ledger/copies';
+import { Builds } from './indexes/builds';
+import { Capped } from './schema/capped';
+import { Identities } from './schema/ddl';
+import { Fence } from './ledger/fence';
+import { inTime } from './writer/in-time';
+import { heldBack, Indexes } from './indexes/indexes';
+import {
+  Lane,
+  lettersOf,
+  undone,
+  writeParts,
+  type LaneShare,
+  type LaneShares,
+  type WriterOptions,
+} from './writer/lane';
+import { Layout } from './ledger/writers';
+import type { Letters } from './ledger/dead-letters';
+import { leftOver } from './schema/left-over';
+import { Loader } from './writer/loader';
+import { Namespaces } from './schema/namespaces';
+import { guarded } from './translate-errors';
+import { readLane, readPosition, readRange, storePosition, belongsTo } from './ledger/records';
+import type { LaneDocument, LoaderDocument } from './ledger/records';
+import { askRepairs, closeRepairs, openRepairs } from './ledger/repairs';
+import { inexpressible, Reshaping } from './schema/reshape';
+import { FixedSession } from './ledger/session';
+import type { Store } from './ledger/store';
+import type { Holdings } from './ledger/fencing';
+import { Together } from './writer/conflict-rewrite';
+import type { Handed } from './schema/target-options';
+import type { Target, Targets } from './schema/targets';
+import { Views } from './schema/views';
+
+export interface ClaimOptions {
+  readonly client: MongoClient;
+  readonly store: Store;
+  readonly stream: string;
+  readonly epoch: number;
+  readonly rename: Renames;
+  readonly ledgerDatabase: string;
+  readonly createOptions: boolean;
+  readonly handed: Handed;
+  readonly buildIndexes: boolean;
+  /** Unique indexes are built with the others. */
+  readonly uniqueInForce: boolean;
+  readonly letters: Letters;
+  readonly log: Log;
+}
+
+/** The loader that adds rows to time series; one at a time. */
+const ADDING = 0;
+
+/** The right to write for one stream at one epoch. */
+export class MongodbClaim implements Claim {
+  readonly #writer: WriterOptions;
+  readonly #fence: Fence;
+  readonly #namespaces: Namespaces;
+  readonly #alterations: Alterations;
+  readonly #builds: Builds;
+  readonly #indexes: Indexes;
+  readonly #views: Views;
+  readonly #capped: Capped;
+  readonly #copies: Copies;
+  readonly #layout: Layout;
+  readonly #together: Together;
+  readonly #lanes = new Map<number, Lane>();
+  readonly #loaders = new Map<number, Promise<Loader>>();
+  readonly #loaderRecords: readonly LoaderDocument[];
+  /** Namespaces whose copy has met rows that were there before. */
+  readonly #merging = new Set<Namespace>();
+  #ledger: Ledger;
+  /** Namespaces whose targets are not the collections that the stream wrote. */
+  #displaced: readonly Namespace[] = [];
+
+  private constructor(
+    private readonly options: ClaimOptions,
+    holdings: Holdings,
+  ) {
+    const { client, store, stream, epoch, rename, ledgerDatabase, letters, log } = options;
+    this.#writer = { store, stream, epoch, letters };
+    const session = new FixedSession(client, { id: holdings.stream.session, epoch, phase: 'write' });
+    this.#fence = new Fence(store, stream, epoch, session);
+    const identities = new Identities(client, ledgerDatabase);
+    this.#views = new Views({
+      client,
+      fence: this.#fence,
+      rename,
+      isTarget: (target, identity) => this.#namespaces.isTarget(target, identity),
+      log,
+    });
+    this.#namespaces = new Namespaces(
+      client,
+      this.#fence,
+      identities,
+      this.#views,
+      rename,
+      options.createOptions,
+      options.handed,
+    );
+    this.#builds = new Builds(client, this.#fence, this.#namespaces, log);
+    const isHeld = heldBack(options);
+    const shapes = {
+      withOptions: options.createOptions,
+      handed: options.handed,
+      withIndexes: options.buildIndexes,
+      isHeld,
+    };
+    const reshaping = new Reshaping(client, this.#fence, this.#namespaces, this.#builds, shapes, log);
+    this.#alterations = new Alterations(
+      client,
+      this.#fence,
+      this.#namespaces,
+      identities,
+      reshaping,
+      this.#builds,
+      letters,
+      this.#views,
+      log,
+    );
+    this.#indexes = new Indexes(client, this.#fence, this.#namespaces, isHeld, log);
+    this.#capped = new Capped(client, this.#fence, this.#namespaces, log);
+    this.#copies = new Copies(this.#fence, this.#namespaces, this.#writer);
+    this.#layout = new Layout(this.#fence);
+    this.#together = new Together(this.#writer, ledgerDatabase);
+    this.#loaderRecords = holdings.records.filter((record) => record.kind === 'loader');
+    this.#ledger = emptyLedger(epoch);
+  }
+
+  static async open(options: ClaimOptions, holdings: Holdings, signal: AbortSignal): Promise<MongodbClaim> {
+    const claim = new MongodbClaim(options, holdings);
+    const { barrier, lowWater } = holdings.stream;
+    const touched = new Set(barrier?.state === 'intent' ? barrier.touches : []);
+    const [displaced, ranges] = await Promise.all([
+      claim.#namespaces.load(touched, signal),
+      options.store.rangesOf(options.stream, signal),
+      claim.#views.load(signal),
+    ]);
+    claim.#displaced = displaced;
+    const lanes = holdings.records.filter((record) => record.kind === 'lane');
+    claim.#ledger = {
+      epoch: options.epoch,
+      lowWater: readPosition(lowWater),
+      lanes: claim.#open(lanes, holdings.stream.lanes),
+      barrier: barrier && { position: readPosition(barrier.position) as Position, state: barrier.state },
+      ranges: ranges.map(readRange),
+      displaced: [...displaced, ...claim.#namespaces.capped()],
+      known: claim.#namespaces.all().map(({ source }) => source),
+      left: claim.#namespaces.all().flatMap(({ source, left }) => (left === true ? [source] : [])),
+      parked: claim.#namespaces.parked(),
+    };
+    return claim;
+  }
+
+  get ledger(): Ledger {
+    return this.#ledger;
+  }
+
+  #open(records: readonly LaneDocument[], count: number): LaneRecord[] {
+    const inForce = records.filter(({ lane }) => lane < count).sort((a, b) => a.lane - b.lane);
+    // A lane keeps its session for as long as the claim: its numbers must not begin anew.
+    for (const record of inForce)
+      if (!this.#lanes.has(record.lane)) this.#lanes.set(record.lane, new Lane(this.#writer, record));
+    return inForce.map(readLane);
+  }
+
+  async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
+    await guarded(async () => {
+      if (this.#ledger.lowWater === null) await this.#namespaces.undo(signal);
+      await this.#namespaces.prepare(namespaces, signal);
+      await this.#indexes.holdExpiring(signal);
+    });
+  }
+
+  async discard(namespace: Namespace, signal: AbortSignal): Promise<void> {
+    await guarded(async () => {
+      await this.#namespaces.discard(namespace, signal);
+      await this.options.letters.settle(this.options.stream, [namespace], signal);
+    }, namespace);
+    this.#merging.delete(namespace);
+  }
+
+  async plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]> {
+    return guarded(() => this.#copies.plan({ ranges, inline: null }, signal));
+  }
+
+  async planInline(
+    namespaces: ReadonlyMap<Namespace, { readonly estimatedRows: number }>,
+    mode: InlineCopy,
+    signal: AbortSignal,
+  ): Promise<readonly RangeRecord[]> {
+    const ranges = new Map(
+      [...namespaces].map(([name, { estimatedRows }]) => [name, [{ from: null, to: null, estimatedRows }]] as const),
+    );
+    return guarded(async () => {
+      const planned = await this.#copies.plan({ ranges, inline: mode }, signal);
+      // Every row is compared, and no delta is applied before that: what is refused then is told anew.
+      await this.options.letters.settle(this.options.stream, [...namespaces.keys()], signal);
+      return planned;
+    });
+  }
+
+  async progressed(
+    range: RangeRecord,
+    next: Pick<RangeRecord, 'after' | 'done' | 'rows' | 'bytes'>,
+    signal: AbortSignal,
+  ): Promise<RangeRecord> {
+    return guarded(() => this.#copies.progressed(range, next, signal), range.namespace);
+  }
+
+  async copied(namespace: Namespace, inStepAfter: Position, signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#copies.copied(namespace, inStepAfter, signal), namespace);
+  }
+
+  async park(parked: readonly Parked[], signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#namespaces.park(parked, signal));
+    this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
+  }
+
+  async unpark(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#namespaces.mark(namespaces, { parked: null }, signal));
+    this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
+  }
+
+  async leave(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
+    // They are copied when they come back, which is what would take up a parked one.
+    await guarded(() => this.#namespaces.mark(namespaces, { left: true, parked: null }, signal));
+    this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
+  }
+
+  async remove(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
+    for (const name of namespaces) await guarded(() => this.#namespaces.remove(name, signal), name);
+    if (namespaces.length > 0)
+      await guarded(() => this.options.letters.settle(this.options.stream, namespaces, signal));
+  }
+
+  async load(part: LoadPart, signal: AbortSignal): Promise<Written> {
+    const source = part.range.namespace;
+    return guarded(async () => {
+      const loader = await this.#loader(part.loader, signal);
+      const target = await this.#namespaces.target(source, true, signal);
+      const { met, ...written } = await loader.load(part, target, this.#merging.has(source), signal);
+      if (met) this.#merging.add(source);
+      return written;
+    }, source);
+  }
+
+  async add(part: AddPart, signal: AbortSignal): Promise<number> {
+    const source = part.range.namespace;
+    return guarded(async () => {
+      // Let in before rows are looked for: what an earlier epoch has under way on its session is over then.
+      const loader = await this.#loader(ADDING, signal);
+      const series = await this.#namespaces.series(source, signal);
+      const rows = await lacking(this.options.client, series, part, signal);
+      if (rows.length === 0) return 0;
+      await this.#fence.check(signal);
+      await loader.add(series, rows, signal);
+      return rows.length;
+    }, source);
+  }
+
+  #loader(number: number, signal: AbortSignal): Promise<Loader> {
+    let loader = this.#loaders.get(number);
+    if (loader === undefined) {
+      loader = this.#layout
+        .loader(number, this.#loaderRecords, signal)
+        .then((record) => new Loader(this.#writer, record));
+      loader.catch(() => this.#loaders.delete(number));
+      this.#loaders.set(number, loader);
+    }
+    return loader;
+  }
+
+  async apply(part: LanePart, signal: AbortSignal): Promise<Written> {
+    const [written] = await this.applyAll([part], signal);
+    return written as Written;
+  }
+
+  async applyAll(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
+    return this.#inOneStep(parts, signal, (...step) => writeParts(this.#writer, ...step));
+  }
+
+  async applyTogether(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
+    return this.#inOneStep(parts, signal, (...step) => this.#together.apply(...step));
+  }
+
+  #inOneStep(
+    parts: readonly LanePart[],
+    signal: AbortSignal,
+    write: (shares: LaneShares, targets: Targets, limit: AbortSignal) => Promise<boolean>,
+  ): Promise<readonly Written[]> {
+    return guarded(async () => {
+      const [first, ...more] = parts.map((part): LaneShare => {
+        const lane = this.#lanes.get(part.lane);
+        if (lane === undefined) throw new RangeError('the layout in force has no such lane');
+        return { lane, part };
+      });
+      if (first === undefined) return [];
+      const shares: LaneShares = [first, ...more];
+      const targets = await this.#targets(parts, signal);
+      const fresh = await inTime(
+        first.part.withinMs,
+        signal,
+        (limit) => write(shares, targets, limit),
+        (limit) => undone(this.#writer, shares, limit),
+      );
+      return parts.map((part) => ({ fresh, letters: lettersOf(this.options.stream, part) }));
+    });
+  }
+
+  async behind(limit: number, signal: AbortSignal): Promise<readonly LetterKey[]> {
+    return guarded(() => this.options.letters.behind(this.options.stream, limit, signal));
+  }
+
+  async #targets(parts: readonly LanePart[], signal: AbortSignal): Promise<Targets> {
+    const targets = new Map<Namespace, Target>();
+    for (const { changes, inStep, refusals = [] } of parts) {
+      const refused = refusals.map(({ change }) => change);
+      for (const { namespace } of [...changes, ...refused])
+        if (!targets.has(namespace))
+          targets.set(
+            namespace,
+            this.#namespaces.known(namespace) ?? (await this.#namespaces.target(namespace, inStep, signal)),
+          );
+    }
+    return targets;
+  }
+
+  async begin(position: Position, signal: AbortSignal): Promise<void> {
+    const { store, stream } = this.options;
+    await guarded(() =>
+      this.#fence.transaction(
+        { $set: { lowWater: storePosition(position), barrier: null }, $inc: { sequence: 1 } },
+        (session) =>
+          store.ledger.updateMany(
+            { ...belongsTo(stream), kind: 'lane' },
+            { $set: { position: null, aheadUntil: null } },
+            { session },
+          ),
+        signal,
+      ),
+    );
+  }
+
+  async advance(position: Position, signal: AbortSignal): Promise<number> {
+    const update = { $set: { lowWater: storePosition(position) }, $inc: { sequence: 1 } };
+    return guarded(async () => (await this.#fence.updated(update, signal)).repairs ?? 0);
+  }
+
+  async alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void> {
+    await guarded(() => this.#alterations.alter(change, position, signal), change.namespace);
+  }
+
+  async derive(derived: Derived, signal: AbortSignal): Promise<readonly Finding[]> {
+    return guarded(() => this.#views.reconcile(derived, signal));
+  }
+
+  async leftOver(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]> {
+    const { client, rename } = this.options;
+    const targets = [...namespaces.map(({ name }) => rename(name)), ...this.#views.targets];
+    return guarded(() => leftOver(client, this.#namespaces.all(), targets, signal));
+  }
+
+  derives(change: SchemaChange): boolean {
+    return this.#views.concerns(change);
+  }
+
+  inexpressible(change: SchemaChange): string | null {
+    return inexpressible(change);
+  }
+
+  async build(inStep: () => boolean, signal: AbortSignal): Promise<void> {
+    if (this.options.buildIndexes) await this.#builds.run(inStep, signal);
+  }
+
+  get isBuilding(): boolean {
+    return this.#builds.isUnderWay;
+  }
+
+  wholeOrder(namespace: Namespace): boolean {
+    return this.#namespaces.get(namespace)?.wholeOrder === true;
+  }
+
+  holds(namespace: Namespace): boolean {
+    const record = this.#namespaces.get(namespace);
+    return record?.identity != null && !record.partial;
+  }
+
+  async layout(lanes: number, aheadUntil: Position | null, signal: AbortSignal): Promise<readonly LaneRecord[]> {
+    return guarded(async () => this.#open(await this.#layout.change(lanes, aheadUntil, signal), lanes));
+  }
+
+  async repairs(limit: number, signal: AbortSignal): Promise<readonly RepairRequest[]> {
+    return guarded(() => openRepairs(this.options.store, this.options.stream, limit, signal));
+  }
+
+  async ask(asks: readonly RepairAsk[], signal: AbortSignal): Promise<void> {
+    await guarded(() => askRepairs(this.options.store, this.options.stream, asks, signal));
+  }
+
+  async repaired(ids: readonly string[], signal: AbortSignal): Promise<void> {
+    if (ids.length === 0) return;
+    await guarded(async () => {
+      await this.#fence.check(signal);
+      await closeRepairs(this.options.store, ids, signal);
+    });
+  }
+
+  async index(
+    namespaces: readonly SourceNamespace[],
+    report: (done: number, total: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!this.options.buildIndexes) return;
+    await guarded(() => this.#indexes.build(namespaces, report, signal));
+    this.#builds.look();
+  }
+
+  async convert(
+    namespaces: readonly SourceNamespace[],
+    absent: Absent,
+    signal: AbortSignal,
+  ): Promise<readonly Finding[]> {
+    if (!this.options.createOptions) return [];
+    return guarded(() => this.#capped.convert(namespaces, absent, signal));
+  }
+
+  async finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]> {
+    if (!this.options.buildIndexes) return [];
+    return guarded(() => this.#indexes.finalize(namespaces, this.#displaced, signal));
+  }
+
+  close(): void {
+    this.#fence.session.close();
+    for (const lane of this.#lanes.values()) lane.close();
+    for (const loader of this.#loaders.values()) loader.then((opened) => opened.close()).catch(() => undefined);
+  }
+}
+
+const emptyLedger = (epoch: number): Ledger => ({
+  epoch,
+  lowWater: null,
+  lanes: [],
+  barrier: null,
+  ranges: [],
+  displaced: [],
+  known: [],
+  left: [],
+  parked: [],
+});

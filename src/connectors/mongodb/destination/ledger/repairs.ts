@@ -1,0 +1,84 @@
+import { Binary } from 'mongodb';
+import { abortable } from '../../../../core/async/abortable';
+import { codeOf } from '../../errors';
+import type { RepairAsk, RepairRequest } from '../../../../core/ports/destination';
+import { ReplicationError } from '../../../../core/model/errors';
+import { belongsTo, keyDigest, type RepairDocument } from './records';
+import type { Store } from './store';
+
+const AT_ONCE = 1_000;
+const DUPLICATE = 11000;
+
+/** One open request for a row, however often and by whomever it is asked for. */
+const idOf = (stream: string, { namespace, key }: RepairAsk): string => `${stream}/${namespace}/${keyDigest(key)}`;
+
+/** Requests first, then the counter that tells the stream of them: the reverse would let it look too early. */
+export async function askRepairs(
+  store: Store,
+  stream: string,
+  asks: readonly RepairAsk[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (asks.length === 0) return;
+  for (let at = 0; at < asks.length; at += AT_ONCE) await ask(store, stream, asks.slice(at, at + AT_ONCE), signal);
+  const told = { filter: { _id: stream, kind: 'stream' }, update: { $inc: { repairs: 1 } } };
+  if (!(await store.update('ledger', told, signal))) throw noLedger(stream);
+}
+
+async function ask(store: Store, stream: string, asks: readonly RepairAsk[], signal: AbortSignal): Promise<void> {
+  const writes = asks.map((each) => ({
+    updateOne: {
+      filter: { _id: idOf(stream, each) },
+      update: {
+        $setOnInsert: { stream, namespace: each.namespace, key: new Binary(each.key.bytes), reason: each.reason },
+        $set: { asked: new Date() },
+        $inc: { times: 1 },
+      },
+      upsert: true,
+    },
+  }));
+  const write = () => abortable(store.repairs.bulkWrite(writes, { ordered: false }), signal);
+  await write().catch((error: unknown) => {
+    if (codeOf(error) !== DUPLICATE) throw error;
+    // Somebody else asked for the same in the same moment; it is there now, and counting once more does no harm.
+    return write();
+  });
+}
+
+/** Rows that are still to be copied again. */
+export const repairsLeft = (store: Store, stream: string, signal: AbortSignal): Promise<number> =>
+  store.repairs.countDocuments(belongsTo(stream), { signal });
+
+export async function openRepairs(
+  store: Store,
+  stream: string,
+  limit: number,
+  signal: AbortSignal,
+): Promise<readonly RepairRequest[]> {
+  const found = await store.repairs.find(belongsTo(stream), { signal }).sort({ _id: 1 }).limit(limit).toArray();
+  return found.map(readRequest);
+}
+
+const readRequest = ({ _id, times, namespace, key, reason }: RepairDocument): RepairRequest => ({
+  id: `${times}:${_id}`,
+  namespace,
+  key: Buffer.from(key.buffer),
+  reason,
+});
+
+/** What was asked for again since it was read stays: whoever asked may have seen a change that came after the copy. */
+export async function closeRepairs(store: Store, ids: readonly string[], signal: AbortSignal): Promise<void> {
+  const writes = ids.map((id) => {
+    const colon = id.indexOf(':');
+    return { deleteOne: { filter: { _id: id.slice(colon + 1), times: Number(id.slice(0, colon)) } } };
+  });
+  for (let at = 0; at < writes.length; at += AT_ONCE)
+    await abortable(store.repairs.bulkWrite(writes.slice(at, at + AT_ONCE), { ordered: false }), signal);
+}
+
+const noLedger = (stream: string): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'ledger_missing',
+    message: `the destination holds no ledger of ${stream}, so nobody would repair its rows`,
+    remedy: 'start the stream first',
+  });

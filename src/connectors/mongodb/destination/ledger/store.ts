@@ -1,0 +1,265 @@
+import {
+  WriteConcern,
+  type Binary,
+  type ClientSession,
+  type Collection,
+  type Db,
+  type Document,
+  type Filter,
+  type MongoClient,
+} from 'mongodb';
+import type { Namespace } from '../../../../core/model/namespace';
+import { abortable } from '../../../../core/async/abortable';
+import { codeOf } from '../../errors';
+import {
+  belongsTo,
+  type ForgottenDocument,
+  laneId,
+  newSessionId,
+  type LaneDocument,
+  type LoaderDocument,
+  type NamespaceDocument,
+  type RangeDocument,
+  type RepairDocument,
+  type StreamDocument,
+  type ViewDocument,
+} from './records';
+import type { VerificationDocument } from './verification-records';
+
+/** How far a writer is, as its record has it. */
+export interface Progress {
+  readonly epoch: number;
+  readonly sequence: number;
+}
+
+export interface Conditional {
+  readonly filter: Document;
+  readonly update: Document;
+}
+
+/** Any of the collections below. */
+export type Records = Collection<{ _id: string }>;
+
+/** One of possibly several processes that remove the records of a stream; the last one to begin is the one that does. */
+export interface Removal {
+  readonly stream: string;
+  readonly removal: Binary;
+}
+
+export type LedgerDocument = StreamDocument | LaneDocument | LoaderDocument;
+
+/** Where records are kept, and nothing about when they may change: that is the claim's business. */
+export class Store {
+  readonly ledger: Collection<LedgerDocument>;
+  readonly ranges: Collection<RangeDocument>;
+  readonly namespaces: Collection<NamespaceDocument>;
+  readonly repairs: Collection<RepairDocument>;
+  readonly verification: Collection<VerificationDocument>;
+  /** The ledger again: a stream's own record, or what stays of one that was forgotten. */
+  readonly #ownRecords: Collection<StreamDocument | ForgottenDocument>;
+  readonly views: Collection<ViewDocument>;
+  readonly #db: Db;
+
+  constructor(
+    readonly client: MongoClient,
+    database: string,
+  ) {
+    this.#db = client.db(database, {
+      writeConcern: { w: 'majority', journal: true },
+      readPreference: 'primary',
+    });
+    this.ledger = this.#db.collection('ledger');
+    this.#ownRecords = this.#db.collection('ledger');
+    this.ranges = this.#db.collection('ranges');
+    this.namespaces = this.#db.collection('namespaces');
+    this.repairs = this.#db.collection('repairs');
+    this.verification = this.#db.collection('verification');
+    this.views = this.#db.collection('views');
+  }
+
+  async stream(stream: string, signal: AbortSignal): Promise<StreamDocument | null> {
+    return (await this.ledger.findOne({ _id: stream, kind: 'stream' }, { signal })) as StreamDocument | null;
+  }
+
+  async forgotten(stream: string, signal: AbortSignal): Promise<ForgottenDocument | null> {
+    const found = await this.#ownRecords.findOne({ _id: stream, kind: 'forgotten' }, { signal });
+    return found as ForgottenDocument | null;
+  }
+
+  /** Records at an epoch below every claim that may come. Whoever comes second changes nothing. */
+  async create(stream: string, lanes: number, epoch: number, signal: AbortSignal): Promise<void> {
+    for (const name of ['ledger', 'ranges', 'namespaces', 'views'])
+      await this.#db.command({ create: name }, { signal }).catch((error: unknown) => {
+        if (codeOf(error) !== 48) throw error;
+      });
+    const record: StreamDocument = {
+      _id: stream,
+      kind: 'stream',
+      stream,
+      epoch,
+      session: newSessionId(),
+      lowWater: null,
+      sequence: 0,
+      lanes,
+      loaders: 0,
+      barrier: null,
+    };
+    // Where a stream of this id was forgotten, the new record takes the place of what stayed of it.
+    const forgotten = { _id: stream, kind: 'forgotten', removing: false } as const;
+    const { matchedCount } = await abortable(this.#ownRecords.replaceOne(forgotten, record), signal);
+    if (matchedCount === 0) await this.ensure(record, signal);
+  }
+
+  /** Turns the record of a stream, held at this epoch, into what stays of it; answers whether it was held. */
+  async entomb(stream: string, epoch: number, removal: Binary, signal: AbortSignal): Promise<boolean> {
+    const held = { _id: stream, kind: 'stream', epoch } as const;
+    const tombstone = tombstoneOf(stream, epoch, removal);
+    return (await abortable(this.#ownRecords.replaceOne(held, tombstone), signal)).matchedCount === 1;
+  }
+
+  /** Closes an id that has no stream, for this removal alone; answers whether it has none still. */
+  async close(stream: string, removal: Binary, signal: AbortSignal): Promise<boolean> {
+    const forgotten = { _id: stream, kind: 'forgotten' } as const;
+    const mine = { $set: { removing: true, removal, at: new Date() } };
+    if ((await abortable(this.#ownRecords.updateOne(forgotten, mine), signal)).matchedCount === 1) return true;
+    try {
+      await abortable(this.#ownRecords.insertOne(tombstoneOf(stream, 0, removal)), signal);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 11000) return false;
+      throw error;
+    }
+  }
+
+  /** Removes records of a stream in one step with a look at whose removal it is; answers whether it is this one still. */
+  async remove(
+    { stream, removal }: Removal,
+    records: Records,
+    ids: readonly string[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const mine = { _id: stream, kind: 'forgotten' as const, removal };
+    return this.client.withSession((session) =>
+      session.withTransaction(
+        async () => {
+          signal.throwIfAborted();
+          // A write, so that one that takes its place in the meantime is noticed.
+          const { matchedCount } = await this.#ownRecords.updateOne(mine, { $set: { at: new Date() } }, { session });
+          if (matchedCount === 1) await records.deleteMany({ _id: { $in: [...ids] } }, { session });
+          return matchedCount === 1;
+        },
+        { writeConcern: new WriteConcern('majority', undefined, true), readPreference: 'primary' },
+      ),
+    );
+  }
+
+  /** Nothing but the tombstone is left of the stream: its id may be used again. Answers whether it was this removal's still. */
+  async bury({ stream, removal }: Removal, signal: AbortSignal): Promise<boolean> {
+    const mine = { _id: stream, kind: 'forgotten' as const, removal };
+    // Where there was no stream there is no epoch to keep.
+    const { deletedCount } = await abortable(this.#ownRecords.deleteOne({ ...mine, epoch: 0 }), signal);
+    if (deletedCount === 1) return true;
+    const buried = { $set: { removing: false }, $unset: { removal: true as const } };
+    return (await abortable(this.#ownRecords.updateOne(mine, buried), signal)).matchedCount === 1;
+  }
+
+  async ensure(record: LedgerDocument, signal: AbortSignal): Promise<void> {
+    await abortable(this.ledger.insertOne(record), signal).catch((error: unknown) => {
+      if (codeOf(error) !== 11000) throw error;
+    });
+  }
+
+  /** An update by condition of one record; answers whether it matched. Alone it is durable on a majority. */
+  async update(
+    records: 'ledger' | 'ranges',
+    { filter, update }: Conditional,
+    signal: AbortSignal,
+    session?: ClientSession,
+  ): Promise<boolean> {
+    if (session !== undefined) return this.updateAll(records, [{ filter, update }], signal, session);
+    const collection = this.#db.collection(records);
+    return (await abortable(collection.updateOne(filter, update), signal)).matchedCount === 1;
+  }
+
+  /** Updates by condition, each of one record, in a transaction that is rolled back unless all of them matched. */
+  async updateAll(
+    records: 'ledger' | 'ranges',
+    updates: readonly Conditional[],
+    signal: AbortSignal,
+    session: ClientSession,
+  ): Promise<boolean> {
+    const statements = updates.map(({ filter, update }) => ({ q: filter, u: update }));
+    const reply = await this.#db.command({ update: records, updates: statements }, { session, signal });
+    return reply['n'] === updates.length;
+  }
+
+  /** An update by condition of one record of the ledger; answers with it, null where none matched. */
+  async updated({ filter, update }: Conditional, signal: AbortSignal): Promise<LedgerDocument | null> {
+    return abortable(this.ledger.findOneAndUpdate(filter, update, { returnDocument: 'after' }), signal);
+  }
+
+  async progress(records: 'ledger' | 'ranges', _id: string, signal: AbortSignal): Promise<Progress | null> {
+    return this.#db.collection<Progress & { _id: string }>(records).findOne({ _id }, { signal });
+  }
+
+  async writers(stream: string, signal: AbortSignal): Promise<(LaneDocument | LoaderDocument)[]> {
+    return (await this.ledger.find(belongsTo(stream), { signal }).toArray()) as (LaneDocument | LoaderDocument)[];
+  }
+
+  async rangesOf(stream: string, signal: AbortSignal): Promise<RangeDocument[]> {
+    return this.ranges
+      .find({ ...belongsTo(stream), replaced: false }, { signal })
+      .sort({ number: 1 })
+      .toArray();
+  }
+
+  /** Copies inside the stream that are not complete, apart from parked namespaces. */
+  async copying(stream: string, signal: AbortSignal): Promise<readonly Namespace[]> {
+    const open = { replaced: false, inline: { $in: ['repair', 'merge', 'once'] as const }, inStepAfter: null };
+    const ranges = await this.ranges
+      .find({ ...belongsTo(stream), ...open } as Filter<RangeDocument>, { signal })
+      .toArray();
+    if (ranges.length === 0) return [];
+    const beside = { $or: [{ parked: { $ne: null } }, { left: true }] };
+    const left = await this.namespaces
+      .find({ ...belongsTo(stream), ...beside } as Filter<NamespaceDocument>, { signal })
+      .toArray();
+    const names = new Set(left.map(({ source }) => source));
+    return [...new Set(ranges.map(({ namespace }) => namespace))].filter((name) => !names.has(name));
+  }
+
+  async namespacesOf(stream: string, signal: AbortSignal): Promise<NamespaceDocument[]> {
+    return this.namespaces.find(belongsTo(stream), { signal }).toArray();
+  }
+
+  async viewsOf(stream: string, signal: AbortSignal): Promise<ViewDocument[]> {
+    return this.views.find(belongsTo(stream), { signal }).toArray();
+  }
+
+  /** Ends whatever is open on a session, where a higher transaction number does not. */
+  async kill(session: Binary, signal: AbortSignal): Promise<void> {
+    await this.client.db('admin').command({ killSessions: [{ id: session }] }, { signal });
+  }
+}
+
+const tombstoneOf = (stream: string, epoch: number, removal: Binary): ForgottenDocument => ({
+  _id: stream,
+  kind: 'forgotten',
+  stream,
+  epoch,
+  removing: true,
+  removal,
+  at: new Date(),
+});
+
+export const newLane = (stream: string, lane: number, epoch: number): LaneDocument => ({
+  _id: laneId(stream, lane),
+  kind: 'lane',
+  stream,
+  lane,
+  epoch,
+  session: newSessionId(),
+  sequence: 0,
+  position: null,
+  inForce: true,
+});

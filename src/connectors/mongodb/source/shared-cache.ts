@@ -1,0 +1,67 @@
+import { abortable } from '../../../core/async/abortable';
+
+/** Near enough for people, and below the time after which a leg asks again. */
+const LATELY_MS = 8_000;
+/** A slow answer is good for so many times as long as it took. */
+export const SHARE = 50;
+
+/** An answer that takes less may be asked for as often as it is of use. */
+const QUICK_MS = 100;
+
+interface Answer<T> {
+  readonly value: T;
+  readonly untilMs: number;
+}
+
+/**
+ * Answers of some seconds ago, by whom they are of. What many streams of a worker want to know of one deployment is
+ * asked by one of them: some servers read their whole log for it, into memory.
+ */
+export class Lately<T> {
+  readonly #answers = new Map<string, Answer<T>>();
+  /** How long the last answer took, whatever it was. */
+  readonly #tookMs = new Map<string, number>();
+  readonly #asking = new Map<string, Promise<T | null>>();
+
+  /** `ask` answers null where nobody can tell; that is true of who has asked, and of nobody else. */
+  async get(key: string, ask: () => Promise<T | null>, signal: AbortSignal): Promise<T | null> {
+    const known = this.#answers.get(key);
+    if (known !== undefined && performance.now() < known.untilMs) return known.value;
+    const asking = this.#asking.get(key);
+    if (asking === undefined) return abortable(this.#ask(key, ask), signal);
+    const shared = await abortable(
+      asking.catch(() => null),
+      signal,
+    );
+    return shared ?? abortable(ask(), signal);
+  }
+
+  /** As of now, from whoever is quick to answer; as of lately from others. */
+  async fresh(key: string, ask: () => Promise<T | null>, signal: AbortSignal): Promise<T | null> {
+    const asking = this.#asking.get(key);
+    if (asking !== undefined)
+      await abortable(
+        asking.catch(() => null),
+        signal,
+      );
+    const isQuick = (this.#tookMs.get(key) ?? 0) < QUICK_MS;
+    return isQuick ? abortable(this.#ask(key, ask), signal) : this.get(key, ask, signal);
+  }
+
+  #ask(key: string, ask: () => Promise<T | null>): Promise<T | null> {
+    const began = performance.now();
+    const asking = ask()
+      .then((value) => {
+        const now = performance.now();
+        const tookMs = now - began;
+        this.#tookMs.set(key, tookMs);
+        if (value !== null) this.#answers.set(key, { value, untilMs: now + Math.max(LATELY_MS, SHARE * tookMs) });
+        return value;
+      })
+      .finally(() => {
+        if (this.#asking.get(key) === asking) this.#asking.delete(key);
+      });
+    this.#asking.set(key, asking);
+    return asking;
+  }
+}

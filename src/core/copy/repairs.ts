@@ -1,0 +1,110 @@
+import type { DeltaChange } from '../model/change';
+import type { Claim, RepairRequest } from '../ports/destination';
+import type { Gate } from '../async/condition';
+import type { Batch } from '../pump/low-water';
+import type { Namespace } from '../model/namespace';
+import type { Source } from '../ports/source';
+
+const AT_ONCE = 500;
+/** On a silent source the low water does not move, and nothing tells that somebody has asked. */
+const LOOK_EVERY_MS = 5_000;
+
+export interface RepairsContext {
+  readonly source: Pick<Source, 'keyOf'>;
+  readonly claim: Pick<Claim, 'repairs' | 'repaired'>;
+  readonly moved: Gate;
+  /** Changes can be routed now, and nothing that a lane has written lies beyond them. */
+  readonly ready: () => boolean;
+  /** Makes sure that there is a target; false where the stream does not write this namespace. */
+  readonly target: (namespace: Namespace) => Promise<boolean>;
+  /** Routes look-ups of these keys behind all that was routed before. Only while `ready`. */
+  readonly push: (namespace: Namespace, keys: readonly DeltaChange['key'][]) => Batch;
+  /** A look has found nothing. */
+  readonly settled: () => void;
+  readonly reading: AbortSignal;
+  readonly writing: AbortSignal;
+}
+
+/** Gets fresh copies of the rows that somebody has asked for, through the lanes of their keys. */
+export class Repairs {
+  readonly #context: RepairsContext;
+  #asked: number | null = null;
+  #due = true;
+  /** A look has found none, and nobody has asked since. */
+  #none = false;
+
+  constructor(context: RepairsContext) {
+    this.#context = context;
+  }
+
+  /** Nothing that was asked for is owed any more, as far as it has been told. */
+  get none(): boolean {
+    return this.#none;
+  }
+
+  /** How often repairs have been asked for until now. */
+  asked(times: number): void {
+    if (times === this.#asked) return;
+    this.#asked = times;
+    this.#due = true;
+    this.#none = false;
+    this.#context.moved.open();
+  }
+
+  async run(): Promise<void> {
+    const { moved, reading, ready } = this.#context;
+    const ended = (): boolean => reading.aborted;
+    while (!ended()) {
+      await moved.until(() => ended() || this.#due, LOOK_EVERY_MS);
+      await moved.until(() => ended() || ready());
+      if (ended()) return;
+      this.#due = false;
+      await this.#look();
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { claim, moved, reading, settled, writing } = this.#context;
+    const requests = await claim.repairs(AT_ONCE, writing);
+    if (requests.length === 0) {
+      this.#none = !this.#due;
+      settled();
+      return;
+    }
+    const batches: Batch[] = [];
+    for (const [namespace, own] of byNamespace(requests)) {
+      if (!(await this.#context.target(namespace))) continue;
+      const batch = await this.#route(namespace, own);
+      if (batch === null) return;
+      batches.push(batch);
+    }
+    await moved.until(() => reading.aborted || batches.every(({ durable }) => durable));
+    if (!batches.every(({ durable }) => durable)) return;
+    await claim.repaired(
+      requests.map(({ id }) => id),
+      writing,
+    );
+    // Again, until there are none.
+    this.#due = true;
+  }
+
+  async #route(namespace: Namespace, requests: readonly RepairRequest[]): Promise<Batch | null> {
+    const { moved, push, reading, ready, source } = this.#context;
+    const keys = requests.map(({ key }) => source.keyOf(key));
+    while (!ready() || reading.aborted) {
+      await moved.until(() => reading.aborted || ready());
+      if (reading.aborted) return null;
+    }
+    return push(namespace, keys);
+  }
+}
+
+function byNamespace(requests: readonly RepairRequest[]): Map<Namespace, RepairRequest[]> {
+  const groups = new Map<Namespace, RepairRequest[]>();
+  for (const request of requests) {
+    const own = groups.get(request.namespace);
+    if (own) own.push(request);
+    else groups.set(request.namespace, [request]);
+  }
+  return groups;
+}

@@ -1,0 +1,27 @@
+import type { Claim, InlineMode, RangeRecord } from '../ports/destination';
+import type { Namespace, SourceNamespace } from '../model/namespace';
+import type { Size } from '../ports/source';
+
+type Sizes = ReadonlyMap<Namespace, Pick<Size, 'estimatedRows'>>;
+
+/** Plans copies beside the stream, each as its kind of namespace is copied; answers with all ranges of the stream. */
+export async function planInline(
+  claim: Pick<Claim, 'planInline'>,
+  sizes: Sizes,
+  { mode, isOnce }: { readonly mode: InlineMode; readonly isOnce: (name: Namespace) => boolean },
+  signal: AbortSignal,
+): Promise<readonly RangeRecord[] | null> {
+  const once = new Map([...sizes].filter(([name]) => isOnce(name)));
+  const followed = new Map([...sizes].filter(([name]) => !isOnce(name)));
+  let planned: readonly RangeRecord[] | null = null;
+  if (followed.size > 0) planned = await claim.planInline(followed, mode, signal);
+  if (once.size > 0) planned = await claim.planInline(once, 'once', signal);
+  return planned;
+}
+
+/** Which of these namespaces no change tells of. */
+export function copiedOnce(namespaces: Iterable<SourceNamespace>): (name: Namespace) => boolean {
+  const names = new Set<Namespace>();
+  for (const { name, follows } of namespaces) if (follows === 'copy_only') names.add(name);
+  return (name) => names.has(name);
+}

@@ -1,0 +1,84 @@
+import { Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
+import { temporal as proto } from '@temporalio/proto';
+import { WORKER_LOST } from '../protocol/failure';
+import type { Log } from '../core/ports/connector';
+import type { TemporalConnection } from './temporal/connection';
+import type { WorkerSettings } from './settings';
+
+const STARTED = proto.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED;
+const AT_ONCE = 10;
+/** Longer than this is not worth a later start: the heartbeat timeout ends the others. */
+const BUDGET_MS = 5_000;
+const CALL_MS = 2_000;
+
+type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
+
+const heldBy =
+  (identity: string) =>
+  ({ state, lastWorkerIdentity }: Pending): boolean =>
+    state === STARTED && lastWorkerIdentity === identity;
+
+function lost({ heartbeatDetails }: Pending): ApplicationFailure {
+  const payload = heartbeatDetails?.payloads?.[0];
+  const progress: unknown = payload == null ? null : defaultPayloadConverter.fromPayload(payload);
+  return ApplicationFailure.create({
+    type: WORKER_LOST,
+    message: 'the worker that ran this was lost; it has come back',
+    details: [null, progress],
+  });
+}
+
+/**
+ * A worker that comes back under a configured identity fails what its former self had been given and cannot finish any
+ * more, so that nobody waits for the heartbeat timeout. Only before this process polls: from then on the identity stands
+ * for what it runs itself. Should the former self live after all, the destination fences it.
+ */
+export async function failFormerSelf(
+  { connection, namespace }: TemporalConnection,
+  { identity, comesBack, taskQueue }: WorkerSettings,
+  log: Log,
+): Promise<void> {
+  if (!comesBack) return;
+  const client = new Client({ connection, namespace, identity });
+  const deadline = Date.now() + BUDGET_MS;
+  const within = <T>(call: () => Promise<T>): Promise<T> =>
+    connection.withDeadline(Math.min(deadline, Date.now() + CALL_MS), call);
+
+  const failed: string[] = [];
+  const look = async (workflowId: string, runId: string): Promise<void> => {
+    const { raw } = await within(() => client.workflow.getHandle(workflowId, runId).describe());
+    const held = (raw.pendingActivities ?? []).filter(heldBy(identity));
+    if (held.length === 0) return;
+    // Its queue of cached workflows has nobody to poll it any more.
+    const execution = { workflowId, runId };
+    await within(() => connection.workflowService.resetStickyTaskQueue({ namespace, execution }));
+    for (const pending of held) {
+      const activityId = pending.activityId ?? '';
+      await within(() => client.activity.fail({ workflowId, runId, activityId }, lost(pending)));
+      failed.push(workflowId);
+    }
+  };
+
+  try {
+    // An activity is described under its workflow, and those of streams are on this queue.
+    const query = `TaskQueue = ${JSON.stringify(taskQueue)} AND ExecutionStatus = "Running"`;
+    const open = client.workflow.list({ query })[Symbol.asyncIterator]();
+    const follow = async (): Promise<void> => {
+      while (Date.now() < deadline) {
+        const next = await within(() => open.next());
+        if (next.done === true) return;
+        const { workflowId, runId } = next.value;
+        await look(workflowId, runId).catch((error: unknown) => told(log, error));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, follow));
+  } catch (error) {
+    told(log, error);
+  }
+  if (failed.length > 0) log('info', 'former_self.failed', { identity, legs: failed.length });
+}
+
+/** Not a reason to stay down: the heartbeat timeout does the same, later. */
+const told = (log: Log, error: unknown): void =>
+  log('warn', 'former_self.unknown', { code: (error as { code?: unknown }).code });

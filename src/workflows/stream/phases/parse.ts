@@ -1,0 +1,13 @@
+import { controlCalls } from '../../shared/calls';
+import { attempt, succeeded } from './leg';
+import type { Run } from '../run';
+
+/** A stream that was started by hand has a spec that nobody has checked yet. */
+export async function parseSpec(run: Run): Promise<void> {
+  const { revision } = run.state;
+  const spec = await attempt(run, () => controlCalls('check the spec').parse(run.spec));
+  if (spec === null || revision !== run.state.revision) return;
+  run.spec = spec;
+  run.state.parsed = true;
+  succeeded(run);
+}
