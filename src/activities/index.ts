@@ -5,7 +5,7 @@ import { catchUp } from './stream/catch-up';
 import { copy } from './stream/copy';
 import type { ActivityDeps } from './deps';
 import { finalize } from './stream/finalize';
-import { here } from './stream/current-position';
+import { currentPosition } from './stream/current-position';
 import { inspectPosition } from './stream/inspect-position';
 import { parse } from './stream/parse';
 import { prepare } from './prepare/prepare';
@@ -24,7 +24,7 @@ export const createActivities = (deps: ActivityDeps): Activities => ({
   copy: copy(deps),
   pump: pump(deps),
   finalize: finalize(deps),
-  here: here(deps),
+  here: currentPosition(deps),
   inspectPosition: inspectPosition(deps),
   catchUp: catchUp(deps),
   ...createVerificationActivities(deps),

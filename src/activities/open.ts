@@ -1,6 +1,6 @@
 import type { StreamSpec } from '../config/schema';
 import { PARKED_TOLD, type LegBase, type ParkedReport } from '../protocol/stream-activities';
-import type { Claim, Destination, InlineMode, Parked } from '../core/ports/destination';
+import type { Claim, Destination, BackfillMode, Parked } from '../core/ports/destination';
 import type { Source } from '../core/ports/source';
 import type { ActivityDeps } from './deps';
 
@@ -65,5 +65,5 @@ export const parkedReport = (parked: readonly Parked[]): ParkedReport => ({
 });
 
 /** What becomes of rows that only the destination has. */
-export const inlineMode = ({ stream }: StreamSpec): InlineMode =>
+export const inlineMode = ({ stream }: StreamSpec): BackfillMode =>
   stream.snapshot.on_existing === 'merge' ? 'merge' : 'repair';

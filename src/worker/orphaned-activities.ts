@@ -34,7 +34,7 @@ function lost({ heartbeatDetails }: Pending): ApplicationFailure {
  * more, so that nobody waits for the heartbeat timeout. Only before this process polls: from then on the identity stands
  * for what it runs itself. Should the former self live after all, the destination fences it.
  */
-export async function failFormerSelf(
+export async function failOrphanedActivities(
   { connection, namespace }: TemporalConnection,
   { identity, comesBack, taskQueue }: WorkerSettings,
   log: Log,
@@ -76,9 +76,9 @@ export async function failFormerSelf(
   } catch (error) {
     told(log, error);
   }
-  if (failed.length > 0) log('info', 'former_self.failed', { identity, legs: failed.length });
+  if (failed.length > 0) log('info', 'orphaned_activities.failed', { identity, legs: failed.length });
 }
 
 /** Not a reason to stay down: the heartbeat timeout does the same, later. */
 const told = (log: Log, error: unknown): void =>
-  log('warn', 'former_self.unknown', { code: (error as { code?: unknown }).code });
+  log('warn', 'orphaned_activities.unknown', { code: (error as { code?: unknown }).code });

@@ -9,7 +9,7 @@ import { Closing } from './closing';
 import { connectTemporal, type TemporalConnection, watchConnection } from './temporal/connection';
 import { startEndpoints, workerState } from './http/endpoints';
 import { createPair, type WorkerPair } from './pair';
-import { failFormerSelf } from './orphaned-activities';
+import { failOrphanedActivities } from './orphaned-activities';
 import { installRuntime } from './temporal/runtime';
 import { ensureSearchAttributes } from './temporal/search-attributes';
 import { workerSettings } from './settings';
@@ -82,7 +82,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     const [pair] = await Promise.all([
       createPair(temporal, settings, activitiesOf(logger, telemetry.streams), telemetry.streams, log),
       ensureSearchAttributes(temporal, log),
-      failFormerSelf(temporal, settings, log),
+      failOrphanedActivities(temporal, settings, log),
     ]);
     return { temporal, pair };
   };

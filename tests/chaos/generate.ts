@@ -115,8 +115,8 @@ export function generate(seed: number, { kinds = FAULT_KINDS, all = false }: Gen
   const uniqueIndexes = more.chance(0.5) ? ('in_force' as const) : ('hold' as const);
   const acts = { before: joined(before, more), during: joined(during, more) };
   // With rows that are read late nothing more is judged in step.
-  const inStep = more.chance(0.6) && settings.updates === 'delta';
-  return { ...settings, uniqueIndexes, ...acts, inStep, faults };
+  const pastOverlap = more.chance(0.6) && settings.updates === 'delta';
+  return { ...settings, uniqueIndexes, ...acts, inStep: pastOverlap, faults };
 }
 
 /** More works beside those of the acts that have any. */

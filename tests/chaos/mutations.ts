@@ -24,13 +24,13 @@ export const MUTATIONS: readonly Mutation[] = [
       },
       {
         file: 'src/connectors/mongodb/destination/ledger/fence.ts',
-        find: 'if (record?.epoch !== this.epoch) throw taken(this.stream, record?.epoch ?? 0);',
-        replace: 'if (record === null) throw taken(this.stream, 0);',
+        find: 'if (record?.epoch !== this.epoch) throw fencedBy(this.stream, record?.epoch ?? 0);',
+        replace: 'if (record === null) throw fencedBy(this.stream, 0);',
       },
       {
         file: 'src/connectors/mongodb/destination/writer/lane.ts',
-        find: 'if (found !== null && found.epoch !== epoch) throw taken(stream, found.epoch);',
-        replace: 'if (found !== null && found.epoch < 0) throw taken(stream, epoch);',
+        find: 'if (found !== null && found.epoch !== epoch) throw fencedBy(stream, found.epoch);',
+        replace: 'if (found !== null && found.epoch < 0) throw fencedBy(stream, epoch);',
       },
       {
         file: 'src/connectors/mongodb/destination/writer/lane.ts',
@@ -72,7 +72,7 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         file: 'src/core/pump/low-water.ts',
         find: `    this.begin().close(position, sourceTimeMs);
-    this.settle();`,
+    this.advance();`,
         replace: `    this.#position = position;
     this.#sourceTimeMs = sourceTimeMs;`,
       },
@@ -85,7 +85,7 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         file: 'src/activities/stream/copy.ts',
         find: "if (reason === 'done') await buildIndexes(",
-        replace: `if (reason === 'done') await claim.begin(await source.here(call.signal), call.signal);
+        replace: `if (reason === 'done') await claim.begin(await source.currentPosition(call.signal), call.signal);
         if (reason === 'done') await buildIndexes(`,
       },
     ],

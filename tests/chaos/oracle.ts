@@ -84,7 +84,7 @@ function regressions({ plan, t }: Round, { armedAt, regressions: all }: Versions
   if (plan.updates === 'row' || armedAt === null) return [];
   const copied = new Set(
     t.everyLine
-      .filter((line) => line.includes('"inline_copy.begun"'))
+      .filter((line) => line.includes('"backfill.begun"'))
       .map((line) => (JSON.parse(line) as { readonly namespace: string }).namespace)
       .map((namespace) => namespace.slice(t.source.databaseName.length + 1)),
   );

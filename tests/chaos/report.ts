@@ -28,9 +28,9 @@ export function summaryOf(outcomes: readonly Outcome[], ms: number): string {
   const counted = [...of('passed'), ...of('failed')];
   const sum = (value: (outcome: Outcome) => number): number => counted.reduce((all, each) => all + value(each), 0);
   const bit = new Map<string, { readonly all: number; readonly inStep: number }>();
-  for (const { kind, inStep } of counted.flatMap(({ bites }) => bites.filter((each) => each.bit))) {
+  for (const { kind, inStep: pastOverlap } of counted.flatMap(({ bites }) => bites.filter((each) => each.bit))) {
     const before = bit.get(kind) ?? { all: 0, inStep: 0 };
-    bit.set(kind, { all: before.all + 1, inStep: before.inStep + (inStep ? 1 : 0) });
+    bit.set(kind, { all: before.all + 1, inStep: before.inStep + (pastOverlap ? 1 : 0) });
   }
   const width = Math.max(12, ...[...bit.keys()].map(({ length }) => length)) + 2;
   const row = (name: string, value: string | number): string => `${name.padEnd(width)}${value}`;

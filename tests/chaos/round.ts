@@ -126,14 +126,14 @@ async function suffer(
       const wanted = takes(fault);
       const before = Promise.all(wanted.map((resource) => busy.get(resource) ?? Promise.resolve()));
       const mine = before.then(async () => {
-        const inStep = isInStep();
+        const pastOverlap = isInStep();
         round.note(`${fault.kind} begins`);
         const bite = await inject(round, fault).catch((error: unknown) => ({
           bit: false,
           evidence: error instanceof Error ? error.message : String(error),
         }));
         round.note(`${fault.kind}: ${bite.evidence}`);
-        bites.push({ kind: fault.kind, inStep, ...bite });
+        bites.push({ kind: fault.kind, inStep: pastOverlap, ...bite });
       });
       for (const resource of wanted) busy.set(resource, mine);
       await mine;

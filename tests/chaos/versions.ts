@@ -150,9 +150,9 @@ export class Versions implements AsyncDisposable {
         for (const known of this.#known(ns.coll).values()) this.#gone(known, event);
         return;
       case 'rename': {
-        const moved = this.#known(ns.coll);
+        const progressed = this.#known(ns.coll);
         this.#rows.delete(ns.coll);
-        if (event.to !== undefined) this.#rows.set(event.to.coll, moved);
+        if (event.to !== undefined) this.#rows.set(event.to.coll, progressed);
         return;
       }
       default:

@@ -55,7 +55,7 @@ export const part = (changes: LanePart['changes'], rest: Partial<LanePart> = {})
   lane: 0,
   expected: 0,
   position: at(1),
-  inStep: true,
+  pastOverlap: true,
   changes,
   ...rest,
 });

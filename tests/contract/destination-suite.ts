@@ -56,13 +56,13 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
 
     it('has no ledger until it is claimed', async () => {
       const destination = await open();
-      expect(await destination.peek(t.stream, never)).toBeNull();
+      expect(await destination.readLedger(t.stream, never)).toBeNull();
       const { ledger } = await claim(3, { lanes: 4 });
-      expect(ledger).toMatchObject({ epoch: 3, lowWater: null, barrier: null, ranges: [], displaced: [] });
+      expect(ledger).toMatchObject({ epoch: 3, lowWater: null, barrier: null, ranges: [], replaced: [] });
       expect(ledger.lanes).toEqual(
-        [0, 1, 2, 3].map((lane) => ({ lane, sequence: 0, position: null, aheadUntil: null })),
+        [0, 1, 2, 3].map((lane) => ({ lane, sequence: 0, position: null, readAheadLimit: null })),
       );
-      expect(await destination.peek(t.stream, never)).toEqual({ epoch: 3, lowWater: null, copying: [] });
+      expect(await destination.readLedger(t.stream, never)).toEqual({ epoch: 3, lowWater: null, copying: [] });
     });
 
     it('tells a missing ledger from a new one', async () => {
@@ -122,9 +122,9 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       const made = await prepared();
       const row = { _id: 1, a: 1 };
       await made.apply(part([insert(t.namespace, row), remove(t.namespace, 7)]), never);
-      await made.apply(part([insert(t.namespace, { ...row, a: 2 })], { expected: 1, inStep: false }), never);
+      await made.apply(part([insert(t.namespace, { ...row, a: 2 })], { expected: 1, pastOverlap: false }), never);
       expect(await t.rows(t.namespace)).toEqual([{ _id: 1, a: 2 }]);
-      await made.apply(part([insert(t.namespace, { ...row, a: 3 })], { expected: 2, inStep: true }), never);
+      await made.apply(part([insert(t.namespace, { ...row, a: 3 })], { expected: 2, pastOverlap: true }), never);
       expect(await t.rows(t.namespace)).toEqual([{ _id: 1, a: 3 }]);
     });
 
@@ -143,31 +143,31 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       expect(await t.rows(t.namespace)).toEqual([{ _id: 1, v: 3 }]);
     });
 
-    it.each(['applyAll', 'applyTogether'] as const)(
+    it.each(['applyGroup', 'rewriteConflicts'] as const)(
       'writes parts of several lanes as one, however often they are sent: %s',
       async (apply) => {
         const made = await prepared();
         const parts = [
-          part([insert(t.namespace, { _id: 1, a: 'x' }), remove(t.namespace, 3)], { aheadUntil: at(4) }),
+          part([insert(t.namespace, { _id: 1, a: 'x' }), remove(t.namespace, 3)], { readAheadLimit: at(4) }),
           part([replace(t.namespace, { _id: 2, a: 'y' })], { lane: 1, position: at(2) }),
         ];
         expect((await made[apply](parts, never)).map(({ fresh }) => fresh)).toEqual([true, true]);
         expect((await made[apply](parts, never)).map(({ fresh }) => fresh)).toEqual([false, false]);
-        const moved = [
+        const progressed = [
           part([replace(t.namespace, { _id: 1, a: 'y' })], { expected: 1 }),
           part([replace(t.namespace, { _id: 2, a: 'x' })], { lane: 1, expected: 7 }),
         ];
-        expect((await failure(made[apply](moved, never))).kind).toBe('retry');
+        expect((await failure(made[apply](progressed, never))).kind).toBe('retry');
         expect(await t.rows(t.namespace)).toEqual([
           { _id: 1, a: 'x' },
           { _id: 2, a: 'y' },
         ]);
         const { ledger } = await claim(2);
         expect(ledger.lanes).toEqual([
-          { lane: 0, sequence: 1, position: at(1), aheadUntil: at(4) },
-          { lane: 1, sequence: 1, position: at(2), aheadUntil: null },
+          { lane: 0, sequence: 1, position: at(1), readAheadLimit: at(4) },
+          { lane: 1, sequence: 1, position: at(2), readAheadLimit: null },
         ]);
-        expect((await failure(made[apply](moved, never))).kind).toBe('fenced');
+        expect((await failure(made[apply](progressed, never))).kind).toBe('fenced');
       },
     );
 
@@ -177,7 +177,7 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
         part([insert(t.namespace, { _id: 1 })]),
         part([update(t.namespace, 2, { updatedFields: { a: 1 } })], { lane: 1 }),
       ];
-      expect((await failure(made.applyAll(parts, never))).code).toBe('delta_missed');
+      expect((await failure(made.applyGroup(parts, never))).code).toBe('delta_missed');
       expect(await t.rows(t.namespace)).toEqual([]);
       const { ledger } = await claim(2);
       expect(ledger.lanes).toMatchObject([{ sequence: 0 }, { sequence: 0 }]);
@@ -219,15 +219,15 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       expect((await claim(2, { lanes: 8 })).ledger.lanes).toHaveLength(2);
       const wide = await claim(3);
       expect(await wide.layout(3, at(7), never)).toEqual([
-        { lane: 0, sequence: 1, position: at(1), aheadUntil: at(7) },
-        { lane: 1, sequence: 0, position: at(1), aheadUntil: at(7) },
-        { lane: 2, sequence: 0, position: at(1), aheadUntil: at(7) },
+        { lane: 0, sequence: 1, position: at(1), readAheadLimit: at(7) },
+        { lane: 1, sequence: 0, position: at(1), readAheadLimit: at(7) },
+        { lane: 2, sequence: 0, position: at(1), readAheadLimit: at(7) },
       ]);
       await wide.apply(part([insert(t.namespace, { _id: 2 })], { lane: 2, position: at(2) }), never);
       await wide.advance(at(2), never);
       await wide.layout(1, null, never);
       const again = await claim(4);
-      expect(again.ledger.lanes).toEqual([{ lane: 0, sequence: 1, position: at(2), aheadUntil: null }]);
+      expect(again.ledger.lanes).toEqual([{ lane: 0, sequence: 1, position: at(2), readAheadLimit: null }]);
       await again.apply(part([insert(t.namespace, { _id: 3 })], { expected: 1, position: at(3) }), never);
       // Lanes are never deleted: one that comes back goes on where it was.
       expect((await again.layout(3, null, never)).map(({ sequence }) => sequence)).toEqual([2, 0, 1]);
@@ -290,7 +290,7 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       await made.apply(part([insert(t.namespace, { _id: 1 })]), never);
       await made.discard(t.namespace, never);
       expect(await t.rows(t.namespace)).toEqual([]);
-      expect((await claim(2)).ledger.displaced).toEqual([]);
+      expect((await claim(2)).ledger.replaced).toEqual([]);
     });
 
     it('applies schema changes once, at their position', async () => {
@@ -307,7 +307,7 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       await made.apply(part([insert(moved, { _id: 2 })], { expected: 1 }), never);
       await made.alter(drop, at(4), never);
       expect(await t.rows(moved)).toEqual([{ _id: 2 }]);
-      expect((await claim(2)).ledger).toMatchObject({ barrier: { position: at(4), state: 'done' }, displaced: [] });
+      expect((await claim(2)).ledger).toMatchObject({ barrier: { position: at(4), state: 'done' }, replaced: [] });
     });
 
     it('stops when it is told to', async () => {

@@ -113,7 +113,7 @@ describe('making capped what is capped at the source', () => {
     if (capped !== true) expect(findings[0]?.message).toContain('unsupported');
     expect((await seen.t.rows(seen.t.namespace)).length).toBe(2);
     expect(await claim.finalize([seen.namespace], never)).toEqual([]);
-    expect((await seen.claim()).ledger.displaced).toEqual(capped === true ? [seen.t.namespace] : []);
+    expect((await seen.claim()).ledger.replaced).toEqual(capped === true ? [seen.t.namespace] : []);
   });
 
   it('knows its own collection again where the answer was lost, sets the maximum and builds the indexes', async () => {
@@ -149,12 +149,12 @@ describe('making capped what is capped at the source', () => {
     await convertByHand(t, 65_536);
     await (await seen.claim()).convert([seen.namespace], nothingLost, never);
     const leg = await seen.claim();
-    expect(leg.ledger.displaced).toEqual([t.namespace]);
-    await leg.planInline(new Map([[t.namespace, { estimatedRows: 3 }]]), 'repair', never);
+    expect(leg.ledger.replaced).toEqual([t.namespace]);
+    await leg.planBackfill(new Map([[t.namespace, { estimatedRows: 3 }]]), 'repair', never);
     await leg.prepare([seen.namespace], never);
     expect(await seen.options()).not.toHaveProperty('capped');
     await leg.apply(part([insert(t.namespace, { _id: 4 })], { expected: 1 }), never);
     expect(await t.rows(t.namespace)).toEqual([{ _id: 4 }]);
-    expect((await seen.claim()).ledger.displaced).toEqual([]);
+    expect((await seen.claim()).ledger.replaced).toEqual([]);
   });
 });

@@ -205,12 +205,12 @@ describe('the fence of the MongoDB destination', () => {
   it('shows what a thawed pump has dropped as displaced, until it is copied anew', async () => {
     await prepared();
     await t.collection().drop();
-    expect((await claim(2)).ledger.displaced).toEqual([t.namespace]);
+    expect((await claim(2)).ledger.replaced).toEqual([t.namespace]);
     await t.client.db(t.database).createCollection('orders');
     const again = await claim(3);
-    expect(again.ledger.displaced).toEqual([t.namespace]);
+    expect(again.ledger.replaced).toEqual([t.namespace]);
     await again.discard(t.namespace, never);
-    expect((await claim(4)).ledger.displaced).toEqual([]);
+    expect((await claim(4)).ledger.replaced).toEqual([]);
   });
 
   it('runs a schema change again whose intent was recorded and whose end was not', async () => {
@@ -232,9 +232,9 @@ describe('the fence of the MongoDB destination', () => {
     );
     await t.collection().drop();
     const next = await claim(2);
-    expect(next.ledger).toMatchObject({ barrier: { position: at(3), state: 'intent' }, displaced: [] });
+    expect(next.ledger).toMatchObject({ barrier: { position: at(3), state: 'intent' }, replaced: [] });
     await next.alter(drop, at(3), never);
-    expect((await claim(3)).ledger).toMatchObject({ barrier: { state: 'done' }, displaced: [] });
+    expect((await claim(3)).ledger).toMatchObject({ barrier: { state: 'done' }, replaced: [] });
   });
 
   it('drops the namespaces of the stream with their database, and leaves its neighbours', async () => {

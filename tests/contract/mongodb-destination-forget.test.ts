@@ -31,8 +31,8 @@ describe('forgetting a stream at its destination', () => {
     await made.plan(new Map([[namespace, [{ from: null, to: null, estimatedRows: 1 }]]]), never);
     await made.index([{ ...sourceNamespace(namespace), indexes: [index] }], () => undefined, never);
     const refused = insert(namespace, { _id: 'refused' });
-    const refusal = { change: refused, code: 'too_large', message: 'x', attempts: 1, letter: null, kept: true };
-    await made.apply({ ...part([insert(namespace, { _id: stream })]), refusals: [refusal] }, never);
+    const refusal = { change: refused, code: 'too_large', message: 'x', attempts: 1, deadLetter: null, kept: true };
+    await made.apply({ ...part([insert(namespace, { _id: stream })]), rejected: [refusal] }, never);
     await destination.askRepairs(stream, [{ namespace, key: key(1), reason: 'verify' }], never);
     await destination.verification(stream, 'run').plan(new Map(), [], never);
     return made;
@@ -70,7 +70,7 @@ describe('forgetting a stream at its destination', () => {
     expect(await destination.kept(t.stream, never)).toEqual(expected);
     expect(await destination.forget(t.stream, never)).toEqual(expected);
     expect(await destination.kept(t.stream, never)).toEqual(NOTHING);
-    expect(await destination.peek(t.stream, never)).toBeNull();
+    expect(await destination.readLedger(t.stream, never)).toBeNull();
     expect(await left()).toMatchObject({ ledger: [{ _id: t.stream, kind: 'forgotten', removing: false }] });
     expect(Object.keys(await left())).toEqual(['ledger']);
     expect(await t.rows(t.namespace)).toEqual([{ _id: t.stream }]);
@@ -95,7 +95,7 @@ describe('forgetting a stream at its destination', () => {
     await after.apply(part([insert(t.namespace, { _id: 'new' })]), never);
     // Its lane is where the old writer expects its own, and only the epoch tells them apart.
     expect((await failure(before.apply(late, never))).kind).toBe('fenced');
-    expect((await failure(before.leave([t.namespace], never))).kind).toBe('fenced');
+    expect((await failure(before.unfollow([t.namespace], never))).kind).toBe('fenced');
     expect(await t.rows(t.namespace)).toEqual([{ _id: 'new' }, { _id: t.stream }]);
   });
 

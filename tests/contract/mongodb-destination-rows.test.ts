@@ -125,7 +125,7 @@ describe('rows at the MongoDB destination', () => {
     }
     await made.apply(part([encoded('insert', t.namespace, row)]), never);
     expect(hex(await t.encoded())).toEqual([expected]);
-    await made.apply(part([encoded('replace', t.namespace, row)], { expected: 1, inStep: false }), never);
+    await made.apply(part([encoded('replace', t.namespace, row)], { expected: 1, pastOverlap: false }), never);
     expect(hex(await t.encoded())).toEqual([expected]);
   });
 
@@ -327,7 +327,7 @@ describe('parts of several lanes that are written together', () => {
     await wide.prepare([sourceNamespace(t.namespace)], never);
     await t.collection().createIndex({ u: 1 }, { unique: true }, {});
     const rows = [1, 2].map((_id) => insert(t.namespace, { _id, u: _id, n: { '0': 1 } }));
-    await wide.applyTogether(both([rows[0]!], [rows[1]!], 0), never);
+    await wide.rewriteConflicts(both([rows[0]!], [rows[1]!], 0), never);
   });
 
   it('end where full states and deltas end, whatever they meet on the way', async () => {
@@ -339,7 +339,7 @@ describe('parts of several lanes that are written together', () => {
       [replace(t.namespace, { _id: 2, u: 9 }), update(t.namespace, 2, { updatedFields: { u: 1 }, removedFields: [] })],
       1,
     );
-    await wide.applyTogether(parts, never);
+    await wide.rewriteConflicts(parts, never);
     const first = new Map<string, unknown>([
       ['_id', 1],
       ['u', 2],
@@ -352,7 +352,7 @@ describe('parts of several lanes that are written together', () => {
   });
 
   it('let a value go to a row whose holder is deleted', async () => {
-    await wide.applyTogether(both([insert(t.namespace, { _id: 3, u: 2 })], [remove(t.namespace, 2)], 1), never);
+    await wide.rewriteConflicts(both([insert(t.namespace, { _id: 3, u: 2 })], [remove(t.namespace, 2)], 1), never);
     expect(await t.rows(t.namespace)).toEqual([
       { _id: 1, u: 1, n: { '0': 1 } },
       { _id: 3, u: 2 },
@@ -361,14 +361,16 @@ describe('parts of several lanes that are written together', () => {
 
   it('are refused as a whole, with the key of the row that is', async () => {
     const taken = replace(t.namespace, { _id: 5, u: 1 });
-    const error = await failure(wide.applyTogether(both([taken], [replace(t.namespace, { _id: 2, u: 8 })], 1), never));
+    const error = await failure(
+      wide.rewriteConflicts(both([taken], [replace(t.namespace, { _id: 2, u: 8 })], 1), never),
+    );
     expect([error.kind, error.code, error.keyHash]).toEqual(['poison', 'duplicate_key', taken.key.hash]);
     expect((await t.rows(t.namespace)).map((row) => (row as { u: number }).u)).toEqual([1, 2]);
   });
 
   it('are handed back when a delta does not fit its row', async () => {
     const misfit = update(t.namespace, 9, { updatedFields: { u: 3 } });
-    const error = await failure(wide.applyTogether(both([misfit], [], 1), never));
+    const error = await failure(wide.rewriteConflicts(both([misfit], [], 1), never));
     expect(error.code).toBe('delta_missed');
   });
 });

@@ -53,7 +53,7 @@ class Target implements AsyncDisposable {
   async planned(): Promise<{ readonly claim: Claim; readonly range: RangeRecord }> {
     const claim = await this.claim();
     await claim.prepare([this.namespace], never);
-    const [range] = await claim.planInline(new Map([[this.t.namespace, { estimatedRows: 0 }]]), 'once', never);
+    const [range] = await claim.planBackfill(new Map([[this.t.namespace, { estimatedRows: 0 }]]), 'once', never);
     if (range === undefined) throw new Error('nothing was planned');
     await claim.begin(position(1), never);
     return { claim, range };
@@ -118,7 +118,7 @@ describe('a time series at the destination', () => {
       expect.objectContaining({ severity: 'error' }),
     );
     // The next claim does not take it for another one, whether the server tells an identity or not.
-    expect((await s.claim()).ledger.displaced).toEqual([]);
+    expect((await s.claim()).ledger.replaced).toEqual([]);
   });
 
   it('is a time series without the options of the source too', async () => {
@@ -252,9 +252,9 @@ describe('a time series at the destination', () => {
     await using s = await Target.on();
     const { claim } = await s.planned();
     await s.rows.drop();
-    expect((await s.claim()).ledger.displaced).toEqual([s.t.namespace]);
+    expect((await s.claim()).ledger.replaced).toEqual([s.t.namespace]);
     const again = await s.claim();
-    await again.planInline(new Map([[s.t.namespace, { estimatedRows: 0 }]]), 'once', never);
+    await again.planBackfill(new Map([[s.t.namespace, { estimatedRows: 0 }]]), 'once', never);
     await again.prepare([s.namespace], never);
     expect(await s.listed()).toHaveProperty('timeseries');
     const plain = sourceNamespace(s.t.namespace, { with: { validationLevel: 'off' } });

@@ -131,7 +131,7 @@ describe('unique and TTL indexes that a target has while it is written', () => {
     ]);
     await t.client.db(t.database).createCollection('clean');
     try {
-      const findings = await renamed.examine(['shop.orders', 'shop.clean', 'shop.missing'], never);
+      const findings = await renamed.inspectTargets(['shop.orders', 'shop.clean', 'shop.missing'], never);
       const sorted = [...findings].sort((a, b) => (a.code < b.code ? -1 : 1));
       expect(sorted.map(({ severity, code, namespace }) => [severity, code, namespace])).toEqual([
         ['warning', 'expiry_in_force', 'shop.orders'],
@@ -152,10 +152,10 @@ describe('a namespace that is parked', () => {
     await made.prepare([sourceNamespace(t.namespace)], never);
     await made.park([parked], never);
     expect(made.ledger.parked).toEqual([parked]);
-    await made.leave([t.namespace], never);
+    await made.unfollow([t.namespace], never);
     expect(made.ledger.parked).toEqual([]);
     const { ledger } = await destination.claim({ stream: t.stream, epoch: 2, lanes: 1, expect: 'existing' }, never);
-    expect([ledger.parked, ledger.left]).toEqual([[], [t.namespace]]);
+    expect([ledger.parked, ledger.unfollowed]).toEqual([[], [t.namespace]]);
   });
 });
 

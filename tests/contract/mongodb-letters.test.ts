@@ -1,5 +1,5 @@
 import { BSON } from 'mongodb';
-import { Letters } from '../../src/connectors/mongodb/destination/ledger/dead-letters';
+import { DeadLetters } from '../../src/connectors/mongodb/destination/ledger/dead-letters';
 import type { Claim, Destination, LanePart } from '../../src/core/ports/destination';
 import { splitNamespace } from '../../src/core/model/namespace';
 import { sharedMongo } from '../support/servers';
@@ -23,31 +23,31 @@ afterEach(async () => {
   await t[Symbol.asyncDispose]();
 });
 
-type RefusalOf = NonNullable<LanePart['refusals']>[number];
+type RefusalOf = NonNullable<LanePart['rejected']>[number];
 
 const refusal = (rest: Partial<RefusalOf> = {}): RefusalOf => ({
   change: replace(t.namespace, { _id: 1, a: 'secret' }),
   code: 'duplicate_key',
   message: 'a unique index refuses the row',
   attempts: 1,
-  letter: null,
+  deadLetter: null,
   kept: true,
   ...rest,
 });
 
-const list = () => destination.letters({ stream: t.stream }, 100, never);
+const list = () => destination.deadLetters({ stream: t.stream }, 100, never);
 const keys = async () => {
   const ids: string[] = [];
-  for await (const { letter } of destination.letterKeys({ stream: t.stream }, never)) ids.push(letter);
+  for await (const { deadLetter: letter } of destination.deadLetterKeys({ stream: t.stream }, never)) ids.push(letter);
   return ids;
 };
 
 describe('letters at the MongoDB destination', () => {
   it('are settled by a drop of their database that was cut short after the drop', async () => {
-    await made.apply(part([], { refusals: [refusal()] }), never);
+    await made.apply(part([], { rejected: [refusal()] }), never);
     const { database } = splitNamespace(t.namespace);
     const drop = { op: 'drop_database', namespace: `${database}.`, kind: 'dropDatabase', sourceTimeMs: 1 } as const;
-    const cut = jest.spyOn(Letters.prototype, 'settle').mockRejectedValueOnce(new Error('killed'));
+    const cut = jest.spyOn(DeadLetters.prototype, 'supersedeAll').mockRejectedValueOnce(new Error('killed'));
     await failure(made.alter(drop, at(3), never));
     cut.mockRestore();
     await made.alter(drop, at(3), never);
@@ -55,12 +55,12 @@ describe('letters at the MongoDB destination', () => {
   });
 
   it('pass a change in the step that records the lane, and keep it', async () => {
-    const sent = part([insert(t.namespace, { _id: 2 })], { refusals: [refusal()] });
-    const { letters } = await made.apply(sent, never);
+    const sent = part([insert(t.namespace, { _id: 2 })], { rejected: [refusal()] });
+    const { deadLetters } = await made.apply(sent, never);
     const [summary, ...others] = await list();
     expect(others).toEqual([]);
     expect(summary).toMatchObject({
-      id: letters?.[0],
+      id: deadLetters?.[0],
       stream: t.stream,
       namespace: t.namespace,
       target: t.namespace,
@@ -72,64 +72,64 @@ describe('letters at the MongoDB destination', () => {
       kept: true,
     });
     expect(JSON.stringify(summary)).not.toContain('secret');
-    const letter = await destination.letter(t.stream, summary!.id, never);
+    const letter = await destination.deadLetter(t.stream, summary!.id, never);
     expect(BSON.deserialize(letter!.row!)).toEqual({ _id: 1, a: 'secret' });
     expect(BSON.deserialize(letter!.key)).toEqual({ _id: 1 });
-    expect(await destination.letter('another', summary!.id, never)).toBeNull();
+    expect(await destination.deadLetter('another', summary!.id, never)).toBeNull();
     expect(await t.rows(t.namespace)).toEqual([{ _id: 2 }]);
   });
 
   it('are written once, however often the step is sent', async () => {
-    const sent = part([], { refusals: [refusal()] });
+    const sent = part([], { rejected: [refusal()] });
     expect((await made.apply(sent, never)).fresh).toBe(true);
     const again = await made.apply(sent, never);
-    expect([again.fresh, again.letters]).toEqual([false, await keys()]);
+    expect([again.fresh, again.deadLetters]).toEqual([false, await keys()]);
     expect((await list()).map(({ attempts }) => attempts)).toEqual([1]);
   });
 
   it('are not there when the step that they are part of is refused or fenced', async () => {
     await made.apply(part([insert(t.namespace, { _id: 9, a: { b: 1 } })]), never);
     const misfit = update(t.namespace, 7, { updatedFields: { a: 1 } });
-    await failure(made.apply(part([misfit], { expected: 1, refusals: [refusal()] }), never));
+    await failure(made.apply(part([misfit], { expected: 1, rejected: [refusal()] }), never));
     expect(await list()).toEqual([]);
     await destination.claim({ stream: t.stream, epoch: 2, lanes: 1, expect: 'existing' }, never);
-    const error = await failure(made.apply(part([], { expected: 1, refusals: [refusal()] }), never));
+    const error = await failure(made.apply(part([], { expected: 1, rejected: [refusal()] }), never));
     expect(error.kind).toBe('fenced');
     expect(await list()).toEqual([]);
   });
 
   it('count another refusal of the row, and hold its newest state', async () => {
-    const { letters } = await made.apply(part([], { refusals: [refusal()] }), never);
+    const { deadLetters: letters } = await made.apply(part([], { rejected: [refusal()] }), never);
     const change = replace(t.namespace, { _id: 1, a: 'newer' });
-    const next = refusal({ change, letter: letters![0]!, attempts: 3, code: 'document_validation' });
-    expect((await made.apply(part([], { expected: 1, refusals: [next] }), never)).letters).toEqual(letters);
+    const next = refusal({ change, deadLetter: letters![0]!, attempts: 3, code: 'document_validation' });
+    expect((await made.apply(part([], { expected: 1, rejected: [next] }), never)).deadLetters).toEqual(letters);
     const [summary, ...others] = await list();
     expect(others).toEqual([]);
     expect(summary).toMatchObject({ attempts: 4, code: 'document_validation', state: 'open' });
-    const { row } = (await destination.letter(t.stream, summary!.id, never))!;
+    const { row } = (await destination.deadLetter(t.stream, summary!.id, never))!;
     expect(BSON.deserialize(row!)).toEqual({ _id: 1, a: 'newer' });
   });
 
   it('are closed where their namespace is planned to be copied anew, dropped ones too', async () => {
-    await made.apply(part([], { refusals: [refusal()] }), never);
+    await made.apply(part([], { rejected: [refusal()] }), never);
     const other = replace(t.namespace, { _id: 2 });
-    await made.apply(part([], { expected: 1, refusals: [refusal({ change: other })] }), never);
+    await made.apply(part([], { expected: 1, rejected: [refusal({ change: other })] }), never);
     const [first] = await keys();
-    await destination.dropLetters({ stream: t.stream, ids: [first!] }, never);
+    await destination.dropDeadLetters({ stream: t.stream, ids: [first!] }, never);
     expect(await made.behind(10, never)).toHaveLength(2);
-    await made.planInline(new Map([[t.namespace, { estimatedRows: 0 }]]), 'repair', never);
+    await made.planBackfill(new Map([[t.namespace, { estimatedRows: 0 }]]), 'repair', never);
     expect(await made.behind(10, never)).toEqual([]);
   });
 
   it('are closed where their namespace is gone', async () => {
-    await made.apply(part([], { refusals: [refusal()] }), never);
+    await made.apply(part([], { rejected: [refusal()] }), never);
     await made.remove([t.namespace], never);
     expect(await made.behind(10, never)).toEqual([]);
   });
 
   it('are superseded in the step that writes a full state of their row', async () => {
-    const { letters } = await made.apply(part([], { refusals: [refusal()] }), never);
-    const sent = part([remove(t.namespace, 1)], { expected: 1, settled: letters! });
+    const { deadLetters: letters } = await made.apply(part([], { rejected: [refusal()] }), never);
+    const sent = part([remove(t.namespace, 1)], { expected: 1, superseded: letters! });
     await failure(
       made.apply({ ...sent, changes: [...sent.changes, update(t.namespace, 7, { updatedFields: { a: 1 } })] }, never),
     );
@@ -141,21 +141,21 @@ describe('letters at the MongoDB destination', () => {
 
   it('say without the change that it was left out', async () => {
     const change = update(t.namespace, 1, { updatedFields: { a: 'secret' } });
-    await made.apply(part([], { refusals: [refusal({ change, kept: false })] }), never);
+    await made.apply(part([], { rejected: [refusal({ change, kept: false })] }), never);
     const [summary] = await list();
     expect(summary).toMatchObject({ op: 'update', kept: false });
-    expect(await destination.letter(t.stream, summary!.id, never)).toMatchObject({ row: null, delta: null });
+    expect(await destination.deadLetter(t.stream, summary!.id, never)).toMatchObject({ row: null, delta: null });
   });
 
   it('are remembered by the next claim, dropped ones too: their rows are behind all the same', async () => {
     const other = refusal({ change: update(t.namespace, 2, { updatedFields: { a: 1 } }), code: 'too_large' });
-    await made.apply(part([], { refusals: [refusal(), other] }), never);
+    await made.apply(part([], { rejected: [refusal(), other] }), never);
     const dropped = { stream: t.stream, code: 'too_large' };
-    expect(await destination.dropLetters(dropped, never)).toBe(1);
-    expect(await destination.dropLetters(dropped, never)).toBe(0);
-    expect((await destination.letters({ stream: t.stream, state: 'open' }, 9, never)).map(({ code }) => code)).toEqual([
-      'duplicate_key',
-    ]);
+    expect(await destination.dropDeadLetters(dropped, never)).toBe(1);
+    expect(await destination.dropDeadLetters(dropped, never)).toBe(0);
+    expect(
+      (await destination.deadLetters({ stream: t.stream, state: 'open' }, 9, never)).map(({ code }) => code),
+    ).toEqual(['duplicate_key']);
     const next = await destination.claim({ stream: t.stream, epoch: 2, lanes: 1, expect: 'existing' }, never);
     const behind = await next.behind(10, never);
     expect(behind.map(({ namespace, key }) => [namespace, key.id])).toEqual(
@@ -167,7 +167,7 @@ describe('letters at the MongoDB destination', () => {
   it('go where the stream says', async () => {
     await using elsewhere = await t.open({}, { deadLetters: `${t.database}.refused` });
     const claim = await elsewhere.claim({ stream: t.stream, epoch: 2, lanes: 1, expect: 'existing' }, never);
-    await claim.apply(part([], { refusals: [refusal()] }), never);
+    await claim.apply(part([], { rejected: [refusal()] }), never);
     expect(await t.collection(`${t.database}.refused`).countDocuments()).toBe(1);
     expect(await list()).toEqual([]);
   });

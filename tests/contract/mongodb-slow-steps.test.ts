@@ -100,13 +100,13 @@ describe('a step that is not done in time', () => {
     const claim = await served.claim({ stream: own.stream, epoch: 1, lanes: 1, expect: 'any' }, never);
     await claim.prepare([sourceNamespace(own.namespace)], never);
     const row = insert(own.namespace, { _id: 'a' });
-    const refusal = { change: row, code: 'too_large', message: 'x', attempts: 1, letter: null, kept: true };
-    for (const letters of [{ settled: ['none'] }, { refusals: [refusal] }]) {
+    const refusal = { change: row, code: 'too_large', message: 'x', attempts: 1, deadLetter: null, kept: true };
+    for (const deadLetters of [{ superseded: ['none'] }, { rejected: [refusal] }]) {
       // The first update of a step moves the lane's record on; the second one is that of the letters.
       let updates = 0;
       slow.lateReplies.get = (command) => (command === 'update' && ++updates === 2 ? 8_000 : undefined);
       const began = performance.now();
-      const given = await failure(claim.apply({ ...part([row]), ...letters, withinMs: 500 }, never));
+      const given = await failure(claim.apply({ ...part([row]), ...deadLetters, withinMs: 500 }, never));
       expect([given.kind, given.code]).toEqual(['retry', 'too_slow']);
       expect(performance.now() - began).toBeLessThan(6_000);
       expect(updates).toBeGreaterThan(1);

@@ -12,7 +12,7 @@ describe('fetching rows of the source by their keys', () => {
     const { source } = fixture;
     await fixture.fill('orders', [1, 2, 3]);
     await fixture.write({ in: 'orders', key: 2, value: null }, { in: 'orders', key: 3, value: 7 });
-    const since = await source.here(soon());
+    const since = await source.currentPosition(soon());
     const keys = [1, 2, 3, 4].map(key);
     const rows = await source.fetch(fixture.namespace('orders'), keys, since, soon());
     expect([...rows.keys()].sort()).toEqual([key(1).id, key(3).id]);

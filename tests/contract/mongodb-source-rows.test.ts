@@ -86,7 +86,7 @@ const KEYS: readonly unknown[] = [
 ];
 
 const rawRows = async (source: Source, namespace: string): Promise<Buffer[]> => {
-  const since = await source.here(soon());
+  const since = await source.currentPosition(soon());
   const rows: Buffer[] = [];
   const range = { from: null, to: null, estimatedRows: 0 };
   for await (const batch of source.rows(namespace, range, { after: null, since, batchSize: 7 }, soon()))
@@ -97,7 +97,7 @@ const rawRows = async (source: Source, namespace: string): Promise<Buffer[]> => 
 describe('bytes of MongoDB', () => {
   it('arrive as they are, by stream, copy and look-up', () =>
     withSource({}, async ({ source, db }) => {
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       const collection = db.collection('odd');
       await collection.insertOne({ _id: 1 as never, ...ODDITIES }, { ignoreUndefined: false });
       const rows = await collection.find({}, { raw: true }).toArray();
@@ -120,7 +120,7 @@ describe('bytes of MongoDB', () => {
       const rows = db.collection('numbered');
       await rows.insertMany(keys.map((key) => ({ _id: stored(key) as never })));
       const [found] = await source.namespaces(soon());
-      const since = await source.here(soon());
+      const since = await source.currentPosition(soon());
       const boundsOf = async (from: Position | null) => {
         const { ranges } = await source.ranges(found!, { count: () => 4, since: from }, soon());
         ranges.slice(1).forEach((range, index) => expect(range.from).toEqual(ranges[index]?.to));
@@ -132,13 +132,13 @@ describe('bytes of MongoDB', () => {
       expect(await boundsOf(since)).toEqual([bound(lowest), ...inner, bound(lowest + 8_001)]);
       // A key of another type may have others of its type around it.
       await rows.insertOne({ _id: 'text' as never });
-      const open = await boundsOf(await source.here(soon()));
+      const open = await boundsOf(await source.currentPosition(soon()));
       expect([open[0], open.at(-1)]).toEqual([null, null]);
     }));
 
   it('come in replies that are no larger than they have to be', () =>
     withSource({}, async ({ source, db }) => {
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       const text = 'x'.repeat(1024 * 1024);
       for (let _id = 0; _id < 30; _id++) await db.collection('large').insertOne({ _id: _id as never, text });
       const commits = (await untilHere(source, from)).flatMap((event) => (event.type === 'commit' ? [event] : []));
@@ -156,7 +156,7 @@ describe('bytes of MongoDB', () => {
           (await db.listCollections({ name }).toArray())[0] as { info?: { uuid?: UUID } } | undefined
         )?.info?.uuid?.toString();
       await db.createCollection('before');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await db.collection('before').insertOne({ _id: 1 as never, n: 0 });
       await db.collection('before').updateOne({ _id: 1 as never }, { $set: { n: 1 } });
       const updates = changesOf(await untilHere(source, from)).filter(({ op }) => op === 'update');
@@ -176,7 +176,7 @@ describe('bytes of MongoDB', () => {
   it('are gone with their collection, whatever has its name by now', () =>
     withSource({}, async ({ source, db }) => {
       await db.createCollection('again');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await db.collection('again').insertOne({ _id: 1 as never, n: 0 });
       const changes = changesOf(await untilHere(source, from));
       const known = changes.every(({ identity = '' }) => identity !== '');
@@ -193,7 +193,7 @@ describe('bytes of MongoDB', () => {
       const identities = async () =>
         new Map((await source.namespaces(soon())).map(({ name, identity }) => [name, identity] as const));
       await db.createCollection('before');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       const before = db.collection<{ _id: number; n: number }>('before');
       await before.insertOne({ _id: 1, n: 0 });
       await before.replaceOne({ _id: 1 }, { n: 1 });
@@ -220,7 +220,7 @@ describe('bytes of MongoDB', () => {
 
   it('hold keys of every type, which ranges cover once and look-ups find', () =>
     withSource({}, async ({ source, db }) => {
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       for (const _id of KEYS) await db.collection('keys').insertOne({ _id } as never);
       const changes = changesOf(await untilHere(source, from));
       expect(new Set(changes.map(({ key }) => key.id)).size).toBe(KEYS.length);
@@ -229,7 +229,7 @@ describe('bytes of MongoDB', () => {
       const name = `${db.databaseName}.keys`;
       const ordered = await rawRows(source, name);
       expect(ordered).toHaveLength(KEYS.length);
-      const since = await source.here(soon());
+      const since = await source.currentPosition(soon());
       const readKey = (row: Buffer): number => ordered.findIndex((each) => each.equals(row));
       const all = ordered.map((_, index) => index);
       for (const [index, bound] of ordered.entries()) {
@@ -247,7 +247,7 @@ describe('updates of MongoDB', () => {
     withSource({}, async ({ source, db }) => {
       const rows = db.collection<{ _id: number }>('paths');
       await rows.insertOne({ _id: 1, list: [1, 2, 3], nested: { '0': 1 } } as never);
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await rows.updateOne({ _id: 1 }, { $set: { plain: 1, 'nested.b': 2 } });
       await rows.updateOne({ _id: 1 }, { $set: { 'nested.0': 5 } });
       await rows.updateOne({ _id: 1 }, [

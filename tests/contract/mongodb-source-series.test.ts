@@ -29,7 +29,7 @@ async function read(
   batchSize: number,
   after: Buffer | null = null,
 ): Promise<Read> {
-  const since = await source.here(forever);
+  const since = await source.currentPosition(forever);
   const batches: RowBatch[] = [];
   for await (const batch of source.added(found, { after, since, batchSize }, forever)) {
     batches.push(batch);

@@ -20,7 +20,7 @@ describeSource('mongodb', () => MongodbFixture.open(server()));
 describe('what a MongoDB stream follows', () => {
   it('is chosen by patterns, and never the ledger, the server or system collections', () =>
     withSource({ collections: ['orders', 'cust*'], exclude: ['cust_old'] }, async ({ source, db, client }) => {
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       for (const name of ['orders', 'customers', 'cust_old', 'orders2']) await db.collection(name).insertOne({ name });
       await client.db('tributary').collection('test').insertOne({});
       const changes = changesOf(await untilHere(source, from));
@@ -33,7 +33,7 @@ describe('what a MongoDB stream follows', () => {
 
   it('can be a whole deployment', () =>
     withSource({ wholeDeployment: true, collections: ['source_*.a'] }, async ({ source, db, other, client }) => {
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await db.collection('a').insertOne({});
       await other.collection('a').insertOne({});
       await other.collection('b').insertOne({});
@@ -45,7 +45,7 @@ describe('what a MongoDB stream follows', () => {
   it('is entered and left by renames, and reports other schema events', () =>
     withSource({ collections: ['in*'] }, async ({ source, db }) => {
       await db.createCollection('out');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await db.collection('out').rename('in1');
       await db.collection('in1').createIndex({ a: 1 });
       await db.collection('in1').rename('in2');
@@ -53,10 +53,10 @@ describe('what a MongoDB stream follows', () => {
       await db.createCollection('in3', { capped: true, size: 4096 });
       const seen = schemaOf(await untilHere(source, from));
       expect(seen.map(({ op, kind }) => [op, kind])).toEqual([
-        ['enter', 'rename'],
+        ['renamed_in', 'rename'],
         ['create_indexes', 'createIndexes'],
         ['rename', 'rename'],
-        ['leave', 'rename'],
+        ['renamed_out', 'rename'],
         ['create', 'create'],
       ]);
       expect(seen[0]).toMatchObject({ namespace: `${db.databaseName}.out`, to: `${db.databaseName}.in1` });
@@ -67,7 +67,7 @@ describe('what a MongoDB stream follows', () => {
   it('survives a dropped database and goes on', () =>
     withSource({}, async ({ source, db }) => {
       await db.collection('a').insertOne({ _id: 1 } as never);
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await db.dropDatabase();
       await db.collection('a').insertOne({ _id: 2 } as never);
       const events = await untilHere(source, from);
@@ -80,7 +80,7 @@ describe('what a MongoDB stream follows', () => {
       const { source, db } = fixture;
       await db.createCollection('a');
       await db.createCollection('b');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await db.collection('a').insertOne({ _id: 1 } as never);
       await db.collection('b').insertOne({ _id: 2 } as never);
       const [first] = changesOf(await untilHere(source, from));
@@ -138,7 +138,7 @@ async function withShortLog(test: (fixture: MongodbFixture) => Promise<void>): P
 describe('trouble with a MongoDB source', () => {
   it('is survived while it passes', async () => {
     await withSource({}, async ({ source, db, client, events }) => {
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await db.collection('a').insertOne({ _id: 1 } as never);
       await client.db('admin').command({
         configureFailPoint: 'failCommand',
@@ -153,7 +153,7 @@ describe('trouble with a MongoDB source', () => {
 
   it('is said at once where history is lost', async () => {
     await withSource({}, async ({ source }) => {
-      const here = await source.here(soon());
+      const here = await source.currentPosition(soon());
       const token = here.token as { data: string };
       // An event of 1970 under another filter: opened by its time, which is before every oplog.
       const old = document([
@@ -172,7 +172,7 @@ describe('trouble with a MongoDB source', () => {
     const fixture = await MongodbFixture.open(server.uri);
     try {
       await fixture.create('a');
-      const from = await fixture.source.here(soon());
+      const from = await fixture.source.currentPosition(soon());
       await server.kill('SIGKILL');
       await cp(storagePath, `${storagePath}.backup`, { recursive: true });
       await server.restart();
@@ -204,7 +204,7 @@ describe('trouble with a MongoDB source', () => {
   it('is not looked for again where the same server has just given the same worker what it asks for', () =>
     withSource({}, async ({ source, db }) => {
       const asked = jest.spyOn(Deployment.prototype, 'oplogHas');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await db.collection('a').insertOne({ _id: 1 } as never);
       const [change] = changesOf(await untilHere(source, from));
       asked.mockClear();
@@ -256,7 +256,7 @@ describe('trouble with a MongoDB source', () => {
 
   it('is seen when a position lies ahead of all that the source has', () =>
     withSource({}, async ({ source }) => {
-      const here = await source.here(soon());
+      const here = await source.currentPosition(soon());
       const ahead = { ...here, token: { ...(here.token as { data: string }), time: '4000000000:1' } };
       expect(await codeOf(collect(source, ahead, () => true))).toBe('needs_attention source_behind');
     }));
@@ -278,7 +278,7 @@ describe('trouble with a MongoDB source', () => {
 
   it('is seen when the oplog has rolled over a position', () =>
     withShortLog(async (fixture) => {
-      const from = await fixture.source.here(soon());
+      const from = await fixture.source.currentPosition(soon());
       await fixture.write({ in: 'a', key: 0, value: 0 });
       const [change] = changesOf(await untilHere(fixture.source, from));
       await fixture.fill(
@@ -296,7 +296,7 @@ describe('trouble with a MongoDB source', () => {
 
   it('is seen when the oplog has rolled over a stream that nobody read for a while, though nothing else came to it', () =>
     withShortLog(async (fixture) => {
-      const from = await fixture.source.here(soon());
+      const from = await fixture.source.currentPosition(soon());
       const stream = fixture.source.stream(from, DELTAS, soon())[Symbol.asyncIterator]();
       expect((await stream.next()).value).toMatchObject({ type: 'idle' });
       await fixture.write({ in: 'a', key: 0, value: 0 });
@@ -308,7 +308,7 @@ describe('trouble with a MongoDB source', () => {
   it('is seen where the oplog takes too long to be asked for its oldest entry again', () =>
     withShortLog(async (fixture) => {
       const asked = jest.spyOn(Deployment.prototype, 'oplogTime');
-      const from = await fixture.source.here(soon());
+      const from = await fixture.source.currentPosition(soon());
       const slow = { failCommands: ['find'], blockConnection: true, blockTimeMS: 150 };
       await using _slow = await failPoint(fixture.uri, 'test', slow);
       for (let times = 0; times < 3; times++) await fixture.source.check(from, soon());
@@ -326,7 +326,7 @@ describe('trouble with a MongoDB source', () => {
 
     it('is no loss where the time of the token is still there', () =>
       withShortLog(async (fixture) => {
-        const from = await fixture.source.here(soon());
+        const from = await fixture.source.currentPosition(soon());
         await fixture.write({ in: 'a', key: 0, value: 0 });
         refuse();
         await expect(fixture.source.check(from, soon())).resolves.toBeUndefined();
@@ -335,7 +335,7 @@ describe('trouble with a MongoDB source', () => {
 
     it('is seen by the oldest entry as of now', () =>
       withShortLog(async (fixture) => {
-        const from = await fixture.source.here(soon());
+        const from = await fixture.source.currentPosition(soon());
         await fixture.source.window(soon());
         await fixture.other.collection('b').insertMany(Array.from({ length: 1_200 }, (_each, value) => ({ value })));
         refuse();
@@ -345,14 +345,14 @@ describe('trouble with a MongoDB source', () => {
 
   it('is not claimed by what was so some time ago', () =>
     withShortLog(async (fixture) => {
-      const from = await fixture.source.here(soon());
+      const from = await fixture.source.currentPosition(soon());
       jest.spyOn(Deployment.prototype, 'oldest').mockResolvedValue(new Timestamp({ t: 4_000_000_000, i: 1 }));
       await expect(fixture.source.check(from, soon())).resolves.toBeUndefined();
     }));
 
   it('leaves a server that is away to be asked again', () =>
     withShortLog(async (fixture) => {
-      const from = await fixture.source.here(soon());
+      const from = await fixture.source.currentPosition(soon());
       jest
         .spyOn(ChangeStreams.prototype, 'openAfter')
         .mockRejectedValue(new MongoServerError({ code: 189, message: 'no primary' }));

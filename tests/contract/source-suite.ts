@@ -29,7 +29,7 @@ export interface SourceFixture extends AsyncDisposable {
   readKey(row: Buffer): number;
 }
 
-export const DELTAS: StreamOptions = { inStepAfter: null, updates: 'delta', batchSize: 100 };
+export const DELTAS: StreamOptions = { overlapEnd: null, updates: 'delta', batchSize: 100 };
 
 export type Seen = Exclude<SourceEvent, { type: 'part' }>;
 
@@ -66,7 +66,7 @@ export const positionOf = (event: SourceEvent): Position | null => (event.type =
 
 /** Everything from `from` to the source's present. */
 export async function untilHere(source: Source, from: Position, options = DELTAS): Promise<SourceEvent[]> {
-  const here = await source.here(AbortSignal.timeout(10_000));
+  const here = await source.currentPosition(AbortSignal.timeout(10_000));
   return await collect(
     source,
     from,
@@ -113,7 +113,7 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
 
     it('yields every change in order, with its key, time and size', async () => {
       await fixture.create('a');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       const before = Date.now();
       await fixture.write(
         { in: 'a', key: 1, value: 10 },
@@ -146,7 +146,7 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
 
     it('resumes from every position without loss or repeat', async () => {
       await fixture.create('a');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       for (let key = 0; key < 6; key++) await fixture.write({ in: 'a', key, value: key });
       await fixture.transaction(...[6, 7, 8, 9].map((key) => ({ in: 'a', key, value: key })));
       await fixture.write({ in: 'a', key: 10, value: 10 });
@@ -170,7 +170,7 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
 
     it('orders its positions as it yields them, and tells nothing of another history', async () => {
       await fixture.create('a');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       for (let key = 0; key < 5; key++) await fixture.write({ in: 'a', key, value: key });
       await fixture.transaction({ in: 'a', key: 5, value: 5 }, { in: 'a', key: 6, value: 6 });
       const events = await untilHere(source, from, { ...DELTAS, batchSize: 2 });
@@ -189,15 +189,15 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
     });
 
     it('refuses a position of another history', async () => {
-      const here = await source.here(soon());
+      const here = await source.currentPosition(soon());
       const elsewhere = { ...here, history: 'set:other' };
       expect(await codeOf(collect(source, elsewhere, () => true))).toBe('needs_attention other_history');
     });
 
     it('moves its position in silence, and passes here() when idle', async () => {
       await fixture.create('a');
-      const from = await source.here(soon());
-      const here = await source.here(soon());
+      const from = await source.currentPosition(soon());
+      const here = await source.currentPosition(soon());
       const events = await collect(source, from, (list) =>
         list.some((event) => event.type === 'idle' && reached(source.order(event.position, here))),
       );
@@ -210,7 +210,7 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
 
     it('covers with here() every write before the call', async () => {
       await fixture.create('a');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       for (let round = 0; round < 3; round++) {
         await fixture.transaction({ in: 'a', key: 2 * round, value: 1 }, { in: 'a', key: 2 * round + 1, value: 1 });
         expect(changesOf(await untilHere(source, from))).toHaveLength(2 * (round + 1));
@@ -220,14 +220,14 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
     it('starts at here() with what is written after it', async () => {
       await fixture.create('a');
       await fixture.write({ in: 'a', key: 1, value: 1 });
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await fixture.write({ in: 'a', key: 2, value: 2 });
       expect(told(changesOf(await untilHere(source, from))).map(({ key }) => key)).toEqual([2]);
     });
 
     it('commits what precedes a schema change before it', async () => {
       await fixture.create('a');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await fixture.write({ in: 'a', key: 1, value: 1 });
       await fixture.rename('a', 'b');
       await fixture.write({ in: 'b', key: 2, value: 2 });
@@ -246,22 +246,22 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
       if (!source.traits.deltas) return;
       await fixture.create('a');
       await fixture.write({ in: 'a', key: 1, value: 0 });
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await fixture.write({ in: 'a', key: 1, value: 1 });
-      const inStepAfter = await source.here(soon());
+      const inStepAfter = await source.currentPosition(soon());
       await fixture.write({ in: 'a', key: 1, value: 2 });
       const marks = async (options: Partial<StreamOptions>) =>
         changesOf(await untilHere(source, from, { ...DELTAS, ...options })).map(
           (change) => change.op === 'update' && change.needsLookup,
         );
       expect(await marks({})).toEqual([false, false]);
-      expect(await marks({ inStepAfter })).toEqual([true, false]);
+      expect(await marks({ overlapEnd: inStepAfter })).toEqual([true, false]);
       expect(await marks({ updates: 'row' })).toEqual([true, true]);
     });
 
     it('looks rows up as they are now: replaced or gone', async () => {
       await fixture.create('a');
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       await fixture.write({ in: 'a', key: 1, value: 1 }, { in: 'a', key: 2, value: 1 }, { in: 'a', key: 1, value: 2 });
       await fixture.write({ in: 'a', key: 2, value: null });
       const changes = changesOf(await untilHere(source, from));
@@ -286,7 +286,7 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
       await fixture.create('big');
       const keys = Array.from({ length: 5_000 }, (_, index) => index);
       await fixture.fill('big', keys);
-      const since = await source.here(soon());
+      const since = await source.currentPosition(soon());
       const namespace = (await source.namespaces(soon())).find(({ name }) => name === fixture.namespace('big'))!;
       expect(namespace).toMatchObject({ follows: 'stream' });
       const wanted: number[] = [];
@@ -323,7 +323,7 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
       await fixture.create('big');
       const keys = Array.from({ length: 5_000 }, (_row, index) => index * apart);
       await fixture.fill('big', keys);
-      const since = await source.here(soon());
+      const since = await source.currentPosition(soon());
       const namespace = (await source.namespaces(soon())).find(({ name }) => name === fixture.namespace('big'))!;
       const { ranges } = await source.ranges(namespace, { count: () => 2, since }, soon());
       const each = await Promise.all(
@@ -352,7 +352,7 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
     });
 
     it('ends at once when the signal aborts', async () => {
-      const from = await source.here(soon());
+      const from = await source.currentPosition(soon());
       const abort = new AbortController();
       const stream = source.stream(from, DELTAS, abort.signal)[Symbol.asyncIterator]();
       await stream.next();

@@ -1,7 +1,7 @@
 import type { Replayed } from '../../src/cli/dead-letters/replay';
 import type { ShownLetter } from '../../src/cli/dead-letters/shown';
 import { replayId } from '../../src/protocol/names';
-import type { LetterSummary } from '../../src/core/model/dead-letter';
+import type { DeadLetterSummary } from '../../src/core/model/dead-letter';
 import { waitFor } from '../../src/servers/wait';
 import { jsonCli, runCli } from '../support/cli';
 import { Pipeline } from '../support/pipeline';
@@ -41,7 +41,7 @@ const open = () =>
 const lettersOf = (t: Pipeline, count: number, ...filter: string[]) =>
   waitFor(
     async () => {
-      const found = await json<LetterSummary[]>(t, 'list', ...filter);
+      const found = await json<DeadLetterSummary[]>(t, 'list', ...filter);
       return found.length === count ? found : undefined;
     },
     { what: `${count} letters`, timeoutMs: 30_000 },

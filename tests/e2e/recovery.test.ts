@@ -63,18 +63,18 @@ async function replaced(t: Pipeline, what: string, env: NodeJS.ProcessEnv): Prom
 test('killed: the heartbeat timeout ends its leg, and the next worker goes on', async () => {
   await using t = await open({ stream: { advanced: { heartbeat_timeout: '10s' } } });
   const next = await replaced(t, 'default settings', {});
-  expect(next.logged('former_self.failed')).toEqual([]);
+  expect(next.logged('orphaned_activities.failed')).toEqual([]);
 });
 
 test('killed, and back under its identity: it fails what it was running before it takes anything new', async () => {
   const env = identified('worker-1');
   await using t = await open({ env, stream: { advanced: { heartbeat_timeout: NEVER } } });
   const next = await replaced(t, 'the same identity', {});
-  expect(next.logged('former_self.failed')).toMatchObject([{ identity: 'worker-1', legs: 1 }]);
+  expect(next.logged('orphaned_activities.failed')).toMatchObject([{ identity: 'worker-1', legs: 1 }]);
   const events = next.lines.flatMap((line) =>
-    ['former_self.failed', 'worker.ready', 'leg.started'].filter((event) => line.includes(`"${event}"`)),
+    ['orphaned_activities.failed', 'worker.ready', 'leg.started'].filter((event) => line.includes(`"${event}"`)),
   );
-  expect(events.slice(0, 3)).toEqual(['former_self.failed', 'worker.ready', 'leg.started']);
+  expect(events.slice(0, 3)).toEqual(['orphaned_activities.failed', 'worker.ready', 'leg.started']);
   const { failure, totals } = await t.status();
   expect(failure?.message).toContain('has come back');
   // What the lost leg had last told of itself is not lost with it.
@@ -93,7 +93,7 @@ test('a worker that comes back leaves alone what others run', async () => {
   const other = await t.startWorker(identified('worker-2'));
   await other.signal('SIGKILL');
   const back = await t.startWorker(identified('worker-2'));
-  expect(back.logged('former_self.failed')).toEqual([]);
+  expect(back.logged('orphaned_activities.failed')).toEqual([]);
   expect(await t.identityOf('pump')).toBe('worker-1');
   await t.source.collection('traffic').insertOne({ _id: 1 as never });
   await t.caughtUp();

@@ -45,7 +45,7 @@ describe('a collection that is created while its stream is stopped', () => {
     const options = await optionsOf(t, 'made');
     expect(options).toMatchObject({ collation: { strength: 2 } });
     expect(options).not.toHaveProperty('validator');
-    expect(t.events).not.toContain('change_refused');
+    expect(t.events).not.toContain('change_rejected');
   });
 
   it('the other way round: rows that were one to the first are two to the last', async () => {
@@ -56,7 +56,7 @@ describe('a collection that is created while its stream is stopped', () => {
     await t.catchUp();
     await t.expectSame();
     expect(await optionsOf(t, 'made')).not.toHaveProperty('collation');
-    expect(t.events).not.toContain('change_refused');
+    expect(t.events).not.toContain('change_rejected');
   });
 
   it('is made once by a stream that is restarted from the snapshot, whose log still tells of it', async () => {

@@ -38,7 +38,7 @@ describe('rows of which somebody wants a fresh copy', () => {
     await t.destinationDb.collection('orders').deleteMany({});
     const asks = rows(1_200).map((_, id) => ({ namespace, key: key(id), reason: 'verify' as const }));
     await t.destination.askRepairs(t.id, asks, forever);
-    const { reason } = await t.leg({ until: await t.source.here(forever) });
+    const { reason } = await t.leg({ until: await t.source.currentPosition(forever) });
     expect(reason).toBe('reached');
     expect(await t.destination.repairsLeft(t.id, forever)).toBe(0);
     await t.expectSame();
@@ -77,12 +77,14 @@ describe('a parked namespace', () => {
     expect(await t.destinationDb.collection('items-2').countDocuments({ n: 1 })).toBe(20);
     const { parked } = await t.leg({ sliceMs: 1 });
     expect(parked).toMatchObject([{ namespace: orders, code: 'c' }]);
-    await t.leg({ resume: [orders], until: await t.source.here(forever) });
+    await t.leg({ resume: [orders], until: await t.source.currentPosition(forever) });
     await t.expectSame();
     const { parked: still, ranges } = (await t.claim('existing')).ledger;
     expect(still).toEqual([]);
     // What is owed is known before it is copied, for the progress.
-    expect(ranges).toContainEqual(expect.objectContaining({ namespace: orders, inline: 'repair', estimatedRows: 19 }));
+    expect(ranges).toContainEqual(
+      expect.objectContaining({ namespace: orders, backfill: 'repair', estimatedRows: 19 }),
+    );
   });
 
   it('goes when it is resumed and the source no longer has it', async () => {
@@ -95,7 +97,7 @@ describe('a parked namespace', () => {
     await t.sourceDb.collection('orders').drop();
     await t.catchUp();
     expect(await t.destinationDb.collection('orders').countDocuments()).toBe(20);
-    await t.leg({ resume: [orders], until: await t.source.here(forever) });
+    await t.leg({ resume: [orders], until: await t.source.currentPosition(forever) });
     await t.expectSame();
   });
 });

@@ -234,7 +234,7 @@ describe('a stream that is prepared again', () => {
     await t.destinationDb.collection('customers').insertMany(rows(2, 900));
     await preparing.run({ collections: ['orders'] });
     expect(await t.destinationDb.collection('customers').countDocuments()).toBe(2);
-    expect((await t.claim()).ledger.displaced).toEqual([]);
+    expect((await t.claim()).ledger.replaced).toEqual([]);
   });
 
   it('mends a namespace that it did not follow for a while', async () => {
@@ -248,19 +248,19 @@ describe('a stream that is prepared again', () => {
     await t.catchUp();
     await preparing.run({ collections: ['orders'] });
     const left = await t.claim();
-    expect(left.ledger.left).toEqual([`${t.sourceDb.databaseName}.customers`]);
+    expect(left.ledger.unfollowed).toEqual([`${t.sourceDb.databaseName}.customers`]);
     await source.deleteOne({ _id: 1 as never });
     await source.updateOne({ _id: 2 as never }, { $set: { n: 7 } });
     await source.insertOne({ _id: 50 as never });
     // Nobody has read these changes.
-    await left.advance(await t.source.here(new AbortController().signal), new AbortController().signal);
+    await left.advance(await t.source.currentPosition(new AbortController().signal), new AbortController().signal);
     expect(await preparing.run()).toMatchObject({
       copyPending: false,
       copying: [`${t.sourceDb.databaseName}.customers`],
     });
     await t.catchUp();
     await t.expectSame();
-    expect((await t.claim()).ledger.left).toEqual([]);
+    expect((await t.claim()).ledger.unfollowed).toEqual([]);
   });
 
   it('drops what went at the source while a namespace was not followed', async () => {
@@ -273,7 +273,7 @@ describe('a stream that is prepared again', () => {
     await preparing.run({ collections: ['orders'] });
     await t.sourceDb.collection('customers').drop();
     const claim = await t.claim();
-    await claim.advance(await t.source.here(new AbortController().signal), new AbortController().signal);
+    await claim.advance(await t.source.currentPosition(new AbortController().signal), new AbortController().signal);
     await preparing.run();
     await t.catchUp();
     await t.expectSame();
@@ -314,7 +314,7 @@ describe('a stream that is prepared again', () => {
       if (listings !== 2) return;
       await t.sourceDb.collection('orders').updateOne({ _id: 1 as never }, { $set: { n: 1 } });
       await t.catchUp();
-      furthest = (await t.destination.peek(t.id, new AbortController().signal))?.lowWater ?? null;
+      furthest = (await t.destination.readLedger(t.id, new AbortController().signal))?.lowWater ?? null;
     };
     const { position } = await new Preparing(t, meanwhile).run({ restart: true, epoch: t.epoch + 10 });
     expect(t.source.order(position, furthest!)).not.toBe('before');

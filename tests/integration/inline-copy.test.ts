@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Double } from 'mongodb';
-import type { InlineMode } from '../../src/core/ports/destination';
+import type { BackfillMode } from '../../src/core/ports/destination';
 import { isReplicationError } from '../../src/core/model/errors';
 import { CoreStream } from '../support/core';
 import { contents } from '../support/same';
@@ -17,10 +17,10 @@ const performAll = async (t: CoreStream, operations: readonly Operation[]): Prom
 };
 
 /** Owed from now on, of these collections or of all. */
-async function owe(t: CoreStream, names: readonly string[] = NAMES, mode: InlineMode = 'repair'): Promise<void> {
+async function owe(t: CoreStream, names: readonly string[] = NAMES, mode: BackfillMode = 'repair'): Promise<void> {
   const claim = await t.claim('existing');
   const owed = names.map((name) => [`${t.sourceDb.databaseName}.${name}`, { estimatedRows: 0 }] as const);
-  await claim.planInline(new Map(owed), mode, forever);
+  await claim.planBackfill(new Map(owed), mode, forever);
 }
 
 /** The stream gives nothing at first, while rows can be read. */
@@ -301,7 +301,9 @@ describe('a copy inside the stream', () => {
     while ((await t.destinationDb.collection('orders').countDocuments()) < 50) await new Promise(setImmediate);
     legs.abort();
     expect((await running).copying).toEqual([`${t.sourceDb.databaseName}.orders`]);
-    const [range] = (await t.claim('existing')).ledger.ranges.filter(({ inline, done }) => inline !== null && !done);
+    const [range] = (await t.claim('existing')).ledger.ranges.filter(
+      ({ backfill: inline, done }) => inline !== null && !done,
+    );
     expect(range?.after).not.toBeNull();
     expect(range?.rows).toBeGreaterThan(0);
     await t.catchUp();

@@ -31,7 +31,7 @@ test.each([
 
   const claim = await t.claim('existing');
   const owed = [[`${t.sourceDb.databaseName}.orders`, { estimatedRows: 500 }]] as const;
-  await claim.planInline(new Map(owed), 'repair', never);
+  await claim.planBackfill(new Map(owed), 'repair', never);
   expect(await seconds(() => t.catchUp())).toBeGreaterThan(0.9);
   await t.expectSame();
 });

@@ -18,7 +18,7 @@ describe('a row that is looked up, and holds what another row gives up behind', 
     await using t = await CoreStream.open({ lanes: 2 });
     await rows(t).insertMany([1, 2].map((id) => ({ _id: id, u: id })));
     const planning = await t.claim();
-    await planning.advance(await t.source.here(never), never);
+    await planning.advance(await t.source.currentPosition(never), never);
     await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
     await t.sourceDb.createCollection('other');
     await t.copy();
@@ -67,7 +67,7 @@ describe('a row that was looked up', () => {
         if (_id % 5 === 0) await rows(t).updateOne({ _id }, doubtful(v + 2));
       }
     }
-    const until = await t.source.here(never);
+    const until = await t.source.currentPosition(never);
     // Longer each time: a slow machine may not come to write anything in the first ones.
     for (let sliceMs = 60; ; sliceMs *= 1.2) {
       const outcome = await t.leg({ until, sliceMs });

@@ -1,5 +1,5 @@
 import type { Document } from 'mongodb';
-import type { LetterSummary } from '../../src/core/model/dead-letter';
+import type { DeadLetterSummary } from '../../src/core/model/dead-letter';
 import { startMongo } from '../../src/servers/mongodb/server';
 import { CoreStream, type CoreOptions } from '../support/core';
 import { failPoint } from '../support/fail-point';
@@ -23,9 +23,9 @@ export async function open(options: CoreOptions & { readonly also?: 'source' } =
 
 export const rows = (t: CoreStream) => t.sourceDb.collection<Row>('rows');
 export const copied = (t: CoreStream) => t.destinationDb.collection<Row>('rows').find().sort({ _id: 1 }).toArray();
-export const letters = async (t: CoreStream): Promise<readonly LetterSummary[]> =>
-  (await t.destination.letters({ stream: t.id }, 100, never)).filter(({ stream }) => stream === t.id);
-export const states = async (t: CoreStream) => (await letters(t)).map(({ code, state }) => `${code} ${state}`);
+export const deadLetters = async (t: CoreStream): Promise<readonly DeadLetterSummary[]> =>
+  (await t.destination.deadLetters({ stream: t.id }, 100, never)).filter(({ stream }) => stream === t.id);
+export const states = async (t: CoreStream) => (await deadLetters(t)).map(({ code, state }) => `${code} ${state}`);
 
 /** A stream whose destination answers its first writes of rows as if they were too large, so many times. */
 export async function refusing(times: number): Promise<CoreStream> {

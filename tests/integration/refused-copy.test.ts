@@ -1,5 +1,5 @@
 import { CoreStream, type CoreOptions } from '../support/core';
-import { copied, duplicateIn, letters, never, refusing, rows, states } from './refused-context';
+import { copied, duplicateIn, deadLetters, never, refusing, rows, states } from './refused-context';
 
 /** Nothing is copied yet, and the destination has a unique index on `u` that the source knows nothing of. */
 async function beforeCopy(options: CoreOptions = {}): Promise<CoreStream> {
@@ -33,9 +33,9 @@ describe('a row that the copy brings and the destination refuses', () => {
     await rows(t).insertMany(Array.from({ length: 500 }, (_, i) => ({ _id: i, u: i === 400 ? 7 : i })));
     await t.copy();
     expect(await copied(t)).toHaveLength(499);
-    expect(t.events).toContain('copy.row_refused');
+    expect(t.events).toContain('copy.row_rejected');
     await t.catchUp();
-    expect((await letters(t)).map(({ code, state, kept }) => [code, state, kept])).toEqual([
+    expect((await deadLetters(t)).map(({ code, state, kept }) => [code, state, kept])).toEqual([
       ['duplicate_key', 'open', true],
     ]);
     expect(await t.destination.repairsLeft(t.id, never)).toBe(0);
@@ -50,7 +50,7 @@ describe('a row that the copy brings and the destination refuses', () => {
     await rows(t).insertMany(Array.from({ length: 50 }, (_, i) => ({ _id: i, u: i === 40 ? 7 : i })));
     await t.copy();
     await expect(t.catchUp()).rejects.toMatchObject(duplicateIn(t));
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 
   it('was read after a value had moved to it: the stream settles that without anybody', async () => {
@@ -61,10 +61,10 @@ describe('a row that the copy brings and the destination refuses', () => {
       await rows(t).updateOne({ _id: 3 }, { $set: { u: 1, v: 1 } });
     });
     await t.copy();
-    expect(t.events).toContain('copy.row_refused');
+    expect(t.events).toContain('copy.row_rejected');
     await t.catchUp();
     await t.expectSame();
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 
   it('does not keep a copy that is told to end from ending, and is met again by the next one', async () => {
@@ -77,9 +77,9 @@ describe('a row that the copy brings and the destination refuses', () => {
       return ask(...asked);
     };
     expect(await t.copy(undefined, stop.signal)).toBe('stopped');
-    expect(t.events.filter((event) => event === 'copy.row_refused')).toHaveLength(1);
+    expect(t.events.filter((event) => event === 'copy.row_rejected')).toHaveLength(1);
     expect(await t.resumeCopy()).toBe('done');
-    expect(t.events.filter((event) => event === 'copy.row_refused')).toHaveLength(99);
+    expect(t.events.filter((event) => event === 'copy.row_rejected')).toHaveLength(99);
     expect(await copied(t)).toHaveLength(1);
   });
 
@@ -88,6 +88,6 @@ describe('a row that the copy brings and the destination refuses', () => {
     await rows(t).insertMany(Array.from({ length: 100 }, (_, i) => ({ _id: i, u: i })));
     await t.copy();
     expect(await copied(t)).toHaveLength(100);
-    expect(t.events).not.toContain('copy.row_refused');
+    expect(t.events).not.toContain('copy.row_rejected');
   });
 });

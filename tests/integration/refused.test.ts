@@ -5,14 +5,25 @@ import { ReplicationError } from '../../src/core/model/errors';
 import type { CoreStream } from '../support/core';
 import { sharedMongo } from '../support/servers';
 import { Witness } from '../support/witness';
-import { copied, duplicateIn, letters, never, open, refusing, rotate, rows, states, type Row } from './refused-context';
+import {
+  copied,
+  duplicateIn,
+  deadLetters,
+  never,
+  open,
+  refusing,
+  rotate,
+  rows,
+  states,
+  type Row,
+} from './refused-context';
 
 describe('a change that the destination refuses', () => {
   it('stops the stream before it by default, and names it by its hash', async () => {
     await using t = await open();
     await rows(t).insertMany(Array.from({ length: 50 }, (_, i) => ({ _id: i, u: i === 40 ? 7 : i })));
     await expect(t.catchUp()).rejects.toMatchObject(duplicateIn(t));
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
     expect(await states(t)).toEqual([]);
   });
 
@@ -21,7 +32,7 @@ describe('a change that the destination refuses', () => {
     await rows(t).insertMany(Array.from({ length: 500 }, (_, i) => ({ _id: i, u: i === 400 ? 7 : i })));
     await t.catchUp();
     expect(await copied(t)).toHaveLength(499);
-    const [letter, ...others] = await letters(t);
+    const [letter, ...others] = await deadLetters(t);
     expect(others).toEqual([]);
     expect(letter).toMatchObject({ code: 'duplicate_key', op: 'insert', attempts: 1, state: 'open', kept: true });
   });
@@ -41,7 +52,7 @@ describe('a change that the destination refuses', () => {
     ]);
     await rows(t).updateOne({ _id: 2 }, { $set: { w: 1 } });
     await t.catchUp();
-    expect((await letters(t)).map(({ attempts, op, state }) => [attempts, op, state])).toEqual([
+    expect((await deadLetters(t)).map(({ attempts, op, state }) => [attempts, op, state])).toEqual([
       [2, 'replace', 'open'],
     ]);
     expect((await copied(t))[1]).toEqual({ _id: 2, u: 2 });
@@ -61,7 +72,7 @@ describe('a change that the destination refuses', () => {
       { _id: 2, u: 1 },
     ]);
     await t.catchUp();
-    expect((await letters(t)).map(({ kept }) => kept)).toEqual([false]);
+    expect((await deadLetters(t)).map(({ kept }) => kept)).toEqual([false]);
     const refused = (await copied(t))[0]!._id === 1 ? 2 : 1;
     await rows(t).deleteOne({ _id: refused });
     await t.catchUp();
@@ -76,11 +87,11 @@ describe('a change that the destination refuses', () => {
     await rows(t).insertOne({ _id: 2, u: 1 });
     await t.catchUp();
     await rows(t).rename('moved');
-    const moved = t.sourceDb.collection<Row>('moved');
-    await moved.updateOne({ _id: 2 }, { $set: { u: 2 } });
+    const progressed = t.sourceDb.collection<Row>('moved');
+    await progressed.updateOne({ _id: 2 }, { $set: { u: 2 } });
     await t.catchUp();
     await t.expectSame();
-    expect((await letters(t)).map(({ namespace, state }) => [namespace.split('.')[1], state])).toEqual([
+    expect((await deadLetters(t)).map(({ namespace, state }) => [namespace.split('.')[1], state])).toEqual([
       ['moved', 'superseded'],
     ]);
   });
@@ -130,9 +141,9 @@ describe('a row that waits for a value', () => {
     await t.catchUp();
     await rows(t).updateOne({ _id: 2 }, { $set: { v: 1 } });
     await t.sourceDb.createCollection('later');
-    const until = await t.source.here(never);
+    const until = await t.source.currentPosition(never);
     expect(await t.leg({ until, sliceMs: 8_000 })).toMatchObject({ reason: 'reached' });
-    expect((await letters(t)).map(({ attempts, state }) => [attempts, state])).toEqual([[2, 'open']]);
+    expect((await deadLetters(t)).map(({ attempts, state }) => [attempts, state])).toEqual([[2, 'open']]);
   });
 });
 
@@ -148,9 +159,9 @@ function losing(t: CoreStream, writes: number): () => void {
       return result;
     };
     const apply = claimed.apply.bind(claimed);
-    const applyTogether = claimed.applyTogether.bind(claimed);
+    const applyTogether = claimed.rewriteConflicts.bind(claimed);
     claimed.apply = (part, until) => lost(apply(part, until));
-    claimed.applyTogether = (parts, until) => lost(applyTogether(parts, until));
+    claimed.rewriteConflicts = (parts, until) => lost(applyTogether(parts, until));
     return claimed;
   };
   return () => (t.destination.claim = claim);
@@ -184,7 +195,7 @@ describe('a worker that is lost while changes are refused', () => {
     const refused = [115, 125, 135];
     const wanted = (await rows(t).find().sort({ _id: 1 }).toArray()).filter(({ _id }) => !refused.includes(_id));
     expect(await copied(t)).toEqual(wanted);
-    const left = (await letters(t)).filter(({ state }) => state === 'open');
+    const left = (await deadLetters(t)).filter(({ state }) => state === 'open');
     expect(left.map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
     expect(await witness.regressions('v')).toEqual([]);
   });
@@ -215,14 +226,14 @@ describe('any changes of which some are refused', () => {
             }
             await t.destinationDb.collection('rows').dropIndexes();
             const asks = [];
-            for await (const { namespace, key } of t.destination.letterKeys({ stream: t.id, state: 'open' }, never))
+            for await (const { namespace, key } of t.destination.deadLetterKeys({ stream: t.id, state: 'open' }, never))
               asks.push({ namespace, key, reason: 'replay' as const });
             await t.destination.askRepairs(t.id, asks, never);
             await t.running(async () => {
               while ((await t.destination.repairsLeft(t.id, never)) > 0) await t.sourceDb.command({ ping: 1 });
             });
             await t.expectSame();
-            expect((await letters(t)).filter(({ state }) => state === 'open')).toEqual([]);
+            expect((await deadLetters(t)).filter(({ state }) => state === 'open')).toEqual([]);
           },
         ),
         { numRuns: 12 },

@@ -62,7 +62,7 @@ describe('a collection that is renamed inside the selection', () => {
     await using t = await CoreStream.open();
     await t.sourceDb.collection('a').insertMany(rows(10));
     const claim = await t.claim();
-    await claim.advance(await t.source.here(forever), forever);
+    await claim.advance(await t.source.currentPosition(forever), forever);
     await t.sourceDb.collection('a').updateOne({ _id: 1 as never }, { $set: { n: 1 } });
     await t.sourceDb.collection('a').rename('b');
     await t.copy();
@@ -82,7 +82,7 @@ describe('a collection that is renamed inside the selection', () => {
       await (await t.claim()).park([parked], forever);
       await a.updateMany({ _id: { $lt: n as never } }, { $set: { n: 1 } });
       await a.rename('b');
-      const until = await t.source.here(forever);
+      const until = await t.source.currentPosition(forever);
       await t.leg({ until, resume: [parked.namespace] });
       await t.expectSame();
     },
@@ -92,7 +92,7 @@ describe('a collection that is renamed inside the selection', () => {
     await using t = await CoreStream.open();
     await t.sourceDb.collection('a').insertMany(rows(10));
     const claim = await t.claim();
-    await claim.advance(await t.source.here(forever), forever);
+    await claim.advance(await t.source.currentPosition(forever), forever);
     await t.sourceDb.collection('a').rename('b');
     await t.sourceDb.collection('b').insertOne({ _id: 77 as never });
     await t.sourceDb.collection('b').rename('c');

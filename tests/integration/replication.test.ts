@@ -127,7 +127,7 @@ describe('a stream between two real servers', () => {
     await t.copy();
     await collection.deleteOne({ _id: new Double(4) });
     await collection.insertOne({ _id: new Int32(4), n: 2 });
-    t.inStepAfter = await t.source.here(new AbortController().signal);
+    t.overlapEnd = await t.source.currentPosition(new AbortController().signal);
     await t.catchUp();
     await t.expectSame();
   });
@@ -160,7 +160,7 @@ describe('a stream between two real servers', () => {
       for (let key = 0; key < KEYS.length; key += 1) {
         await perform(t.sourceDb, { op: 'insert', collection: 'orders', key, value: lanes * 100 + key });
       }
-      await t.leg({ lanes, until: await t.source.here(new AbortController().signal) });
+      await t.leg({ lanes, until: await t.source.currentPosition(new AbortController().signal) });
       await t.expectSame();
     }
     const claim = await t.claim();
@@ -185,9 +185,9 @@ describe('a stream between two real servers', () => {
     await using t = await CoreStream.open();
     await t.copy();
     await t.catchUp();
-    t.position = await t.source.here(new AbortController().signal);
+    t.position = await t.source.currentPosition(new AbortController().signal);
     await t.sourceDb.collection('orders').insertOne({ a: 1 });
-    const later = await t.source.here(new AbortController().signal);
+    const later = await t.source.currentPosition(new AbortController().signal);
     t.position = later;
     await expect(t.leg()).rejects.toMatchObject({ kind: 'needs_attention', code: 'destination_behind' });
   });

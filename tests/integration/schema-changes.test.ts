@@ -207,7 +207,7 @@ describe('a stream that goes on after it was finalized', () => {
     await index(t, 'n');
     await t.destinationDb.collection('a').drop();
     await t.destinationDb.createCollection('a');
-    expect(await finalize(t)).toMatchObject([{ code: 'displaced', namespace: `${t.sourceDb.databaseName}.a` }]);
+    expect(await finalize(t)).toMatchObject([{ code: 'replaced', namespace: `${t.sourceDb.databaseName}.a` }]);
     expect(await indexes(t)).toEqual({});
   });
 });

@@ -119,7 +119,7 @@ describe('a time series', () => {
     let inserts = 0;
     // Every second answer: for longer than a leg is patient with the third one.
     proxy.rule = (command) => (command === 'insert' && ++inserts % 2 === 0 ? 'drop_reply' : 'pass');
-    const until = await t.source.here(forever);
+    const until = await t.source.currentPosition(forever);
     for (let reached = false; !reached;)
       reached = await t.leg({ until }).then(
         ({ reason }) => reason === 'reached',

@@ -33,7 +33,7 @@ const seen = (expectation: () => void): Promise<void> => eventually(() => Promis
 
 /** Legs as a workflow runs them, until all is there; a slice ends long before the backlog could go in one step. */
 async function legs(stream: CoreStream, most: number): Promise<number> {
-  const until = await stream.source.here(new AbortController().signal);
+  const until = await stream.source.currentPosition(new AbortController().signal);
   for (let leg = 1; leg <= most; leg += 1) {
     const outcome = await stream.leg({ until, sliceMs: 1_500 }).catch(() => null);
     if (outcome?.reason === 'reached') return leg;
@@ -96,7 +96,7 @@ describe('a destination that is slow with every statement', () => {
     await t.stream.catchUp();
     const claim = await t.stream.claim('existing');
     const owed = [[`${t.stream.sourceDb.databaseName}.orders`, { estimatedRows: 30 }]] as const;
-    await claim.planInline(new Map(owed), 'repair', new AbortController().signal);
+    await claim.planBackfill(new Map(owed), 'repair', new AbortController().signal);
     await t.stream.destinationDb.collection('orders').updateMany({}, { $set: { n: -1 } });
     t.slow.steps.length = 0;
     await t.stream.catchUp();
@@ -142,7 +142,7 @@ describe('a statement that takes longer than a slice and a stall', () => {
     await inStep(t, 4);
     later(t.slow, 'drop');
     await t.orders.drop();
-    const until = await t.stream.source.here(new AbortController().signal);
+    const until = await t.stream.source.currentPosition(new AbortController().signal);
     expect((await t.stream.leg({ until, sliceMs: 1_500 })).reason).toMatch(/^(slice|reached)$/u);
     expect(t.stream.events).toContain('leg.waits_for_destination');
     await t.stream.catchUp();

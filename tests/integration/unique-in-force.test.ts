@@ -1,7 +1,7 @@
 import { waitFor } from '../../src/servers/wait';
 import { CoreStream } from '../support/core';
 import { Witness } from '../support/witness';
-import { never, open, letters, rotate, rows, copied, type Row } from './refused-context';
+import { never, open, deadLetters, rotate, rows, copied, type Row } from './refused-context';
 
 describe('a unique index in force', () => {
   it.each([
@@ -17,7 +17,7 @@ describe('a unique index in force', () => {
     await t.catchUp();
     await t.expectSame();
     expect(t.events).toContain('collision');
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
     expect(await witness.regressions('v')).toEqual([]);
   });
 
@@ -38,7 +38,7 @@ describe('a unique index in force', () => {
       });
     await t.catchUp();
     await t.expectSame();
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
     expect(await witness.regressions('v')).toEqual([]);
   });
 
@@ -50,7 +50,7 @@ describe('a unique index in force', () => {
     await rows(t).updateOne({ _id: 5 }, { $set: { u: 4 } });
     await rotate(t, [1, 2, 3], 1001, 2);
     await t.catchUp();
-    expect((await letters(t)).map(({ code, op }) => [code, op])).toEqual([['duplicate_key', 'update']]);
+    expect((await deadLetters(t)).map(({ code, op }) => [code, op])).toEqual([['duplicate_key', 'update']]);
     const wanted = (await rows(t).find().sort({ _id: 1 }).toArray()).map((row) =>
       row._id === 5 ? { ...row, u: 5 } : row,
     );
@@ -65,7 +65,7 @@ describe('a unique index in force', () => {
     for (let round = 1; round <= 10; round += 1) await rotate(t, ids, 1000 + round, round);
     await t.catchUp();
     await t.expectSame();
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 });
 
@@ -77,7 +77,7 @@ describe('a unique index that a copy is in the way of', () => {
     await t.copy();
     await rows(t).updateOne({ _id: 1 }, { $set: { u: 100 } });
     await rows(t).updateOne({ _id: 2 }, { $set: { u: 1 } });
-    t.inStepAfter = await t.source.here(never);
+    t.overlapEnd = await t.source.currentPosition(never);
     // As a copy leaves it that has read the second row later than the first one.
     await t.destinationDb.collection<Row>('rows').updateOne({ _id: 2 }, { $set: { u: 1 } });
     const claim = await t.claim('existing');
@@ -96,7 +96,7 @@ describe('a unique index that a copy is in the way of', () => {
     await rows(t).createIndex({ u: 1 }, { unique: true }, {});
     await rows(t).insertMany([1, 2].map((id) => ({ _id: id, u: id })));
     await t.copy();
-    t.inStepAfter = await t.source.here(never);
+    t.overlapEnd = await t.source.currentPosition(never);
     await t.destinationDb.collection<Row>('rows').insertOne({ _id: 3, u: 1 });
     const claim = await t.claim('existing');
     await claim.index(await t.source.namespaces(never), () => undefined, never);
@@ -121,6 +121,6 @@ describe('a unique index in force while rows are looked up', () => {
     });
     await t.catchUp();
     await t.expectSame();
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import { idDocument, keyOf } from '../../src/formats/bson/key';
 import { absentFrom } from '../../src/core/refresh/absent';
 import { systemClock } from '../../src/host/clock';
 import { createComparison, type CompareReason } from '../../src/core/verify/compare';
-import { settle, type SettleOutcome } from '../../src/core/verify/recheck';
+import { recheck, type RecheckOutcome } from '../../src/core/verify/recheck';
 import type { Range } from '../../src/core/ports/source';
 import type { Difference, DifferenceState, Verification } from '../../src/core/ports/verification';
 import { waitFor } from '../../src/servers/wait';
@@ -48,7 +48,7 @@ class Run {
       source: this.t.source,
       destination: this.t.destination,
       verification: this.verification,
-      since: await this.t.source.here(never),
+      since: await this.t.source.currentPosition(never),
       losesRows: losingRows(this.t.source, never),
       keyOf: (row) => {
         const key = idDocument(row);
@@ -65,8 +65,8 @@ class Run {
   }
 
   /** With a clock that runs so many times faster. */
-  settle(speed = FAST): Promise<SettleOutcome> {
-    return settle(
+  settle(speed = FAST): Promise<RecheckOutcome> {
+    return recheck(
       {
         source: this.t.source,
         destination: this.t.destination,

@@ -7,7 +7,7 @@ import { Secret } from '../../src/config/secret';
 import { systemClock } from '../../src/host/clock';
 import type { Log } from '../../src/core/ports/connector';
 import { createCopy } from '../../src/core/copy/copy';
-import type { Claim, Destination, InlineMode } from '../../src/core/ports/destination';
+import type { Claim, Destination, BackfillMode } from '../../src/core/ports/destination';
 import { Limiter } from '../../src/core/write/limiter';
 import type { Namespace } from '../../src/core/model/namespace';
 import type { Position } from '../../src/core/model/position';
@@ -59,7 +59,7 @@ export class CoreStream implements AsyncDisposable {
   readonly destinationDb: Db;
   epoch = 0;
   position: Position | null = null;
-  inStepAfter: Position | null = null;
+  overlapEnd: Position | null = null;
   skipped = 0;
   /** What legs and copies have found out about steps; handed on as a workflow does. */
   stepChanges: number | null = null;
@@ -158,7 +158,7 @@ export class CoreStream implements AsyncDisposable {
   /** Start position first, then the copy of everything that matches (or of `only`). */
   async copy(only?: readonly Namespace[], signal: AbortSignal = forever): ReturnType<CoreStream['resumeCopy']> {
     const planning = await this.claim();
-    const since = planning.ledger.lowWater ?? (await this.source.here(forever));
+    const since = planning.ledger.lowWater ?? (await this.source.currentPosition(forever));
     if (planning.ledger.lowWater === null) await planning.advance(since, forever);
     const namespaces = (await this.source.namespaces(forever)).filter(
       ({ name, follows }) => follows === 'stream' && (only?.includes(name) ?? true),
@@ -182,7 +182,7 @@ export class CoreStream implements AsyncDisposable {
     const once = (await this.source.namespaces(forever)).filter(({ follows }) => follows === 'copy_only');
     await claim.prepare(once, forever);
     const sizes = new Map(once.map(({ name }) => [name, { estimatedRows: 0 }]));
-    if (once.length > 0) await claim.planInline(sizes, 'once', forever);
+    if (once.length > 0) await claim.planBackfill(sizes, 'once', forever);
   }
 
   async resumeCopy(signal: AbortSignal = forever): Promise<'done' | 'slice' | 'stopped'> {
@@ -208,7 +208,7 @@ export class CoreStream implements AsyncDisposable {
       meter: silentMeter,
     });
     const outcome = await copy.run(signal).finally(() => (this.stepRows = copy.progress.stepRows ?? null));
-    if (outcome.inStepAfter) this.inStepAfter = outcome.inStepAfter;
+    if (outcome.overlapEnd) this.overlapEnd = outcome.overlapEnd;
     return outcome.reason;
   }
 
@@ -218,7 +218,7 @@ export class CoreStream implements AsyncDisposable {
       signal?: AbortSignal;
       lanes?: number;
       sliceMs?: number;
-      copyMode?: InlineMode;
+      copyMode?: BackfillMode;
       resume?: readonly Namespace[];
     } = {},
   ): Promise<PumpOutcome> {
@@ -228,7 +228,7 @@ export class CoreStream implements AsyncDisposable {
       traits: this.destination.traits,
       claim,
       position: this.position,
-      inStepAfter: this.inStepAfter,
+      overlapEnd: this.overlapEnd,
       until: options.until ?? null,
       lanes: options.lanes ?? this.#options.lanes ?? 4,
       batchSize: this.#options.batchSize ?? 1000,
@@ -271,7 +271,7 @@ export class CoreStream implements AsyncDisposable {
 
   /** Legs until the source's position as of now is passed, and no copy is owed; a slow machine may need several. */
   async catchUp(): Promise<void> {
-    const until = await this.source.here(forever);
+    const until = await this.source.currentPosition(forever);
     for (;;) {
       const { reason } = await this.leg({ until });
       if (reason === 'reached') return;

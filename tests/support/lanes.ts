@@ -1,6 +1,6 @@
 import type { LaneContext } from '../../src/core/write/lane';
 import { StepSize } from '../../src/core/write/step-size';
-import { Refusals } from '../../src/core/failures/rejected-changes';
+import { RejectedChanges } from '../../src/core/failures/rejected-changes';
 import { systemClock } from '../../src/host/clock';
 import { at, order, row, silentMeter } from './changes';
 
@@ -10,21 +10,21 @@ export const laneContext = (rest: Partial<LaneContext> = {}): LaneContext => ({
     order,
     traits: { kind: 'list', encoding: 'bson', positions: 'change', deltas: true },
     lookup: (changes) => Promise.resolve(changes.map((c) => row(c.key.id, c.position.token as number))),
-    here: () => Promise.resolve(at(0)),
+    currentPosition: () => Promise.resolve(at(0)),
   },
   claim: { apply: () => Promise.resolve({ fresh: true }) },
-  refusals: new Refusals(
+  rejected: new RejectedChanges(
     {
       policy: { onError: 'fail_stream', maxRetries: 0, retryDelayMs: 1 },
       meter: silentMeter,
       log: () => undefined,
-      refused: () => undefined,
+      countRejected: () => undefined,
     },
     [],
   ),
-  forward: true,
+  monotonic: true,
   collided: null,
-  joint: null,
+  groupCommit: null,
   alive: () => undefined,
   clock: systemClock,
   size: stepSize(),

@@ -1,6 +1,6 @@
 import type { MongoClient } from 'mongodb';
 import { forget } from '../../src/connectors/mongodb/destination/ledger/forget';
-import { DEFAULT_LETTERS, Letters } from '../../src/connectors/mongodb/destination/ledger/dead-letters';
+import { DEFAULT_DEAD_LETTERS, DeadLetters } from '../../src/connectors/mongodb/destination/ledger/dead-letters';
 import { Store } from '../../src/connectors/mongodb/destination/ledger/store';
 
 const LEDGER = 'tributary';
@@ -12,6 +12,11 @@ const LEDGER = 'tributary';
  */
 export async function forgetRecords(client: MongoClient, stream: string): Promise<void> {
   const store = new Store(client, LEDGER);
-  await forget(store, new Letters(store, `${LEDGER}.${DEFAULT_LETTERS}`), stream, new AbortController().signal);
+  await forget(
+    store,
+    new DeadLetters(store, `${LEDGER}.${DEFAULT_DEAD_LETTERS}`),
+    stream,
+    new AbortController().signal,
+  );
   await store.ledger.deleteOne({ _id: stream });
 }

@@ -2,12 +2,12 @@ import { BSON, Long } from 'mongodb';
 import { createColors } from 'picocolors';
 import { shown } from '../../src/cli/dead-letters/shown';
 import { letterDetails, lettersTable, replayLine } from '../../src/cli/render/dead-letters';
-import type { Letter, LetterSummary } from '../../src/core/model/dead-letter';
+import type { DeadLetter, DeadLetterSummary } from '../../src/core/model/dead-letter';
 
 const plain = { paint: createColors(false), columns: Infinity };
 const at = new Date('2026-01-01T00:00:00Z');
 
-const summary: LetterSummary = {
+const summary: DeadLetterSummary = {
   id: '0f3c',
   stream: 'orders',
   namespace: 'shop.orders',
@@ -27,7 +27,7 @@ const summary: LetterSummary = {
 
 const encoded = (row: BSON.Document): Buffer => Buffer.from(BSON.serialize(row));
 
-const letter: Letter = {
+const letter: DeadLetter = {
   ...summary,
   key: encoded({ _id: Long.fromNumber(7) }),
   row: encoded({ _id: Long.fromNumber(7), name: 'Ada', since: at }),

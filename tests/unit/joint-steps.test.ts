@@ -2,7 +2,7 @@ import type { Change } from '../../src/core/model/change';
 import type { LanePart, Written } from '../../src/core/ports/destination';
 import { deltaMissed, ReplicationError } from '../../src/core/model/errors';
 import { systemClock } from '../../src/host/clock';
-import { JointSteps } from '../../src/core/write/group-commit';
+import { GroupCommit } from '../../src/core/write/group-commit';
 import { Lane } from '../../src/core/write/lane';
 import { LowWater } from '../../src/core/pump/low-water';
 import { at, delta, row, silentMeter, words } from '../support/changes';
@@ -32,7 +32,7 @@ function held() {
 function lanes(options: {
   readonly maxChanges?: number;
   readonly apply?: (part: LanePart) => Promise<void>;
-  readonly applyAll?: (parts: readonly LanePart[]) => Promise<void>;
+  readonly applyGroup?: (parts: readonly LanePart[]) => Promise<void>;
 }) {
   const steps: string[] = [];
   const failures: unknown[] = [];
@@ -46,15 +46,15 @@ function lanes(options: {
       tell(`lane ${part.lane}`, [part]);
       return durable;
     },
-    applyAll: async (parts: readonly LanePart[]) => {
-      await options.applyAll?.(parts);
+    applyGroup: async (parts: readonly LanePart[]) => {
+      await options.applyGroup?.(parts);
       tell('all', parts);
       return parts.map(() => durable);
     },
   };
   const size = stepSize(options.maxChanges ?? 10);
   const failed = (error: unknown): unknown => failures.push(error);
-  const joint = new JointSteps({
+  const groupCommit = new GroupCommit({
     claim,
     clock: systemClock,
     meter: silentMeter,
@@ -64,13 +64,11 @@ function lanes(options: {
     failed,
     writing: signal,
   });
-  const context = laneContext({ claim, joint, size, failed });
-  const made = [0, 1, 2].map((lane) => new Lane({ lane, sequence: 0, position: null, aheadUntil: null }, context)) as [
-    Lane,
-    Lane,
-    Lane,
-  ];
-  joint.watch(made);
+  const context = laneContext({ claim, groupCommit, size, failed });
+  const made = [0, 1, 2].map(
+    (lane) => new Lane({ lane, sequence: 0, position: null, readAheadLimit: null }, context),
+  ) as [Lane, Lane, Lane];
+  groupCommit.watch(made);
   let token = 0;
   return {
     lanes: made,
@@ -97,19 +95,19 @@ function lanes(options: {
 describe('JointSteps', () => {
   it('writes what is little in one step, and what comes meanwhile in the next one', async () => {
     const first = held();
-    const t = lanes({ applyAll: first.wait });
+    const t = lanes({ applyGroup: first.wait });
     t.push(['a'], ['b'], ['c']);
     await first.hasBegun;
     t.push(['d']);
     t.push(['e'], [], ['f']);
-    expect(t.mark.settle()).toBe(false);
+    expect(t.mark.advance()).toBe(false);
     first.release();
     await t.idle();
     expect(t.steps).toEqual([
       'all: replace a@1 | replace b@1 | replace c@1',
       'all: replace d@2, replace e@3 | replace f@3',
     ]);
-    expect(t.mark.settle() && t.mark.position).toEqual(at(3));
+    expect(t.mark.advance() && t.mark.position).toEqual(at(3));
   });
 
   it('leaves what only one lane has to that lane', async () => {
@@ -167,18 +165,18 @@ describe('JointSteps', () => {
       ['lane 0: replace a@1', 'lane 1: update b@1'],
     ],
   ])('leaves it to the lanes where there is %s', async (_, error, expected) => {
-    const t = lanes({ applyAll: () => Promise.reject(error()) });
+    const t = lanes({ applyGroup: () => Promise.reject(error()) });
     t.push(['a'], ['+b']);
     await t.idle();
     expect(t.steps).toEqual(expected);
     expect(t.failures).toEqual([]);
-    expect(t.mark.settle() && t.mark.position).toEqual(at(1));
+    expect(t.mark.advance() && t.mark.position).toEqual(at(1));
   });
 
   it('does not forget a lane that is given something during a step that is then refused', async () => {
     const [step, first] = [held(), held()];
     const t = lanes({
-      applyAll: async () => {
+      applyGroup: async () => {
         await step.wait();
         throw deltaMissed('shop.orders');
       },
@@ -201,7 +199,7 @@ describe('JointSteps', () => {
     const refused = new ReplicationError('poison', { code: 'refused', message: 'no' });
     let tries = 0;
     const t = lanes({
-      applyAll: (parts) => (parts.some(({ lane }) => lane === 0) ? Promise.reject(refused) : Promise.resolve()),
+      applyGroup: (parts) => (parts.some(({ lane }) => lane === 0) ? Promise.reject(refused) : Promise.resolve()),
       apply: async ({ lane, changes }) => {
         if (lane !== 0) return;
         if (changes.length > 1) throw refused;
@@ -222,19 +220,19 @@ describe('JointSteps', () => {
 
   it('fails as a lane does, and nobody writes behind it', async () => {
     const lost = new ReplicationError('retry', { code: 'not_reachable', message: 'gone' });
-    const t = lanes({ applyAll: () => Promise.reject(lost) });
+    const t = lanes({ applyGroup: () => Promise.reject(lost) });
     t.push(['a'], ['b']);
     await t.idle();
     t.push(['c'], ['d']);
     await t.idle();
     expect(t.failures).toEqual([lost]);
     expect(t.steps).toEqual([]);
-    expect(t.mark.settle()).toBe(false);
+    expect(t.mark.advance()).toBe(false);
   });
 
   it('is waited for by a lane that closes', async () => {
     const step = held();
-    const t = lanes({ applyAll: step.wait });
+    const t = lanes({ applyGroup: step.wait });
     t.push(['a'], ['b']);
     await step.hasBegun;
     t.push(['c'], ['d']);
@@ -246,7 +244,7 @@ describe('JointSteps', () => {
     step.release();
     await closed;
     expect(t.steps).toEqual(['all: replace a@1 | replace b@1']);
-    expect(t.mark.settle() && t.mark.position).toEqual(at(1));
+    expect(t.mark.advance() && t.mark.position).toEqual(at(1));
   });
 });
 

@@ -5,7 +5,7 @@ import { Lane } from '../../src/core/write/lane';
 import { LowWater } from '../../src/core/pump/low-water';
 import type { Position } from '../../src/core/model/position';
 import type { StepSize } from '../../src/core/write/step-size';
-import { Refusals, type ErrorPolicy } from '../../src/core/failures/rejected-changes';
+import { RejectedChanges, type ErrorPolicy } from '../../src/core/failures/rejected-changes';
 import { at, delta, removal, row, silentMeter, words } from '../support/changes';
 import { laneContext, stepSize } from '../support/lanes';
 
@@ -18,9 +18,9 @@ function lane(options: {
   readonly maxBytes?: number;
   readonly positions?: 'change' | 'batch';
   readonly apply?: (part: LanePart) => Promise<Written>;
-  readonly aheadUntil?: Position;
+  readonly readAheadLimit?: Position;
   readonly here?: () => Position;
-  readonly forward?: boolean;
+  readonly monotonic?: boolean;
   readonly policy?: Partial<ErrorPolicy>;
   readonly behind?: readonly Change[];
   readonly collided?: () => void;
@@ -30,14 +30,14 @@ function lane(options: {
   const looked: string[] = [];
   let durable = 0;
   let refused = 0;
-  const refusals = new Refusals(
+  const rejected = new RejectedChanges(
     {
       policy: { onError: 'fail_stream', maxRetries: 0, retryDelayMs: 1, ...options.policy },
       meter: silentMeter,
       log: () => undefined,
-      refused: (changes) => (refused += changes),
+      countRejected: (changes) => (refused += changes),
     },
-    (options.behind ?? []).map(({ namespace, key }) => ({ letter: `letter ${key.id}`, namespace, key })),
+    (options.behind ?? []).map(({ namespace, key }) => ({ deadLetter: `letter ${key.id}`, namespace, key })),
   );
   const defaults = laneContext();
   const context = laneContext({
@@ -48,10 +48,10 @@ function lane(options: {
         looked.push(...words(changes));
         return defaults.source.lookup(changes, ...rest);
       },
-      here: () => Promise.resolve(options.here?.() ?? at(0)),
+      currentPosition: () => Promise.resolve(options.here?.() ?? at(0)),
     },
-    refusals,
-    forward: options.forward ?? true,
+    rejected,
+    monotonic: options.monotonic ?? true,
     collided: options.collided ?? null,
     claim: {
       apply: async (part) => {
@@ -66,7 +66,7 @@ function lane(options: {
     failed: (error) => failures.push(error),
   });
   const it = new Lane(
-    { lane: 3, sequence: 10, position: options.position ?? null, aheadUntil: options.aheadUntil ?? null },
+    { lane: 3, sequence: 10, position: options.position ?? null, readAheadLimit: options.readAheadLimit ?? null },
     context,
   );
   return { lane: it, parts, failures, looked, durable: () => durable, refused: () => refused };
@@ -90,14 +90,14 @@ describe('Lane', () => {
       [10, at(2), ['replace r1@1', 'replace r2@2']],
       [11, at(3), ['replace r3@3']],
     ]);
-    expect(mark.settle() && mark.position).toEqual(at(3));
+    expect(mark.advance() && mark.position).toEqual(at(3));
   });
 
   it('splits what is larger than one step, and settles the batch with the last piece only', async () => {
     const t = lane({
       maxChanges: 2,
       apply: () => {
-        expect(mark.settle()).toBe(false);
+        expect(mark.advance()).toBe(false);
         return Promise.resolve({ fresh: true });
       },
     });
@@ -113,7 +113,7 @@ describe('Lane', () => {
     await t.lane.idle();
     expect(t.parts.map((part) => words(part.changes).length)).toEqual([2, 2, 1]);
     expect(t.parts.map((part) => part.position)).toEqual([at(2), at(4), at(5)]);
-    expect(mark.settle() && mark.position).toEqual(at(9));
+    expect(mark.advance() && mark.position).toEqual(at(9));
   });
 
   it('records only whole batches where changes have no position of their own', async () => {
@@ -140,7 +140,7 @@ describe('Lane', () => {
     t.lane.push([row('a', 1)], mark.begin(), false, signal);
     t.lane.push([row('b', 2)], mark.begin(), true, signal);
     await t.lane.idle();
-    expect(t.parts.map((part) => part.inStep)).toEqual([false, true]);
+    expect(t.parts.map((part) => part.pastOverlap)).toEqual([false, true]);
   });
 
   it('leaves out what its record shows as applied, and only that', () => {
@@ -163,7 +163,7 @@ describe('Lane', () => {
     });
     t.lane.push([delta('a', 1), removal('b', 2)], new LowWater(at(0)).begin(), true, signal);
     await t.lane.idle();
-    expect(t.parts.map((part) => [part.expected, part.inStep, words(part.changes)])).toEqual([
+    expect(t.parts.map((part) => [part.expected, part.pastOverlap, words(part.changes)])).toEqual([
       [10, false, ['replace a@1', 'delete b@2']],
     ]);
     expect(t.durable()).toBe(2);
@@ -180,7 +180,7 @@ describe('Lane', () => {
     t.lane.push([row('b', 2)], mark.begin(), true, signal);
     await t.lane.close();
     expect(t.failures).toMatchObject([{ kind: 'poison', code: 'document_validation', namespace: 'shop.orders' }]);
-    expect(mark.settle()).toBe(false);
+    expect(mark.advance()).toBe(false);
     expect(t.parts).toEqual([]);
   });
 });
@@ -201,7 +201,7 @@ describe('a lane that has looked a row up', () => {
     await give(removal('a', 5));
     await give(delta('a', 6));
     expect(t.looked).toEqual(['update a@1', 'update a@2', 'replace a@3', 'delete a@5']);
-    expect(t.parts.map((part) => [part.aheadUntil, words(part.changes)])).toEqual([
+    expect(t.parts.map((part) => [part.readAheadLimit, words(part.changes)])).toEqual([
       [at(5), ['replace a@1']],
       [at(5), ['replace a@2', 'update b@2']],
       [at(5), ['replace a@3', 'delete c@3']],
@@ -211,7 +211,7 @@ describe('a lane that has looked a row up', () => {
   });
 
   it('and was taken over looks all rows up until there', async () => {
-    const t = lane({ aheadUntil: at(4), here: () => at(4) });
+    const t = lane({ readAheadLimit: at(4), here: () => at(4) });
     const mark = new LowWater(at(0));
     for (const changes of [[delta('a', 3), row('b', 4)], [delta('a', 5)]]) {
       t.lane.push(changes, mark.begin(), true, signal);
@@ -221,10 +221,10 @@ describe('a lane that has looked a row up', () => {
   });
 
   it('asks nothing where rows are looked up all the time', async () => {
-    const t = lane({ forward: false, here: () => Promise.reject(new Error('asked')) as never });
+    const t = lane({ monotonic: false, here: () => Promise.reject(new Error('asked')) as never });
     t.lane.push([delta('a', 1, true)], new LowWater(at(0)).begin(), true, signal);
     await t.lane.idle();
-    expect(t.parts.map((part) => part.aheadUntil)).toEqual([undefined]);
+    expect(t.parts.map((part) => part.readAheadLimit)).toEqual([undefined]);
     expect(t.failures).toEqual([]);
   });
 });
@@ -236,8 +236,10 @@ describe('a lane with a change that is refused', () => {
     const apply = (part: LanePart): Promise<Written> => {
       calls += 1;
       if (part.changes.some((change) => ids.includes(change.key.id))) return Promise.reject(poison());
-      const letters = (part.refusals ?? []).map(({ letter, change }) => letter ?? `letter ${change.key.id}`);
-      return Promise.resolve({ fresh: true, letters });
+      const deadLetters = (part.rejected ?? []).map(
+        ({ deadLetter: letter, change }) => letter ?? `letter ${change.key.id}`,
+      );
+      return Promise.resolve({ fresh: true, deadLetters });
     };
     return { apply, calls: () => calls };
   };
@@ -255,14 +257,14 @@ describe('a lane with a change that is refused', () => {
     const ends = t.parts.map((part) => part.position?.token as number);
     expect(ends).toEqual([...ends].sort((a, b) => a - b));
     for (const part of t.parts) {
-      const last = part.changes.at(-1) ?? part.refusals?.[0]?.change;
+      const last = part.changes.at(-1) ?? part.rejected?.[0]?.change;
       expect(part.position).toEqual(last?.position);
     }
     expect(
-      t.parts.flatMap((part) => part.refusals ?? []).map(({ code, attempts, kept }) => [code, attempts, kept]),
+      t.parts.flatMap((part) => part.rejected ?? []).map(({ code, attempts, kept }) => [code, attempts, kept]),
     ).toEqual([['document_validation', 1, true]]);
     expect(calls()).toBeLessThan(2 * 11 + 2);
-    expect(mark.settle() && mark.position).toEqual(at(1000));
+    expect(mark.advance() && mark.position).toEqual(at(1000));
     expect([t.durable(), t.refused()]).toEqual([1000, 1]);
   });
 
@@ -273,7 +275,7 @@ describe('a lane with a change that is refused', () => {
     batch.close(at(9), 1);
     await t.lane.idle();
     expect(t.parts.map((part) => part.position)).toEqual([null, null, at(9)]);
-    expect(t.parts.flatMap((part) => part.refusals ?? []).map(({ kept }) => kept)).toEqual([false]);
+    expect(t.parts.flatMap((part) => part.rejected ?? []).map(({ kept }) => kept)).toEqual([false]);
   });
 
   it('stops before it, and names it, where that is the policy', async () => {
@@ -295,8 +297,8 @@ describe('a lane with a change that is refused', () => {
     const apply = (part: LanePart): Promise<Written> =>
       !open && part.changes.some((change) => change.key.id === 'a')
         ? Promise.reject(poison())
-        : Promise.resolve({ fresh: true, letters: (part.refusals ?? []).map(() => 'letter a') });
-    const t = lane({ apply, policy: { onError: 'dead_letter', maxRetries: 1 }, forward: false });
+        : Promise.resolve({ fresh: true, deadLetters: (part.rejected ?? []).map(() => 'letter a') });
+    const t = lane({ apply, policy: { onError: 'dead_letter', maxRetries: 1 }, monotonic: false });
     const mark = new LowWater(at(0));
     const give = async (...changes: Change[]) => {
       t.lane.push(changes, mark.begin(), true, signal);
@@ -310,8 +312,8 @@ describe('a lane with a change that is refused', () => {
     expect(
       t.parts.map((part) => [
         words(part.changes),
-        part.settled,
-        part.refusals?.map(({ letter, attempts, change }) => [letter, attempts, change.op]),
+        part.superseded,
+        part.rejected?.map(({ deadLetter: letter, attempts, change }) => [letter, attempts, change.op]),
       ]),
     ).toEqual([
       [[], undefined, [[null, 2, 'update']]],
@@ -322,10 +324,10 @@ describe('a lane with a change that is refused', () => {
   });
 
   it('remembers rows that were left behind by an earlier leg', async () => {
-    const t = lane({ behind: [row('a', 0)], forward: false });
+    const t = lane({ behind: [row('a', 0)], monotonic: false });
     t.lane.push([delta('a', 1), delta('b', 2)], new LowWater(at(0)).begin(), true, signal);
     await t.lane.idle();
-    expect(t.parts.map((part) => [words(part.changes), part.settled])).toEqual([
+    expect(t.parts.map((part) => [words(part.changes), part.superseded])).toEqual([
       [['replace a@1', 'update b@2'], ['letter a']],
     ]);
   });
@@ -333,14 +335,14 @@ describe('a lane with a change that is refused', () => {
   it('leaves the change out of a letter that is refused too', async () => {
     const t = lane({
       apply: (part) =>
-        part.changes.length > 0 || part.refusals?.[0]?.kept === true
+        part.changes.length > 0 || part.rejected?.[0]?.kept === true
           ? Promise.reject(poison('too_large'))
-          : Promise.resolve({ fresh: true, letters: ['x'] }),
+          : Promise.resolve({ fresh: true, deadLetters: ['x'] }),
       policy: { onError: 'dead_letter' },
     });
     t.lane.push([row('a', 1)], new LowWater(at(0)).begin(), true, signal);
     await t.lane.idle();
-    expect(t.parts.map((part) => part.refusals?.map(({ kept }) => kept))).toEqual([[false]]);
+    expect(t.parts.map((part) => part.rejected?.map(({ kept }) => kept))).toEqual([[false]]);
   });
 
   it('waits after a collision with all that it has, and goes on when it is told', async () => {
@@ -355,12 +357,12 @@ describe('a lane with a change that is refused', () => {
     await t.lane.idle();
     t.lane.push([row('z', 9)], mark.begin(), true, signal);
     await t.lane.idle();
-    expect([t.lane.stuck, t.parts.length, reports]).toEqual([true, 0, 1]);
-    const { part, whole } = t.lane.surrender(Infinity);
+    expect([t.lane.blocked, t.parts.length, reports]).toEqual([true, 0, 1]);
+    const { part, whole } = t.lane.drain(Infinity);
     expect([words(part.changes).length, part.position, part.ended.length, whole]).toEqual([4, at(9), 2, true]);
-    t.lane.giveBack(part);
+    t.lane.requeue(part);
     level = true;
     await t.lane.retry(false, signal);
-    expect([t.lane.stuck, t.parts.map((each) => each.changes.length), t.durable()]).toEqual([false, [4], 4]);
+    expect([t.lane.blocked, t.parts.map((each) => each.changes.length), t.durable()]).toEqual([false, [4], 4]);
   });
 });

@@ -1,4 +1,4 @@
-import { Lately } from '../../src/connectors/mongodb/source/shared-cache';
+import { SharedCache } from '../../src/connectors/mongodb/source/shared-cache';
 
 const never = new AbortController().signal;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -23,7 +23,7 @@ beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate'] }));
 afterEach(() => jest.useRealTimers());
 
 it('asks once for all who want to know the same at a time, and for some seconds', async () => {
-  const lately = new Lately<number>();
+  const lately = new SharedCache<number>();
   const question = new Question();
   const answers = Promise.all([1, 2, 3].map(() => lately.get('a', question.ask, never)));
   const other = lately.get('b', question.ask, never);
@@ -43,7 +43,7 @@ it('asks once for all who want to know the same at a time, and for some seconds'
 });
 
 it('keeps an answer the longer, the longer it took', async () => {
-  const lately = new Lately<number>();
+  const lately = new SharedCache<number>();
   const question = new Question();
   const first = lately.get('a', question.ask, never);
   jest.advanceTimersByTime(2_000);
@@ -55,7 +55,7 @@ it('keeps an answer the longer, the longer it took', async () => {
 });
 
 it.each(['cannot tell', 'fails'])('asks for each itself where the one who asked %s', async (what) => {
-  const lately = new Lately<number>();
+  const lately = new SharedCache<number>();
   const [first, second] = [new Question(), new Question()];
   const one = lately.get('a', first.ask, never).catch(() => 'failed');
   const two = lately.get('a', second.ask, never);
@@ -68,7 +68,7 @@ it.each(['cannot tell', 'fails'])('asks for each itself where the one who asked 
 });
 
 it('goes on for the others when the one who asked stops waiting', async () => {
-  const lately = new Lately<number>();
+  const lately = new SharedCache<number>();
   const question = new Question();
   const leaving = new AbortController();
   const one = lately.get('a', question.ask, leaving.signal).catch(() => 'left');
@@ -81,7 +81,7 @@ it('goes on for the others when the one who asked stops waiting', async () => {
 
 describe('an answer as of now', () => {
   it('is asked for each time where that is quick', async () => {
-    const lately = new Lately<number>();
+    const lately = new SharedCache<number>();
     const question = new Question();
     for (const value of [7, 8]) {
       const answer = lately.fresh('a', question.ask, never);
@@ -93,7 +93,7 @@ describe('an answer as of now', () => {
   });
 
   it('is one of lately where the last one took long', async () => {
-    const lately = new Lately<number>();
+    const lately = new SharedCache<number>();
     const question = new Question();
     const slow = lately.get('a', question.ask, never);
     const waiting = lately.fresh('a', question.ask, never);
@@ -106,7 +106,7 @@ describe('an answer as of now', () => {
   });
 
   it('is asked for once by all who want it where nobody could tell in time', async () => {
-    const lately = new Lately<number>();
+    const lately = new SharedCache<number>();
     const question = new Question();
     const slow = lately.get('a', question.ask, never);
     jest.advanceTimersByTime(20_000);

@@ -11,11 +11,11 @@ describe('LowWater', () => {
     const second = mark.begin();
     second.close(at(2), 2);
     mark.idle(at(3), 3);
-    expect(mark.settle()).toBe(false);
+    expect(mark.advance()).toBe(false);
     expect(mark.position).toEqual(at(0));
     expect(mark.level).toBe(false);
-    first.settle();
-    expect(mark.settle()).toBe(true);
+    first.acknowledge();
+    expect(mark.advance()).toBe(true);
     expect(mark.position).toEqual(at(3));
     expect(mark.level).toBe(true);
   });
@@ -29,7 +29,7 @@ describe('LowWater', () => {
   it('does not pass a batch whose end was not read', () => {
     const mark = new LowWater(at(0));
     mark.begin();
-    expect(mark.settle()).toBe(false);
+    expect(mark.advance()).toBe(false);
     expect(mark.level).toBe(false);
   });
 
@@ -54,14 +54,14 @@ describe('LowWater', () => {
             const stuck = open.findIndex(({ left }) => left > 0);
             return stuck < 0 ? open.length : stuck;
           };
-          mark.settle();
+          mark.advance();
           expect(mark.position).toEqual(at(expected()));
           while (pending.length > 0) {
             const [index] = pending.splice((choices.next().value as number) % pending.length, 1) as [number];
             const entry = open[index]!;
             entry.left -= 1;
-            entry.batch.settle();
-            mark.settle();
+            entry.batch.acknowledge();
+            mark.advance();
             expect(mark.position).toEqual(at(expected()));
           }
           expect(mark.level).toBe(true);

@@ -3,12 +3,12 @@ import { keyOf } from '../../src/formats/bson/key';
 import { BsonType } from '../../src/formats/bson/types';
 import { shown } from '../../src/cli/dead-letters/shown';
 import { queryId } from '../../src/connectors/mongodb/driver/keys';
-import type { LanePart, Refusal } from '../../src/core/ports/destination';
+import type { LanePart, RejectedChange } from '../../src/core/ports/destination';
 import type { ReplicationError } from '../../src/core/model/errors';
 import { Lane } from '../../src/core/write/lane';
-import type { Letter } from '../../src/core/model/dead-letter';
+import type { DeadLetter } from '../../src/core/model/dead-letter';
 import { LowWater } from '../../src/core/pump/low-water';
-import { Refusals, type ErrorPolicy } from '../../src/core/failures/rejected-changes';
+import { RejectedChanges, type ErrorPolicy } from '../../src/core/failures/rejected-changes';
 import { at, delta, row, silentMeter } from '../support/changes';
 import { laneContext } from '../support/lanes';
 
@@ -40,7 +40,7 @@ describe('an _id that is not valid UTF-8', () => {
   });
 
   it('is no bug for the command line either', () => {
-    const letter = { key: ODD, row: ODD, delta: null } as unknown as Letter;
+    const letter = { key: ODD, row: ODD, delta: null } as unknown as DeadLetter;
     expect(shown(letter, { canonical: false }).key).toEqual({ _id: 'a\uFFFD' });
   });
 
@@ -55,9 +55,9 @@ describe('an _id that is not valid UTF-8', () => {
       const policy = { onError, maxRetries: 0, retryDelayMs: 1 };
       const defaults = laneContext();
       const lane = new Lane(
-        { lane: 0, sequence: 0, position: null, aheadUntil: null },
+        { lane: 0, sequence: 0, position: null, readAheadLimit: null },
         laneContext({
-          refusals: new Refusals({ policy, meter, log: () => undefined, refused: () => undefined }, []),
+          rejected: new RejectedChanges({ policy, meter, log: () => undefined, countRejected: () => undefined }, []),
           source: {
             ...defaults.source,
             // As a source asks: by the keys of all rows of a step.
@@ -69,7 +69,7 @@ describe('an _id that is not valid UTF-8', () => {
           claim: {
             apply: (part) => {
               parts.push(part);
-              return Promise.resolve({ fresh: true, letters: (part.refusals ?? []).map(() => 'letter') });
+              return Promise.resolve({ fresh: true, deadLetters: (part.rejected ?? []).map(() => 'letter') });
             },
           },
         }),
@@ -80,8 +80,8 @@ describe('an _id that is not valid UTF-8', () => {
       lane.push([row('a', 1), odd, row('b', 3)], batch, true, signal);
       batch.close(at(3), 1);
       await lane.idle();
-      expect(mark.settle() && mark.position).toEqual(at(3));
-      const passed = parts.flatMap(({ refusals = [] }): readonly Refusal[] => refusals);
+      expect(mark.advance() && mark.position).toEqual(at(3));
+      const passed = parts.flatMap(({ rejected = [] }): readonly RejectedChange[] => rejected);
       expect(passed.map(({ code, change, kept }) => [code, change.op, kept])).toEqual([
         ['key_not_queryable', 'update', onError === 'dead_letter'],
       ]);

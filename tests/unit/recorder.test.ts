@@ -1,4 +1,4 @@
-import { Gate } from '../../src/core/async/condition';
+import { Condition } from '../../src/core/async/condition';
 import { LowWater } from '../../src/core/pump/low-water';
 import { Recorder } from '../../src/core/pump/recorder';
 import { VirtualClock } from '../simulation/clock';
@@ -8,7 +8,7 @@ import { at } from '../support/changes';
 class Recording {
   readonly mark = new LowWater(at(0));
   readonly clock = new VirtualClock();
-  readonly moved = new Gate(this.clock);
+  readonly moved = new Condition(this.clock);
   readonly ending = new AbortController();
   readonly recorded: [number, unknown][] = [];
   idle = true;
@@ -24,7 +24,7 @@ class Recording {
       },
       clock: this.clock,
       mark: this.mark,
-      moved: this.moved,
+      progressed: this.moved,
       ending: this.ending.signal,
       writing: new AbortController().signal,
       idle: () => this.idle,
@@ -38,7 +38,7 @@ class Recording {
   async reach(position: number, ms: number): Promise<void> {
     await this.clock.advance(ms);
     this.mark.idle(at(position), position);
-    this.moved.open();
+    this.moved.notify();
     await this.clock.advance(0);
   }
 }

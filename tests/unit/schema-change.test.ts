@@ -7,7 +7,7 @@ const base = { namespace: 'shop.a', sourceTimeMs: 0 };
 const rename: SchemaChange = { ...base, op: 'rename', to: 'shop.b', kind: 'rename' };
 
 const context = (options: {
-  readonly inStepAfter?: number | null;
+  readonly overlapEnd?: number | null;
   readonly barrier?: Barrier;
   readonly parked?: readonly string[];
   readonly inOverlap?: readonly string[];
@@ -21,7 +21,7 @@ const context = (options: {
   return {
     source: { order },
     claim: { ledger, inexpressible: () => options.missing ?? null, holds: () => options.holds ?? true },
-    inStepAfter: options.inStepAfter == null ? null : at(options.inStepAfter),
+    overlapEnd: options.overlapEnd == null ? null : at(options.overlapEnd),
     updates: options.updates ?? 'delta',
     renameOut: options.renameOut ?? 'needs_attention',
     unsupported: options.unsupported ?? 'ignore',
@@ -34,21 +34,21 @@ describe('decideSchemaChange', () => {
   const copied = { action: 'alter', change: rename, copy: 'shop.b' };
 
   it('moves what is in step', () => {
-    expect(decideSchemaChange(rename, at(9), context({ inStepAfter: 5 }))).toEqual({ action: 'alter', change: rename });
+    expect(decideSchemaChange(rename, at(9), context({ overlapEnd: 5 }))).toEqual({ action: 'alter', change: rename });
   });
 
   it('copies anew what was renamed while a copy may have met it under either name', () => {
-    expect(decideSchemaChange(rename, at(4), context({ inStepAfter: 5 }))).toEqual(copied);
+    expect(decideSchemaChange(rename, at(4), context({ overlapEnd: 5 }))).toEqual(copied);
     expect(decideSchemaChange(rename, at(9), context({ inOverlap: ['shop.a'] }))).toEqual(copied);
     expect(decideSchemaChange(rename, at(9), context({ inOverlap: ['shop.b'] }))).not.toHaveProperty('copy');
   });
 
   it('copies anew what was renamed before its rows were ever copied', () => {
-    expect(decideSchemaChange(rename, at(9), context({ inStepAfter: 5, holds: false }))).toEqual(copied);
+    expect(decideSchemaChange(rename, at(9), context({ overlapEnd: 5, holds: false }))).toEqual(copied);
   });
 
   it('copies anew what was renamed where rows are read late', () => {
-    expect(decideSchemaChange(rename, at(9), context({ inStepAfter: 5, updates: 'row' }))).toEqual(copied);
+    expect(decideSchemaChange(rename, at(9), context({ overlapEnd: 5, updates: 'row' }))).toEqual(copied);
   });
 
   it('leaves out what happens to parked namespaces, and no more than that', () => {
@@ -64,7 +64,7 @@ describe('decideSchemaChange', () => {
       change: { op: 'drop', namespace: 'shop.a' },
     });
     expect(decideSchemaChange(rename, at(9), context({ parked: ['shop.a', 'shop.b'] }))).toEqual({ action: 'count' });
-    const leave: SchemaChange = { ...rename, op: 'leave' };
+    const leave: SchemaChange = { ...rename, op: 'renamed_out' };
     expect(decideSchemaChange(leave, at(9), context({ parked }))).toEqual({ action: 'count' });
   });
 
@@ -83,12 +83,12 @@ describe('decideSchemaChange', () => {
   it('does nothing a second time', () => {
     const done = { position: at(9), state: 'done' } as const;
     const drop: SchemaChange = { op: 'drop', namespace: 'shop.b', kind: 'drop', sourceTimeMs: 0 };
-    expect(decideSchemaChange(drop, at(9), context({ inStepAfter: 5, barrier: done }))).toEqual({ action: 'count' });
-    expect(decideSchemaChange(drop, at(10), context({ inStepAfter: 5, barrier: done })).action).toBe('alter');
+    expect(decideSchemaChange(drop, at(9), context({ overlapEnd: 5, barrier: done }))).toEqual({ action: 'count' });
+    expect(decideSchemaChange(drop, at(10), context({ overlapEnd: 5, barrier: done })).action).toBe('alter');
   });
 
   it('copies what enters in place of what stood there', () => {
-    const enter: SchemaChange = { ...rename, op: 'enter', namespace: 'shop.outside' };
+    const enter: SchemaChange = { ...rename, op: 'renamed_in', namespace: 'shop.outside' };
     expect(decideSchemaChange(enter, at(9), context({}))).toMatchObject({
       action: 'alter',
       change: { op: 'drop', namespace: 'shop.b' },
@@ -97,7 +97,7 @@ describe('decideSchemaChange', () => {
   });
 
   it('does with what leaves as it was told', () => {
-    const leave: SchemaChange = { ...rename, op: 'leave' };
+    const leave: SchemaChange = { ...rename, op: 'renamed_out' };
     const told = (renameOut: DecisionContext['renameOut']) => decideSchemaChange(leave, at(9), context({ renameOut }));
     expect(told('drop')).toMatchObject({ action: 'alter', change: { op: 'drop', namespace: 'shop.a' } });
     expect(told('keep')).toEqual({ action: 'alter', change: leave });

@@ -1,16 +1,16 @@
 import { watchForStall } from '../../src/core/pump/stall';
-import { Tally } from '../../src/core/pump/stats';
+import { Stats } from '../../src/core/pump/stats';
 import { VirtualClock } from '../simulation/clock';
 
 it('tells of a leg in which nothing moves any more, and of no other', () => {
   const clock = new VirtualClock();
-  const tally = new Tally(clock);
+  const stats = new Stats(clock);
   const stalled = jest.fn();
   let isBusy = false;
   const log = jest.fn();
-  const watch = watchForStall(tally, { stallMs: 30_000, isBusy: () => isBusy, stalled, clock, log });
+  const watch = watchForStall(stats, { stallMs: 30_000, isBusy: () => isBusy, stalled, clock, log });
   for (let second = 0; second < 120; second += 10) {
-    tally.moved();
+    stats.active();
     clock.skip(10_000);
   }
   expect(stalled).not.toHaveBeenCalled();

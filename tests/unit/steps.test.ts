@@ -37,10 +37,10 @@ function steps(answers = true) {
     log: () => undefined,
   });
   const context = laneContext({ clock, size, source });
-  return { clock, size, steps: new Steps({ lane: 0, sequence: 0, position: null, aheadUntil: null }, context) };
+  return { clock, size, steps: new Steps({ lane: 0, sequence: 0, position: null, readAheadLimit: null }, context) };
 }
 
-const piece = (...changes: Change[]): Piece => ({ changes, bytes: changes.length, inStep: true, position: at(1) });
+const piece = (...changes: Change[]): Piece => ({ changes, bytes: changes.length, pastOverlap: true, position: at(1) });
 
 it('waits for no timer where nothing has to be read again', async () => {
   const t = steps();

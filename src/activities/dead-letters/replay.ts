@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReplayCall, ReplayProgress, ReplayResult } from '../../protocol/dead-letter-replay';
 import type { Destination, RepairAsk } from '../../core/ports/destination';
-import type { LetterFilter, LetterSummary } from '../../core/model/dead-letter';
+import type { DeadLetterFilter, DeadLetterSummary } from '../../core/model/dead-letter';
 import { runCall, type Call } from '../call';
 import type { ActivityDeps } from '../deps';
 import { openDestination } from '../open-destination';
@@ -14,7 +14,7 @@ const POLL_MAX_MS = 2_000;
 type Outcome = 'superseded' | 'refused' | 'dropped' | 'untouched';
 
 /** What became of a letter since it was asked for; null while that is open. */
-function outcomeOf({ state, attempts }: LetterSummary, attemptsBefore: number, left: number): Outcome | null {
+function outcomeOf({ state, attempts }: DeadLetterSummary, attemptsBefore: number, left: number): Outcome | null {
   if (state !== 'open') return state;
   if (attempts > attemptsBefore) return 'refused';
   // Nothing is asked for any more, so that this one was passed over.
@@ -42,8 +42,8 @@ class Replay {
   async run(filter: ReplayCall['filter']): Promise<void> {
     // Ids alone, and all of them first: a cursor would not outlive a stream that pauses meanwhile.
     const ids: string[] = [];
-    const match: LetterFilter = { ...filter, stream: this.#stream, state: 'open' };
-    for await (const { letter } of this.#destination.letterKeys(match, this.#signal)) ids.push(letter);
+    const match: DeadLetterFilter = { ...filter, stream: this.#stream, state: 'open' };
+    for await (const { deadLetter: letter } of this.#destination.deadLetterKeys(match, this.#signal)) ids.push(letter);
     this.#tally.letters += ids.length;
     for (let at = 0; at < ids.length; at += AT_ONCE) await this.#batch(ids.slice(at, at + AT_ONCE));
   }
@@ -53,8 +53,8 @@ class Replay {
     // Noted before asking, or a refusal that comes at once is not told from the one before.
     const attempts = new Map(open.map((letter) => [letter.id, letter.attempts]));
     const asks: RepairAsk[] = [];
-    const match: LetterFilter = { stream: this.#stream, state: 'open', ids };
-    for await (const { namespace, key } of this.#destination.letterKeys(match, this.#signal)) {
+    const match: DeadLetterFilter = { stream: this.#stream, state: 'open', ids };
+    for await (const { namespace, key } of this.#destination.deadLetterKeys(match, this.#signal)) {
       asks.push({ namespace, key, reason: 'replay' });
     }
     await this.#destination.askRepairs(this.#stream, asks, this.#signal);
@@ -82,8 +82,8 @@ class Replay {
     }
   }
 
-  #letters(ids: readonly string[]): Promise<readonly LetterSummary[]> {
-    return this.#destination.letters({ stream: this.#stream, ids }, ids.length, this.#signal);
+  #letters(ids: readonly string[]): Promise<readonly DeadLetterSummary[]> {
+    return this.#destination.deadLetters({ stream: this.#stream, ids }, ids.length, this.#signal);
   }
 }
 

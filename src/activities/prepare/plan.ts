@@ -52,7 +52,8 @@ export function abandoned(
 ): readonly Namespace[] {
   // A copy inside the stream also deletes what the source no longer has.
   const open = ranges.filter(
-    ({ namespace, done, inline }) => !done && !wanted.has(namespace) && (inline === null || !source.selects(namespace)),
+    ({ namespace, done, backfill }) =>
+      !done && !wanted.has(namespace) && (backfill === null || !source.selects(namespace)),
   );
   return [...new Set(open.map(({ namespace }) => namespace))];
 }

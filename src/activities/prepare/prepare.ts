@@ -3,7 +3,7 @@ import { derive } from '../../core/schema/derive';
 import type { Claim, Parked, RangeRecord } from '../../core/ports/destination';
 import type { Finding } from '../../core/model/finding';
 import { hasRows, type Namespace, type SourceNamespace } from '../../core/model/namespace';
-import { copiedOnce, planInline } from '../../core/plan/backfills';
+import { copiedOnce, planBackfills } from '../../core/plan/backfills';
 import type { Position } from '../../core/model/position';
 import { sizesOf } from '../../core/copy/sizes';
 import { type Size, type Source } from '../../core/ports/source';
@@ -22,7 +22,7 @@ interface Wanted {
   /** Copied before the stream goes on. */
   readonly first: readonly Namespace[];
   /** Copied beside the stream: what it goes on to follow, and what is copied once. */
-  readonly inline: readonly Namespace[];
+  readonly backfills: readonly Namespace[];
   /** The targets of these go: the source no longer has them, and nobody may have told the stream. */
   readonly gone: readonly Namespace[];
 }
@@ -32,23 +32,23 @@ interface Wanted {
  * follow for a while. A restart mends everything, while the destination can be read.
  */
 function wanted({ plan, restart, spec }: PrepareLeg, selection: Selection, { source }: Pipeline, claim: Claim): Wanted {
-  const { known, left, lowWater } = claim.ledger;
+  const { known, unfollowed: left, lowWater } = claim.ledger;
   const all = [...selection.keys()];
-  if (!plan) return { first: [], inline: [], gone: [] };
+  if (!plan) return { first: [], backfills: [], gone: [] };
   const isOnce = copiedOnce(selection.values());
   const first = all.filter((name) => !isOnce(name));
-  if (lowWater === null && !restart) return { first, inline: all.filter(isOnce), gone: [] };
+  if (lowWater === null && !restart) return { first, backfills: all.filter(isOnce), gone: [] };
   const missed = new Set(restart ? known : left);
   const heard = new Set(known);
   // What was there under this name before may have been followed.
   const planned = new Set(
-    claim.ledger.ranges.flatMap(({ inline, namespace }) => (inline === 'once' ? [namespace] : [])),
+    claim.ledger.ranges.flatMap(({ backfill, namespace }) => (backfill === 'once' ? [namespace] : [])),
   );
   const isOwed = (name: Namespace): boolean => (isOnce(name) ? !planned.has(name) : !heard.has(name));
   const gone = inlineMode(spec) === 'repair' ? [...missed].filter((name) => source.selects(name)) : [];
   return {
     first: [],
-    inline: all.filter((name) => restart || missed.has(name) || isOwed(name)),
+    backfills: all.filter((name) => restart || missed.has(name) || isOwed(name)),
     gone: gone.filter((name) => !selection.has(name)),
   };
 }
@@ -56,14 +56,14 @@ function wanted({ plan, restart, spec }: PrepareLeg, selection: Selection, { sou
 /** Rows under a name that the stream has never written were written by somebody else. */
 async function refuseForeign(
   leg: PrepareLeg,
-  { first, inline }: Wanted,
+  { first, backfills }: Wanted,
   pipeline: Pipeline,
   claim: Claim,
   signal: AbortSignal,
 ) {
   if (leg.copyMode !== 'refuse' || leg.restart) return;
-  const left = new Set(claim.ledger.left);
-  const names = [...first, ...inline].filter((name) => !left.has(name));
+  const left = new Set(claim.ledger.unfollowed);
+  const names = [...first, ...backfills].filter((name) => !left.has(name));
   if (names.length > 0) await refuseOccupied(pipeline, names, signal);
 }
 
@@ -79,7 +79,7 @@ interface LaidOut {
  */
 async function layOut(
   leg: PrepareLeg,
-  { first, inline, gone }: Wanted,
+  { first, backfills, gone }: Wanted,
   selection: Selection,
   since: Position,
   { source }: Pipeline,
@@ -87,20 +87,20 @@ async function layOut(
   { signal, report }: Call,
 ): Promise<LaidOut> {
   const { ledger } = claim;
-  report(() => ({ step: 'plan', namespaces: first.length + inline.length }));
+  report(() => ({ step: 'plan', namespaces: first.length + backfills.length }));
   const parallelism = leg.spec.stream.snapshot.copy_parallelism;
   const cuts = await cut(source, { names: first, namespaces: selection, parallelism, since }, signal);
-  const owed = await sizesOf(source, inline, signal);
+  const owed = await sizesOf(source, backfills, signal);
   const ranges = rangesOf(cuts);
   for (const name of abandoned(ledger, source, new Set([...selection.keys(), ...ranges.keys()]))) ranges.set(name, []);
   const replaces = leg.copyMode === 'replace' && !leg.restart;
   const isOnce = copiedOnce(selection.values());
-  const left = new Set(ledger.left);
+  const left = new Set(ledger.unfollowed);
   // These first: their copy adds to what is there. Cut short before the plan, they are met for the first time once more.
-  const emptied = replaces ? inline.filter((name) => isOnce(name) && !left.has(name)) : [];
+  const emptied = replaces ? backfills.filter((name) => isOnce(name) && !left.has(name)) : [];
   for (const name of emptied) await claim.discard(name, signal);
   const mode = inlineMode(leg.spec);
-  let planned = (await planInline(claim, owed, { mode, isOnce }, signal)) ?? ledger.ranges;
+  let planned = (await planBackfills(claim, owed, { mode, isOnce }, signal)) ?? ledger.ranges;
   if (ranges.size > 0) planned = await claim.plan(ranges, signal);
   const replaced = replaces ? first : [];
   let done = 0;
@@ -110,8 +110,8 @@ async function layOut(
     done += 1;
   }
   await claim.remove(gone, signal);
-  await claim.leave(
-    ledger.known.filter((name) => !source.selects(name) && !ledger.left.includes(name)),
+  await claim.unfollow(
+    ledger.known.filter((name) => !source.selects(name) && !ledger.unfollowed.includes(name)),
     signal,
   );
   report(() => ({ step: 'create', namespaces: selection.size }));
@@ -121,7 +121,7 @@ async function layOut(
 
 /** Captured before anything is listed: what is created from here on comes by the stream. */
 async function listed(source: Source, signal: AbortSignal) {
-  const captured = await source.here(signal);
+  const captured = await source.currentPosition(signal);
   return { captured, all: await source.namespaces(signal) };
 }
 
@@ -156,9 +156,9 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   const left = [...(await derive(source, all, claim, signal)), ...(await claim.leftOver(all, signal))];
   // The last step: a start position says that all is laid out.
   if (fresh) await claim.begin(position, signal);
-  const examined = await destination.examine([...selection.keys()], signal);
+  const examined = await destination.inspectTargets([...selection.keys()], signal);
   const owed = planned.filter(({ done, namespace }) => !done && !parked.has(namespace));
-  const pending = owed.filter(({ inline }) => inline === null);
+  const pending = owed.filter(({ backfill }) => backfill === null);
   const estimate = await estimateOf(source, owed, sizes, signal);
   const findings: readonly Finding[] = [
     ...found,
@@ -167,7 +167,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
     ...left,
     ...windowFindings(estimate),
   ];
-  log('info', 'stream.laid_out', { fresh, namespaces: selection.size, ranges: owed.length, ...estimate });
+  log('info', 'stream.planned', { fresh, namespaces: selection.size, ranges: owed.length, ...estimate });
   const count = selection.size + parked.size;
   return {
     position,
@@ -175,7 +175,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
     resumed: !fresh,
     copyPending: pending.length > 0,
     // Whoever copied before us may have been cut off inside the copy's overlap.
-    inStepAfter: !fresh && pending.length === 0 ? await source.here(signal) : null,
+    inStepAfter: !fresh && pending.length === 0 ? await source.currentPosition(signal) : null,
     namespaceCount: count,
     copying: [...new Set(owed.map(({ namespace }) => namespace))].slice(0, NAMED_NAMESPACES),
     namespaces: count <= NAMED_NAMESPACES ? [...selection.keys()] : [],

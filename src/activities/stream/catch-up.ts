@@ -17,11 +17,11 @@ export const catchUp =
       const deadline = deps.clock.now() + timeoutMs;
       await using pipeline = await openPipeline(deps, spec);
       const { source, destination } = pipeline;
-      const target = await source.here(signal);
+      const target = await source.currentPosition(signal);
       const words = source.describe(target);
       report(() => ({ target: words }));
       for (let wait = POLL_MS; ; wait = Math.min(POLL_MAX_MS, wait * 2)) {
-        const ledger = await destination.peek(spec.stream.id, signal);
+        const ledger = await destination.readLedger(spec.stream.id, signal);
         const lowWater = ledger?.lowWater ?? null;
         const there = lowWater !== null && reached(source.order(lowWater, target));
         // Rows from before come by copies inside the stream.

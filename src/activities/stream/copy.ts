@@ -79,9 +79,9 @@ export const copy =
         findings: [],
       });
       try {
-        const { reason, inStepAfter } = await running.run(call.signal);
+        const { reason, overlapEnd } = await running.run(call.signal);
         if (reason === 'done') await buildIndexes(spec, source, claim, call);
-        return result(reason === 'stopped' ? call.reason() : reason, inStepAfter);
+        return result(reason === 'stopped' ? call.reason() : reason, overlapEnd);
       } catch (error) {
         const matters = error instanceof ReplicationError && error.kind !== 'retry';
         if (!call.signal.aborted || matters) throw error;

@@ -4,11 +4,11 @@ import { runCall } from '../call';
 import type { ActivityDeps } from '../deps';
 import { openSource } from '../open';
 
-export const here =
+export const currentPosition =
   (deps: ActivityDeps) =>
   (spec: StreamSpec): Promise<{ readonly position: Position; readonly at: string }> =>
     runCall(deps, spec.stream.id, async ({ signal }) => {
       await using source = await openSource(deps, spec);
-      const position = await source.here(signal);
+      const position = await source.currentPosition(signal);
       return { position, at: source.describe(position) };
     });

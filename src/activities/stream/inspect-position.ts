@@ -37,7 +37,7 @@ async function report(source: Source, position: Position, { signal, log }: Call)
   const lost = await lossOf(source, position, signal);
   if (lost !== null) log('error', 'history.lost', lost);
   const left = lost === null ? await windowOf(source, atMs, signal) : { windowSeconds: 0, windowAtLeast: false };
-  const newestMs = source.timeOf(await source.here(signal));
+  const newestMs = source.timeOf(await source.currentPosition(signal));
   return { lagMs: atMs === null || newestMs === null ? null : Math.max(0, newestMs - atMs), ...left, lost };
 }
 

@@ -19,7 +19,7 @@ async function pumpOf(
   { source, destination }: Pipeline,
   { signal, log }: Call,
 ): Promise<Pump> {
-  const { spec, position, inStepAfter, resume, until, sliceMs, stepChanges = null } = leg;
+  const { spec, position, inStepAfter: overlapEnd, resume, until, sliceMs, stepChanges = null } = leg;
   const { stream } = spec;
   return createPump({
     source,
@@ -27,7 +27,7 @@ async function pumpOf(
     destination,
     claim: await claimFor(leg, destination, signal),
     position,
-    inStepAfter,
+    overlapEnd,
     until,
     lanes: stream.destination.options.lanes,
     batchSize: batchSizeOf(stream),

@@ -1,7 +1,7 @@
 import { NAMED, type VerificationCall, type VerificationLayout } from '../../protocol/verification-activities';
 import type { Finding } from '../../core/model/finding';
 import { hasRows } from '../../core/model/namespace';
-import { stirBetween } from '../../core/refresh/touched-keys';
+import { touchedBetween } from '../../core/refresh/touched-keys';
 import type { NotVerified, Verification } from '../../core/ports/verification';
 import type { Call } from '../call';
 import type { ActivityDeps } from '../deps';
@@ -27,7 +27,7 @@ export async function layoutOf(
   let open = new Set<string>();
   let notVerified: NotVerified[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
-    const before = await verification.standing(signal);
+    const before = await verification.readProgress(signal);
     if (before?.lowWater == null) break;
     const namespaces = (await selectedNamespaces(source, asked, signal)).filter(
       (each) => hasRows(each) || each.follows === 'derived',
@@ -39,8 +39,8 @@ export async function layoutOf(
     const without = new Set(notVerified.map(({ namespace }) => namespace));
     const compared = namespaces.filter(({ name }) => !without.has(name));
     const found = await verification.layout(compared, (name) => selected(name) && !without.has(name), signal);
-    const until = await source.here(signal);
-    const stir = await stirBetween(source, { from: before.lowWater, until }, [], { timeMs: STIR_MS, clock }, signal);
+    const until = await source.currentPosition(signal);
+    const stir = await touchedBetween(source, { from: before.lowWater, until }, [], { timeMs: STIR_MS, clock }, signal);
     const moving = ({ severity, namespace }: Finding): boolean =>
       severity === 'error' && namespace !== undefined && stir.reshaped(namespace);
     settled.clear();

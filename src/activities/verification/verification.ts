@@ -9,8 +9,8 @@ import type { EncodedRow, Key } from '../../core/model/change';
 import { createComparison } from '../../core/verify/compare';
 import { ReplicationError } from '../../core/model/errors';
 import type { SourceNamespace } from '../../core/model/namespace';
-import { settle, type SettleProgress } from '../../core/verify/recheck';
-import type { NotVerified, Standing, Verification } from '../../core/ports/verification';
+import { recheck, type RecheckProgress } from '../../core/verify/recheck';
+import type { NotVerified, StreamProgress, Verification } from '../../core/ports/verification';
 import { runCall, type Call } from '../call';
 import type { ActivityDeps } from '../deps';
 import { openPipeline, type Pipeline } from '../open';
@@ -37,14 +37,14 @@ function rowKey(row: EncodedRow): Key | null {
 }
 
 /** Why a namespace cannot be compared; null where it can. */
-function whyNot({ name, follows }: SourceNamespace, { parked, copying }: Standing): NotVerified['why'] | null {
+function whyNot({ name, follows }: SourceNamespace, { parked, copying }: StreamProgress): NotVerified['why'] | null {
   if (follows !== 'stream') return 'copy_only';
   if (parked.has(name)) return 'parked';
   return copying.has(name) ? 'copying' : null;
 }
 
-async function standingOf(verification: Verification, stream: string, signal: AbortSignal): Promise<Standing> {
-  const standing = await verification.standing(signal);
+async function standingOf(verification: Verification, stream: string, signal: AbortSignal): Promise<StreamProgress> {
+  const standing = await verification.readProgress(signal);
   if (standing?.lowWater != null) return standing;
   throw new ReplicationError('needs_attention', {
     code: 'ledger_missing',
@@ -103,7 +103,7 @@ const compare = (deps: ActivityDeps): VerificationActivities['compareRows'] => {
         source,
         destination,
         verification,
-        since: await source.here(signal),
+        since: await source.currentPosition(signal),
         losesRows: losingRows(source, signal),
         keyOf: rowKey,
         parallelism: PARALLELISM,
@@ -133,9 +133,9 @@ const settleAll = (deps: ActivityDeps): VerificationActivities['settleDifference
     within(deps, asked, async ({ source, destination }, verification, call) => {
       const { signal, log } = call;
       const before = await verification.findings(signal);
-      let progress: SettleProgress | null = null;
+      let progress: RecheckProgress | null = null;
       call.report(() => progress);
-      const { reason } = await settle(
+      const { reason } = await recheck(
         {
           source,
           destination,

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { StreamSpec } from '../../config/schema';
 import type { Destination } from '../../core/ports/destination';
-import type { LetterFilter, LetterSummary, LetterState } from '../../core/model/dead-letter';
+import type { DeadLetterFilter, DeadLetterSummary, DeadLetterState } from '../../core/model/dead-letter';
 import { confirm } from '../confirm';
 import { CliError } from '../failure';
 import type { Io } from '../io';
@@ -61,7 +61,8 @@ const criteria = ({ namespace, reason }: LetterOptions, ids: readonly string[]) 
 });
 
 /** A source's token may hold the key, which a list does not show. */
-const withoutPosition = ({ position: _position, ...rest }: LetterSummary): Omit<LetterSummary, 'position'> => rest;
+const withoutPosition = ({ position: _position, ...rest }: DeadLetterSummary): Omit<DeadLetterSummary, 'position'> =>
+  rest;
 
 const list = (io: Io): Command =>
   examples(
@@ -72,10 +73,10 @@ const list = (io: Io): Command =>
           .default('open'),
       )
       .option('--limit <n>', 'at most so many', whole, 100)
-      .action(async (options: LetterOptions & { state: LetterState | 'all'; limit: number }) => {
+      .action(async (options: LetterOptions & { state: DeadLetterState | 'all'; limit: number }) => {
         const { stream, state, limit } = options;
-        const filter: LetterFilter = { stream, ...criteria(options, []), ...(state !== 'all' && { state }) };
-        const found = await atDestination(io, options, (at) => at.letters(filter, limit + 1, io.interrupted()));
+        const filter: DeadLetterFilter = { stream, ...criteria(options, []), ...(state !== 'all' && { state }) };
+        const found = await atDestination(io, options, (at) => at.deadLetters(filter, limit + 1, io.interrupted()));
         const listed = found.slice(0, limit).map(withoutPosition);
         emit(io, options.format, listed, (data) => lettersTable(data, found.length > limit, io));
       }),
@@ -90,7 +91,7 @@ const show = (io: Io): Command =>
       .option('--canonical', 'every value with its type (canonical Extended JSON)')
       .action(async (id: string, options: LetterOptions & { canonical?: true }) => {
         const { stream } = options;
-        const letter = await atDestination(io, options, (at) => at.letter(stream, id, io.interrupted()));
+        const letter = await atDestination(io, options, (at) => at.deadLetter(stream, id, io.interrupted()));
         if (letter === null)
           throw new CliError(
             `stream ${stream} has no dead letter ${id}`,
@@ -144,12 +145,12 @@ const drop = (io: Io): Command =>
       .option('-y, --yes', 'do not ask')
       .action(async (ids: string[], options: LetterOptions & { yes?: true }) => {
         const { stream } = options;
-        const filter: LetterFilter = { stream, state: 'open', ...criteria(options, ids) };
+        const filter: DeadLetterFilter = { stream, state: 'open', ...criteria(options, ids) };
         const signal = io.interrupted();
         const dropped = await atDestination(io, options, async (at) => {
-          const found = (await at.letters(filter, COUNTED, signal)).length;
+          const found = (await at.deadLetters(filter, COUNTED, signal)).length;
           if (found > 0 && options.yes !== true) await confirmDrop(stream, found, signal);
-          return found === 0 ? 0 : at.dropLetters(filter, signal);
+          return found === 0 ? 0 : at.dropDeadLetters(filter, signal);
         });
         emit(io, options.format, { stream, dropped }, (data) => `${count(data.dropped)} letters of ${stream} dropped`);
       }),

@@ -1,6 +1,6 @@
 import type { Colors } from 'picocolors/types';
 import type { ReplayProgress } from '../../protocol/dead-letter-replay';
-import type { LetterState, LetterSummary } from '../../core/model/dead-letter';
+import type { DeadLetterState, DeadLetterSummary } from '../../core/model/dead-letter';
 import type { ShownLetter } from '../dead-letters/shown';
 import { orderedJson } from '../ordered-json';
 import { facts, grid, type Look } from './table';
@@ -8,12 +8,16 @@ import { age, count } from './text';
 
 export const hashText = (hash: number): string => hash.toString(16).padStart(8, '0');
 
-function paintState(paint: Colors, state: LetterState): string {
+function paintState(paint: Colors, state: DeadLetterState): string {
   return state === 'open' ? paint.red(state) : paint.green(state);
 }
 
 /** One line per letter; a key is shown by its hash. */
-export function lettersTable(letters: readonly Omit<LetterSummary, 'position'>[], more: boolean, look: Look): string {
+export function lettersTable(
+  letters: readonly Omit<DeadLetterSummary, 'position'>[],
+  more: boolean,
+  look: Look,
+): string {
   if (letters.length === 0) return 'no dead letters';
   const rows = letters.map(({ id, namespace, keyHash, op, code, attempts, lastAt, state }) => [
     id,

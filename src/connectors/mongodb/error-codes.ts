@@ -215,7 +215,7 @@ const meanings: readonly (readonly [
   [
     [361],
     'needs_attention',
-    'displaced',
+    'replaced',
     'the collection is not the one that it was',
     'The namespace has to be copied again, which the stream does by itself when it goes on.',
     THEN_RESUME,

@@ -1,7 +1,7 @@
 import type { Clock } from '../ports/clock';
 
 /** Wakes whoever waits for a condition, each time something may have changed. */
-export class Gate {
+export class Condition {
   readonly #clock: Clock;
   #waiting: (() => void)[] = [];
   #closed = false;
@@ -11,7 +11,7 @@ export class Gate {
   }
 
   /** Something changed: conditions are looked at again. */
-  open(): void {
+  notify(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
@@ -20,7 +20,7 @@ export class Gate {
   /** Nothing will change any more. */
   close(): void {
     this.#closed = true;
-    this.open();
+    this.notify();
   }
 
   /** Resolves when `condition` holds, after `timeoutMs`, or when the gate is closed: then with true. */

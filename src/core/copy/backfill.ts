@@ -2,9 +2,9 @@ import type { Change } from '../model/change';
 import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
 import type { Claim, Destination, RangeRecord } from '../ports/destination';
-import type { Gate } from '../async/condition';
+import type { Condition } from '../async/condition';
 import type { InFlight } from '../pump/in-flight';
-import { InlineCopies, type Unplaced } from './backfills';
+import { NamespaceBackfills, type Unplaced } from './backfills';
 import type { Lane } from '../write/lane';
 import type { Limiter } from '../write/limiter';
 import type { Batch, LowWater } from '../pump/low-water';
@@ -16,7 +16,7 @@ import type { Meter } from '../pump/progress';
 import { Repairs } from './repairs';
 import type { Source } from '../ports/source';
 
-export interface BesideContext {
+export interface BackfillContext {
   readonly source: Source;
   readonly destination: Pick<Destination, 'rows'>;
   readonly claim: Claim;
@@ -25,7 +25,7 @@ export interface BesideContext {
   readonly limiter: Limiter;
   readonly log: Log;
   readonly meter: Meter;
-  readonly moved: Gate;
+  readonly progressed: Condition;
   readonly inFlight: InFlight;
   readonly namespaces: Namespaces;
   readonly lanes: readonly Lane[];
@@ -51,17 +51,17 @@ const NO_DELTA = Buffer.alloc(0);
 const sizeOf = (change: Unplaced): number => (change.op === 'delete' ? change.key.bytes.length : change.row.length);
 
 /** What a leg writes beside the changes that it reads: rows of copies, and rows that somebody has asked for. */
-export class Beside {
-  readonly #context: BesideContext;
-  readonly copies: InlineCopies;
+export class Backfill {
+  readonly #context: BackfillContext;
+  readonly copies: NamespaceBackfills;
   readonly repairs: Repairs;
 
-  constructor(context: BesideContext, ranges: readonly RangeRecord[]) {
+  constructor(context: BackfillContext, ranges: readonly RangeRecord[]) {
     const { between, caughtUp, inFlight } = context;
     this.#context = context;
     const push = (namespace: Namespace, rows: readonly Unplaced[]): Batch =>
       this.#insert(rows.map((row) => ({ ...row, namespace, bytes: sizeOf(row) })));
-    this.copies = new InlineCopies(
+    this.copies = new NamespaceBackfills(
       {
         ...context,
         push,

@@ -2,7 +2,7 @@ import type { EncodedRow, Key } from '../model/change';
 import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
 import type { Claim, Destination, RangeRecord } from '../ports/destination';
-import type { Gate } from '../async/condition';
+import type { Condition } from '../async/condition';
 import type { Limiter } from '../write/limiter';
 import { copyOnce } from './copy-once';
 import type { Batch } from '../pump/low-water';
@@ -24,15 +24,15 @@ export type Unplaced =
   | { readonly op: 'replace'; readonly key: Key; readonly row: EncodedRow }
   | { readonly op: 'delete'; readonly key: Key };
 
-export interface InlineContext {
-  readonly source: Pick<Source, 'rows' | 'added' | 'here' | 'order' | 'fetch' | 'keyOf' | 'namespace'>;
+export interface NamespaceBackfillsContext {
+  readonly source: Pick<Source, 'rows' | 'added' | 'currentPosition' | 'order' | 'fetch' | 'keyOf' | 'namespace'>;
   readonly destination: Pick<Destination, 'rows'>;
   readonly claim: Pick<Claim, 'ledger' | 'add' | 'prepare' | 'progressed' | 'copied' | 'index'>;
   readonly clock: Clock;
   /** Changes in a batch at most. */
   readonly batchSize: number;
   readonly limiter: Limiter;
-  readonly moved: Gate;
+  readonly progressed: Condition;
   readonly log: Log;
   readonly meter: Meter;
   /** Up to where changes were routed to lanes; null while that is beyond what is known, or a schema change is under way. */
@@ -69,13 +69,13 @@ class GivenUp extends Error {}
  * Copies namespaces beside the stream. What is read is compared with what the destination has, and goes through the
  * lanes like changes do, at the place up to which the stream has come: no row ever goes back.
  */
-export class InlineCopies {
-  readonly #context: InlineContext;
+export class NamespaceBackfills {
+  readonly #context: NamespaceBackfillsContext;
   readonly #overlaps = new Map<Namespace, Overlap>();
   /** Under way. */
   readonly #running = new Map<Overlap, Promise<void>>();
 
-  constructor(context: InlineContext, overlaps: readonly Overlap[]) {
+  constructor(context: NamespaceBackfillsContext, overlaps: readonly Overlap[]) {
     this.#context = context;
     for (const overlap of overlaps) this.#overlaps.set(overlap.namespace, overlap);
   }
@@ -93,7 +93,7 @@ export class InlineCopies {
 
   /** Those that are not complete. */
   get namespaces(): readonly Namespace[] {
-    return [...this.#overlaps.values()].flatMap(({ namespace, inStepAfter }) => (inStepAfter ? [] : [namespace]));
+    return [...this.#overlaps.values()].flatMap(({ namespace, overlapEnd }) => (overlapEnd ? [] : [namespace]));
   }
 
   get progress(): CopiesProgress | null {
@@ -112,7 +112,7 @@ export class InlineCopies {
   owes(position: Position): boolean {
     const { order } = this.#context.source;
     return [...this.#overlaps.values()].some(
-      ({ inStepAfter }) => inStepAfter === null || !reached(order(position, inStepAfter)),
+      ({ overlapEnd }) => overlapEnd === null || !reached(order(position, overlapEnd)),
     );
   }
 
@@ -120,12 +120,12 @@ export class InlineCopies {
   passed(position: Position): void {
     const { order } = this.#context.source;
     for (const overlap of this.#overlaps.values())
-      overlap.over ||= overlap.inStepAfter !== null && reached(order(position, overlap.inStepAfter));
+      overlap.over ||= overlap.overlapEnd !== null && reached(order(position, overlap.overlapEnd));
   }
 
   add(overlaps: readonly Overlap[]): void {
     for (const overlap of overlaps) this.#overlaps.set(overlap.namespace, overlap);
-    this.#context.moved.open();
+    this.#context.progressed.notify();
   }
 
   /** Gives copies up; resolves when nothing of them is under way. */
@@ -134,7 +134,7 @@ export class InlineCopies {
       const overlap = this.#overlaps.get(name);
       overlap?.end();
       this.#overlaps.delete(name);
-      this.#context.moved.open();
+      this.#context.progressed.notify();
       if (overlap) await this.#running.get(overlap)?.catch(() => undefined);
     }
   }
@@ -145,11 +145,11 @@ export class InlineCopies {
   }
 
   async #runEach(once: boolean): Promise<void> {
-    const { moved, reading, level } = this.#context;
+    const { progressed, reading, level } = this.#context;
     const ended = (): boolean => reading.aborted;
     for (;;) {
       // A row that is read now must not be older than what a lane has written in an earlier leg.
-      await moved.until(() => ended() || (this.#next(once) !== undefined && level()));
+      await progressed.until(() => ended() || (this.#next(once) !== undefined && level()));
       const overlap = this.#next(once);
       if (ended()) return;
       if (overlap === undefined) continue;
@@ -173,7 +173,7 @@ export class InlineCopies {
 
   #next(once: boolean): Overlap | undefined {
     for (const overlap of this.#overlaps.values())
-      if (overlap.once === once && overlap.inStepAfter === null) return overlap;
+      if (overlap.once === once && overlap.overlapEnd === null) return overlap;
     return undefined;
   }
 
@@ -189,10 +189,10 @@ export class InlineCopies {
 
   async #complete(overlap: Overlap, signal: AbortSignal): Promise<number> {
     const { claim, source, writing } = this.#context;
-    const inStepAfter = await source.here(signal);
+    const overlapEnd = await source.currentPosition(signal);
     if (signal.aborted) throw new GivenUp();
-    await claim.copied(overlap.namespace, inStepAfter, writing);
-    overlap.inStepAfter = inStepAfter;
+    await claim.copied(overlap.namespace, overlapEnd, writing);
+    overlap.overlapEnd = overlapEnd;
     return overlap.ranges.reduce((sum, range) => sum + range.rows, 0);
   }
 
@@ -200,12 +200,12 @@ export class InlineCopies {
     const { claim, log, source } = this.#context;
     const { namespace } = overlap;
     const signal = AbortSignal.any([overlap.signal, this.#context.reading]);
-    log('info', 'inline_copy.begun', { namespace });
+    log('info', 'backfill.begun', { namespace });
     for (const range of overlap.ranges) if (!range.done) await this.#copyRange(overlap, range, signal);
     const found = await source.namespace(namespace, signal);
     if (found !== null) await claim.index([found], () => undefined, signal);
     const rows = await this.#complete(overlap, signal);
-    log('info', 'inline_copy.done', { namespace, rows });
+    log('info', 'backfill.done', { namespace, rows });
   }
 
   /** Chunks are compared and routed one after another, read ahead meanwhile, and recorded in their order. */
@@ -280,19 +280,19 @@ export class InlineCopies {
         }),
       );
       const interval = { from, after, upTo: batch.last, to };
-      yield { interval, since, rows, bytes: batch.bytes, high: await source.here(signal), last: false };
+      yield { interval, since, rows, bytes: batch.bytes, high: await source.currentPosition(signal), last: false };
       after = batch.last;
     }
     const interval = { from, after, upTo: null, to };
-    yield { interval, since, rows: new Map(), bytes: 0, high: await source.here(signal), last: true };
+    yield { interval, since, rows: new Map(), bytes: 0, high: await source.currentPosition(signal), last: true };
   }
 
   /** Compares a chunk with what the destination has, and routes what differs. */
   async #merge(overlap: Overlap, range: RangeRecord, chunk: Chunk, signal: AbortSignal): Promise<Batch[]> {
-    const { destination, moved, source } = this.#context;
+    const { destination, progressed, source } = this.#context;
     const { namespace } = overlap;
     // A row whose key was not noted until then has not changed since it was read.
-    await moved.until(() => {
+    await progressed.until(() => {
       const routed = this.#context.routed();
       return signal.aborted || (routed !== null && reached(source.order(routed, chunk.high)));
     });
@@ -309,7 +309,7 @@ export class InlineCopies {
         if (wanted === undefined) extra.push(key);
         else if (!wanted.row.equals(row)) changes.push({ op: 'replace', ...wanted });
       }
-      const gone = range.inline === 'repair' ? await this.#gone(namespace, extra, chunk.since, signal) : [];
+      const gone = range.backfill === 'repair' ? await this.#gone(namespace, extra, chunk.since, signal) : [];
       const deletes = gone.map((key): Unplaced => ({ op: 'delete', key }));
       // Deletes first: where several keys are one to a collation, the row that stays is written after them.
       batches.push(...(await this.#route(overlap, [...deletes, ...changes], signal)));
@@ -342,15 +342,15 @@ export class InlineCopies {
   }
 
   async #whenRouted(signal: AbortSignal, also: () => boolean = () => true): Promise<Position> {
-    const { moved, routed } = this.#context;
-    await moved.until(() => signal.aborted || (routed() !== null && also()));
+    const { progressed, routed } = this.#context;
+    await progressed.until(() => signal.aborted || (routed() !== null && also()));
     const position = routed();
     if (signal.aborted || position === null) throw new GivenUp();
     return position;
   }
 
   async #durable(batches: readonly Batch[], signal: AbortSignal): Promise<void> {
-    await this.#context.moved.until(() => signal.aborted || batches.every(({ durable }) => durable));
+    await this.#context.progressed.until(() => signal.aborted || batches.every(({ durable }) => durable));
     if (!batches.every(({ durable }) => durable)) throw new GivenUp();
   }
 

@@ -6,8 +6,8 @@ import type { Limiter } from '../write/limiter';
 import type { Position } from '../model/position';
 import type { CopyProgress, Meter } from '../pump/progress';
 import { Rate } from '../pump/rate';
-import { isRefusal, type ErrorPolicy } from '../failures/rejected-changes';
-import { RefusedRows } from '../failures/rejected-rows';
+import { isRejection, type ErrorPolicy } from '../failures/rejected-changes';
+import { RejectedRows } from '../failures/rejected-rows';
 import type { RowBatch, Source } from '../ports/source';
 import { StepSize } from '../write/step-size';
 import { WindowWatch } from '../plan/window';
@@ -38,7 +38,7 @@ export interface CopyOptions {
 export interface CopyOutcome {
   readonly reason: 'done' | 'slice' | 'stopped';
   /** With `done`: a source position taken after the last read. */
-  readonly inStepAfter: Position | null;
+  readonly overlapEnd: Position | null;
 }
 
 /** A running copy of the ledger's ranges; its progress can be read at any time. */
@@ -73,7 +73,7 @@ class RangeCopy implements Copy {
   readonly #copied = new AbortController();
   #reason: 'slice' | 'stopped' | null = null;
   readonly #window: WindowWatch;
-  readonly #refused: RefusedRows;
+  readonly #refused: RejectedRows;
   readonly #size: StepSize;
   #rows: number;
   #bytes: number;
@@ -83,12 +83,12 @@ class RangeCopy implements Copy {
     this.#options = options;
     this.#rate = new Rate(options.clock);
     this.#window = new WindowWatch(options.source, options.clock);
-    this.#refused = new RefusedRows(options);
+    this.#refused = new RejectedRows(options);
     this.#size = new StepSize({ ...options, most: options.batchSize, learned: options.stepRows });
     const { parked, ranges } = options.claim.ledger;
     const left = new Set(parked.map(({ namespace }) => namespace));
     // Copies inside the stream are the pump's.
-    this.#ranges = ranges.filter(({ inline, namespace }) => inline === null && !left.has(namespace));
+    this.#ranges = ranges.filter(({ backfill, namespace }) => backfill === null && !left.has(namespace));
     this.#waiting = this.#ranges.filter((range) => !range.done).reverse();
     this.#rows = this.#ranges.reduce((sum, range) => sum + range.rows, 0);
     this.#bytes = this.#ranges.reduce((sum, range) => sum + range.bytes, 0);
@@ -139,9 +139,9 @@ class RangeCopy implements Copy {
       const ended = Promise.allSettled(loaders).finally(() => this.#copied.abort());
       const failed = (await Promise.allSettled([watch, ended.then(firstFailure)])).find(isRejected);
       if (failed) throw failed.reason;
-      if (this.#done < this.#ranges.length) return { reason: this.#reason ?? 'stopped', inStepAfter: null };
+      if (this.#done < this.#ranges.length) return { reason: this.#reason ?? 'stopped', overlapEnd: null };
       // Updates up to here may already be in the rows just read: they are looked up, not applied as deltas.
-      return { reason: 'done', inStepAfter: await source.here(this.#writing.signal) };
+      return { reason: 'done', overlapEnd: await source.currentPosition(this.#writing.signal) };
     } finally {
       this.#window.close();
       signal.removeEventListener('abort', stop);
@@ -193,7 +193,7 @@ class RangeCopy implements Copy {
     if (!(loaded instanceof ReplicationError)) return loaded;
     const halves = this.#refused.halved(batch);
     if (halves === null) {
-      await this.#refused.leave(range.namespace, batch, loaded, this.#writing.signal);
+      await this.#refused.pass(range.namespace, batch, loaded, this.#writing.signal);
       return this.#load(loader, range, { rows: [], bytes: 0, last: batch.last });
     }
     const [first, second] = halves;
@@ -211,7 +211,7 @@ class RangeCopy implements Copy {
     try {
       return await this.#load(loader, range, batch);
     } catch (error) {
-      if (isRefusal(error)) return error;
+      if (isRejection(error)) return error;
       this.#size.halves(error, length, clock.monotonic() - started);
       return error as ReplicationError;
     }

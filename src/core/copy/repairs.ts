@@ -1,6 +1,6 @@
 import type { DeltaChange } from '../model/change';
 import type { Claim, RepairRequest } from '../ports/destination';
-import type { Gate } from '../async/condition';
+import type { Condition } from '../async/condition';
 import type { Batch } from '../pump/low-water';
 import type { Namespace } from '../model/namespace';
 import type { Source } from '../ports/source';
@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 5_000;
 export interface RepairsContext {
   readonly source: Pick<Source, 'keyOf'>;
   readonly claim: Pick<Claim, 'repairs' | 'repaired'>;
-  readonly moved: Gate;
+  readonly progressed: Condition;
   /** Changes can be routed now, and nothing that a lane has written lies beyond them. */
   readonly ready: () => boolean;
   /** Makes sure that there is a target; false where the stream does not write this namespace. */
@@ -48,23 +48,23 @@ export class Repairs {
     this.#asked = times;
     this.#due = true;
     this.#none = false;
-    this.#context.moved.open();
+    this.#context.progressed.notify();
   }
 
   async run(): Promise<void> {
-    const { moved, reading, ready } = this.#context;
+    const { progressed, reading, ready } = this.#context;
     const ended = (): boolean => reading.aborted;
     while (!ended()) {
-      await moved.until(() => ended() || this.#due, LOOK_EVERY_MS);
-      await moved.until(() => ended() || ready());
+      await progressed.until(() => ended() || this.#due, LOOK_EVERY_MS);
+      await progressed.until(() => ended() || ready());
       if (ended()) return;
       this.#due = false;
-      await this.#look();
+      await this.#read();
     }
   }
 
-  async #look(): Promise<void> {
-    const { claim, moved, reading, settled, writing } = this.#context;
+  async #read(): Promise<void> {
+    const { claim, progressed, reading, settled, writing } = this.#context;
     const requests = await claim.repairs(AT_ONCE, writing);
     if (requests.length === 0) {
       this.#none = !this.#due;
@@ -78,7 +78,7 @@ export class Repairs {
       if (batch === null) return;
       batches.push(batch);
     }
-    await moved.until(() => reading.aborted || batches.every(({ durable }) => durable));
+    await progressed.until(() => reading.aborted || batches.every(({ durable }) => durable));
     if (!batches.every(({ durable }) => durable)) return;
     await claim.repaired(
       requests.map(({ id }) => id),
@@ -89,10 +89,10 @@ export class Repairs {
   }
 
   async #route(namespace: Namespace, requests: readonly RepairRequest[]): Promise<Batch | null> {
-    const { moved, push, reading, ready, source } = this.#context;
+    const { progressed, push, reading, ready, source } = this.#context;
     const keys = requests.map(({ key }) => source.keyOf(key));
     while (!ready() || reading.aborted) {
-      await moved.until(() => reading.aborted || ready());
+      await progressed.until(() => reading.aborted || ready());
       if (reading.aborted) return null;
     }
     return push(namespace, keys);

@@ -6,7 +6,7 @@ import type { ReplicationError } from '../model/errors';
  */
 const PARKS: ReadonlySet<string> = new Set([
   'collation_differs',
-  'displaced',
+  'replaced',
   'image_missing',
   'invalid_namespace',
   'kept_in_the_way',

@@ -1,14 +1,14 @@
 import type { Change, SchemaChange } from '../model/change';
 import type { Log } from '../ports/connector';
-import type { Refusal, Written } from '../ports/destination';
+import type { RejectedChange, Written } from '../ports/destination';
 import { isReplicationError, ReplicationError } from '../model/errors';
 import { rowId } from '../write/fold';
-import type { LetterKey } from '../model/dead-letter';
+import type { DeadLetterKey } from '../model/dead-letter';
 import { splitNamespace, type Namespace } from '../model/namespace';
 import type { Meter } from '../pump/progress';
 
 /** Keys of refused changes are held in memory; more of them than this are a fault of the whole, not of rows. */
-export const MOST_LETTERS = 100_000;
+export const MAX_DEAD_LETTERS = 100_000;
 
 /** What follows a change that the destination refuses. */
 export interface ErrorPolicy {
@@ -18,30 +18,30 @@ export interface ErrorPolicy {
   readonly retryDelayMs: number;
 }
 
-export interface RefusalsContext {
+export interface RejectedChangesContext {
   readonly policy: ErrorPolicy;
   readonly meter: Meter;
   readonly log: Log;
-  readonly refused: (changes: number) => void;
+  readonly countRejected: (changes: number) => void;
 }
 
 /** A change or a row that another try will not help by itself; not a delta that only has to be looked up. */
-export const isRefusal = (error: unknown): error is ReplicationError =>
+export const isRejection = (error: unknown): error is ReplicationError =>
   isReplicationError(error) && error.kind === 'poison' && error.code !== 'delta_missed';
 
 /** A value belongs to another row just now; where lanes are not level that may be no fault of the row. */
 export const isCollision = (error: ReplicationError): boolean => error.code === 'duplicate_key';
 
 /** Which rows were left behind the source by a refusal, and what becomes of the next change that is refused. */
-export class Refusals {
-  readonly #context: RefusalsContext;
+export class RejectedChanges {
+  readonly #context: RejectedChangesContext;
   /** The letter of each row that is behind. */
   readonly #behind = new Map<string, string>();
 
-  constructor(context: RefusalsContext, behind: readonly LetterKey[]) {
-    if (behind.length > MOST_LETTERS) throw tooMany();
+  constructor(context: RejectedChangesContext, behind: readonly DeadLetterKey[]) {
+    if (behind.length > MAX_DEAD_LETTERS) throw tooMany();
     this.#context = context;
-    for (const key of behind) this.#behind.set(rowId(key), key.letter);
+    for (const key of behind) this.#behind.set(rowId(key), key.deadLetter);
   }
 
   get policy(): ErrorPolicy {
@@ -59,7 +59,7 @@ export class Refusals {
   }
 
   /** Letters of rows of which these changes hold a full state. */
-  settledBy(changes: readonly Change[]): readonly string[] {
+  supersededBy(changes: readonly Change[]): readonly string[] {
     if (this.none) return [];
     return changes.flatMap((change) => {
       const letter = change.op === 'update' ? undefined : this.#behind.get(rowId(change));
@@ -68,7 +68,7 @@ export class Refusals {
   }
 
   /** The change is passed; or the stream stops before it, where that is the policy. */
-  decide(change: Change, error: ReplicationError, attempts: number): Refusal {
+  decide(change: Change, error: ReplicationError, attempts: number): RejectedChange {
     const { onError } = this.policy;
     if (onError === 'fail_stream' || onError === 'retry') throw ofRow(change, error);
     return {
@@ -76,51 +76,59 @@ export class Refusals {
       code: error.code,
       message: error.message,
       attempts,
-      letter: this.#behind.get(rowId(change)) ?? null,
+      deadLetter: this.#behind.get(rowId(change)) ?? null,
       kept: onError === 'dead_letter',
     };
   }
 
   /** The change is passed for now, whatever the policy: its row is asked for again. No try, because nothing is decided. */
-  postpone(change: Change, { code }: ReplicationError): Refusal {
+  postpone(change: Change, { code }: ReplicationError): RejectedChange {
     const message = 'the row waits for a value that another row gives up later';
     const letter = this.#behind.get(rowId(change)) ?? null;
-    return { change, code, message, attempts: 0, letter, kept: this.policy.onError === 'dead_letter', waits: true };
+    return {
+      change,
+      code,
+      message,
+      attempts: 0,
+      deadLetter: letter,
+      kept: this.policy.onError === 'dead_letter',
+      waits: true,
+    };
   }
 
   /** A part is durable. */
-  written({ letters = [] }: Written, refusals: readonly Refusal[], settled: readonly Change[]): void {
+  written({ deadLetters = [] }: Written, rejected: readonly RejectedChange[], settled: readonly Change[]): void {
     if (!this.none) for (const change of settled) if (change.op !== 'update') this.#behind.delete(rowId(change));
-    const { meter, log, refused } = this.#context;
-    refusals.forEach(({ change, code, attempts, kept, waits }, index) => {
-      const letter = letters[index];
+    const { meter, log, countRejected: refused } = this.#context;
+    rejected.forEach(({ change, code, attempts, kept, waits }, index) => {
+      const letter = deadLetters[index];
       if (letter !== undefined) this.#behind.set(rowId(change), letter);
       if (waits === true) return;
       meter.refused(code, kept ? 'dead_letter' : 'skip');
       const { namespace, op } = change;
-      log('warn', 'change_refused', { namespace, op, code, attempts, letter, kept, keyHash: hashOf(change) });
+      log('warn', 'change_rejected', { namespace, op, code, attempts, letter, kept, keyHash: hashOf(change) });
     });
-    const judged = refusals.filter(({ waits }) => waits !== true).length;
+    const judged = rejected.filter(({ waits }) => waits !== true).length;
     if (judged > 0) refused(judged);
-    if (this.#behind.size > MOST_LETTERS) throw tooMany();
+    if (this.#behind.size > MAX_DEAD_LETTERS) throw tooMany();
   }
 
   /** Follows a schema change that the destination has applied. */
   altered({ op, namespace, to }: SchemaChange): void {
     switch (op) {
       case 'drop':
-      case 'leave':
-        this.#moved((name) => name === namespace, null);
+      case 'renamed_out':
+        this.#renamed((name) => name === namespace, null);
         return;
       case 'drop_database':
-        this.#moved((name) => splitNamespace(name).database === splitNamespace(namespace).database, null);
+        this.#renamed((name) => splitNamespace(name).database === splitNamespace(namespace).database, null);
         return;
       case 'rename':
-        this.#moved((name) => name === to, null);
-        this.#moved((name) => name === namespace, to ?? null);
+        this.#renamed((name) => name === to, null);
+        this.#renamed((name) => name === namespace, to ?? null);
         return;
       case 'create':
-      case 'enter':
+      case 'renamed_in':
       case 'create_indexes':
       case 'drop_indexes':
       case 'modify':
@@ -129,7 +137,7 @@ export class Refusals {
     }
   }
 
-  #moved(isMoved: (namespace: Namespace) => boolean, to: Namespace | null): void {
+  #renamed(isMoved: (namespace: Namespace) => boolean, to: Namespace | null): void {
     for (const [row, letter] of this.#behind) {
       const [namespace = ''] = row.split('\0', 1);
       if (!isMoved(namespace)) continue;
@@ -153,7 +161,7 @@ export function ofRow(
 export const tooMany = (): ReplicationError =>
   new ReplicationError('needs_attention', {
     code: 'too_many_dead_letters',
-    message: `more than ${MOST_LETTERS} rows are behind the source because the destination refused them`,
+    message: `more than ${MAX_DEAD_LETTERS} rows are behind the source because the destination refused them`,
     remedy:
-      'See to the reasons that `tributary dead-letters list --stream ID` names, and copy anew: `tributary streams restart ID --from snapshot` closes the letters of all that it copies.',
+      'See to the reasons that `tributary dead-letters list --stream ID` names, and copy anew: `tributary streams restart ID --from snapshot` closes the dead letters of all that it copies.',
   });

@@ -2,10 +2,10 @@ import type { Log } from '../ports/connector';
 import type { Destination } from '../ports/destination';
 import type { ReplicationError } from '../model/errors';
 import type { Namespace } from '../model/namespace';
-import { isCollision, MOST_LETTERS, ofRow, tooMany, type ErrorPolicy } from './rejected-changes';
+import { isCollision, MAX_DEAD_LETTERS, ofRow, tooMany, type ErrorPolicy } from './rejected-changes';
 import type { RowBatch, Source } from '../ports/source';
 
-export interface RefusedRowsContext {
+export interface RejectedRowsContext {
   readonly stream: string;
   readonly source: Pick<Source, 'keyOf'>;
   readonly destination: Pick<Destination, 'askRepairs'>;
@@ -17,11 +17,11 @@ export interface RefusedRowsContext {
  * Rows of a copy that the destination refuses. What collides may be no fault of the row, because the rows of a copy are of no
  * one moment; and a letter has a place in the stream. So the stream is asked for such a row, and passes it by its own rules.
  */
-export class RefusedRows {
-  readonly #context: RefusedRowsContext;
-  #left = 0;
+export class RejectedRows {
+  readonly #context: RejectedRowsContext;
+  #passed = 0;
 
-  constructor(context: RefusedRowsContext) {
+  constructor(context: RejectedRowsContext) {
     this.#context = context;
   }
 
@@ -41,7 +41,7 @@ export class RefusedRows {
   }
 
   /** Before the copy passes the row, so that it is not forgotten; asking twice is asking once. */
-  async leave(
+  async pass(
     namespace: Namespace,
     { rows: [row] }: RowBatch,
     error: ReplicationError,
@@ -51,9 +51,9 @@ export class RefusedRows {
     if (row === undefined) throw error;
     const key = source.keyOf(row);
     if (onError === 'fail_stream' && !isCollision(error)) throw ofRow({ namespace, key }, error);
-    this.#left += 1;
-    if (this.#left > MOST_LETTERS) throw tooMany();
+    this.#passed += 1;
+    if (this.#passed > MAX_DEAD_LETTERS) throw tooMany();
     await destination.askRepairs(stream, [{ namespace, key, reason: 'copy' }], signal);
-    log('warn', 'copy.row_refused', { namespace, code: error.code, keyHash: key.hash.toString(16).padStart(8, '0') });
+    log('warn', 'copy.row_rejected', { namespace, code: error.code, keyHash: key.hash.toString(16).padStart(8, '0') });
   }
 }

@@ -73,7 +73,7 @@ export class Replacement implements RowChange {
 
 /**
  * A change of shape at the source: a barrier for all lanes. `modify`: options of a namespace, or of its indexes, were
- * changed. `derive`: a derived namespace was made or changed. `other`: what no destination can express is counted and shown. `enter` and `leave`: a rename moved a
+ * changed. `derive`: a derived namespace was made or changed. `other`: what no destination can express is counted and shown. `renamed_in` and `renamed_out`: a rename moved a
  * namespace into, or out of, what the stream follows.
  */
 export interface SchemaChange {
@@ -82,15 +82,15 @@ export interface SchemaChange {
     | 'drop'
     | 'rename'
     | 'drop_database'
-    | 'enter'
-    | 'leave'
+    | 'renamed_in'
+    | 'renamed_out'
     | 'create_indexes'
     | 'drop_indexes'
     | 'modify'
     | 'derive'
     | 'other';
   readonly namespace: Namespace;
-  /** The new name, for `rename`, `enter` (its name now) and `leave`. */
+  /** The new name, for `rename`, `renamed_in` (its name now) and `renamed_out`. */
   readonly to?: Namespace;
   /** The source's own word, such as `createIndexes`. */
   readonly kind: string;

@@ -6,10 +6,10 @@ import type { Position } from './position';
  * `open`: the row at the destination is older than at the source. `superseded`: a full state of it was written since, or its namespace is copied anew.
  * `dropped`: nobody wants to hear of it any more; the stream still writes the row anew as soon as it changes.
  */
-export type LetterState = 'open' | 'superseded' | 'dropped';
+export type DeadLetterState = 'open' | 'superseded' | 'dropped';
 
 /** What may be shown of a change that was refused: no row and no key. */
-export interface LetterSummary {
+export interface DeadLetterSummary {
   readonly id: string;
   readonly stream: string;
   /** As the source names it. */
@@ -27,13 +27,13 @@ export interface LetterSummary {
   readonly sourceTime: Date;
   readonly firstAt: Date;
   readonly lastAt: Date;
-  readonly state: LetterState;
+  readonly state: DeadLetterState;
   /** Whether the change itself is kept. */
   readonly kept: boolean;
 }
 
 /** The whole of it, in the source's encoding. These are data. */
-export interface Letter extends LetterSummary {
+export interface DeadLetter extends DeadLetterSummary {
   readonly key: Buffer;
   /** The full state that was refused last; null for deltas, deletes, and where nothing is kept. */
   readonly row: Buffer | null;
@@ -41,17 +41,17 @@ export interface Letter extends LetterSummary {
 }
 
 /** Letters of one stream; all that is given has to hold. */
-export interface LetterFilter {
+export interface DeadLetterFilter {
   readonly stream: string;
   readonly namespace?: Namespace;
   readonly code?: string;
-  readonly state?: LetterState;
+  readonly state?: DeadLetterState;
   readonly ids?: readonly string[];
 }
 
 /** A row whose last change was refused. */
-export interface LetterKey {
-  readonly letter: string;
+export interface DeadLetterKey {
+  readonly deadLetter: string;
   readonly namespace: Namespace;
   readonly key: Key;
 }

@@ -1,21 +1,21 @@
-import type { Claim, InlineMode, RangeRecord } from '../ports/destination';
+import type { Claim, BackfillMode, RangeRecord } from '../ports/destination';
 import type { Namespace, SourceNamespace } from '../model/namespace';
 import type { Size } from '../ports/source';
 
 type Sizes = ReadonlyMap<Namespace, Pick<Size, 'estimatedRows'>>;
 
 /** Plans copies beside the stream, each as its kind of namespace is copied; answers with all ranges of the stream. */
-export async function planInline(
-  claim: Pick<Claim, 'planInline'>,
+export async function planBackfills(
+  claim: Pick<Claim, 'planBackfill'>,
   sizes: Sizes,
-  { mode, isOnce }: { readonly mode: InlineMode; readonly isOnce: (name: Namespace) => boolean },
+  { mode, isOnce }: { readonly mode: BackfillMode; readonly isOnce: (name: Namespace) => boolean },
   signal: AbortSignal,
 ): Promise<readonly RangeRecord[] | null> {
   const once = new Map([...sizes].filter(([name]) => isOnce(name)));
   const followed = new Map([...sizes].filter(([name]) => !isOnce(name)));
   let planned: readonly RangeRecord[] | null = null;
-  if (followed.size > 0) planned = await claim.planInline(followed, mode, signal);
-  if (once.size > 0) planned = await claim.planInline(once, 'once', signal);
+  if (followed.size > 0) planned = await claim.planBackfill(followed, mode, signal);
+  if (once.size > 0) planned = await claim.planBackfill(once, 'once', signal);
   return planned;
 }
 

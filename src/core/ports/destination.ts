@@ -1,6 +1,6 @@
 import type { Change, EncodedRow, Key, SchemaChange } from '../model/change';
 import type { Finding } from '../model/finding';
-import type { Letter, LetterFilter, LetterKey, LetterSummary } from '../model/dead-letter';
+import type { DeadLetter, DeadLetterFilter, DeadLetterKey, DeadLetterSummary } from '../model/dead-letter';
 import type { Derived, Namespace, SourceNamespace } from '../model/namespace';
 import type { Position } from '../model/position';
 import type { Interval, Range, RowBatch } from './source';
@@ -27,7 +27,7 @@ export interface LaneRecord {
   /** Everything that the lane got up to here is durable; null before its first write. */
   readonly position: Position | null;
   /** Rows of the lane may be as the source had them here, beyond `position`; null where none is. */
-  readonly aheadUntil: Position | null;
+  readonly readAheadLimit: Position | null;
 }
 
 /** Where a schema change stands. `intent`: the change was begun; `done`: it has ended. */
@@ -47,16 +47,16 @@ export interface RangeRecord extends Range {
   readonly rows: number;
   readonly bytes: number;
   /** Copied by the pump, beside the stream; null where it is copied before the stream goes on. */
-  readonly inline: InlineCopy | null;
+  readonly backfill: BackfillKind | null;
   /** Of an inline copy that is complete: updates up to here are looked up. */
-  readonly inStepAfter: Position | null;
+  readonly overlapEnd: Position | null;
 }
 
 /** Rows that the source does not have go with `repair`, and stay with `merge`. */
-export type InlineMode = 'repair' | 'merge';
+export type BackfillMode = 'repair' | 'merge';
 
 /** `once`: rows of a namespace that is not followed. Those that the destination lacks are added, and nothing else is done. */
-export type InlineCopy = InlineMode | 'once';
+export type BackfillKind = BackfillMode | 'once';
 
 /** A namespace that cannot go on: its changes are left out until it is resumed by a copy. */
 export interface Parked {
@@ -78,11 +78,11 @@ export interface Ledger {
   readonly barrier: Barrier | null;
   readonly ranges: readonly RangeRecord[];
   /** Source names of namespaces whose identity at the destination is no longer the recorded one: to be copied anew. */
-  readonly displaced: readonly Namespace[];
+  readonly replaced: readonly Namespace[];
   /** Source names of every namespace that the stream has ever prepared or planned. */
   readonly known: readonly Namespace[];
   /** Those of them that the stream did not follow for a while: their changes were not read. */
-  readonly left: readonly Namespace[];
+  readonly unfollowed: readonly Namespace[];
   readonly parked: readonly Parked[];
 }
 
@@ -96,7 +96,7 @@ export interface ClaimRequest {
 }
 
 /** A change that the destination refuses, and that is passed. */
-export interface Refusal {
+export interface RejectedChange {
   /** As it was refused last: a full state where the row was looked up. */
   readonly change: Change;
   readonly code: string;
@@ -105,7 +105,7 @@ export interface Refusal {
   /** Tries since the last time that this was written down. */
   readonly attempts: number;
   /** The open letter of this row, where it has one. */
-  readonly letter: string | null;
+  readonly deadLetter: string | null;
   /** Keeps the change itself. */
   readonly kept: boolean;
   /** Passed for now: its row is asked for again, and judged then. */
@@ -122,13 +122,13 @@ export interface LanePart {
   /** Recorded with the write; null when the part ends inside a batch whose changes have no position of their own. */
   readonly position: Position | null;
   /** Beyond the snapshot's overlap: inserts are expected to be new, deltas to match. */
-  readonly inStep: boolean;
+  readonly pastOverlap: boolean;
   /** Looked-up rows among these are as the source had them here at the latest. */
-  readonly aheadUntil?: Position;
-  /** Changes that are passed by letters. */
-  readonly refusals?: readonly Refusal[];
+  readonly readAheadLimit?: Position;
+  /** Changes that are passed by dead letters. */
+  readonly rejected?: readonly RejectedChange[];
   /** Letters of rows of which this has a full state. */
-  readonly settled?: readonly string[];
+  readonly superseded?: readonly string[];
   /** What takes longer is given up, and answered with `too_slow` once nothing of it can come any more; missing: as long as it takes. */
   readonly withinMs?: number;
 }
@@ -157,7 +157,7 @@ export interface Written {
   /** False when the ledger shows that this very part was written before (an unknown commit that had succeeded). */
   readonly fresh: boolean;
   /** The letter of each refusal, in order. */
-  readonly letters?: readonly string[];
+  readonly deadLetters?: readonly string[];
 }
 
 /** How the destination must look before a namespace is copied. */
@@ -181,7 +181,7 @@ export interface RepairRequest {
   readonly reason: RepairAsk['reason'];
 }
 
-export interface Peek {
+export interface LedgerSummary {
   readonly epoch: number;
   readonly lowWater: Position | null;
   /** Namespaces whose copy inside the stream is not complete, parked ones left out. */
@@ -218,11 +218,11 @@ export interface Destination extends AsyncDisposable {
   /** Which targets of these hold rows already. */
   occupied(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Namespace[]>;
   /** What the targets of these have that may get in the way of rows, or change them; nothing where there is no target yet. */
-  examine(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Finding[]>;
+  inspectTargets(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Finding[]>;
   /** Fences every older epoch, then reads. Rejects with `fenced` when the ledger is at `epoch` or above already. */
   claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim>;
   /** A look into the ledger without a claim: null when there is none. */
-  peek(stream: string, signal: AbortSignal): Promise<Peek | null>;
+  readLedger(stream: string, signal: AbortSignal): Promise<LedgerSummary | null>;
   /** Rows of the target of a namespace, in key order; none where there is no target. */
   rows(
     namespace: Namespace,
@@ -239,12 +239,12 @@ export interface Destination extends AsyncDisposable {
   /** How many rows the stream has still to copy again. */
   repairsLeft(stream: string, signal: AbortSignal): Promise<number>;
   /** Changes that were refused, oldest first, at most `limit`. */
-  letters(filter: LetterFilter, limit: number, signal: AbortSignal): Promise<readonly LetterSummary[]>;
-  letter(stream: string, id: string, signal: AbortSignal): Promise<Letter | null>;
-  /** The rows of these letters, oldest first, to ask for repairs of. A row is there once for each of its letters. */
-  letterKeys(filter: LetterFilter, signal: AbortSignal): AsyncIterable<LetterKey>;
-  /** Closes open letters; answers how many. */
-  dropLetters(filter: LetterFilter, signal: AbortSignal): Promise<number>;
+  deadLetters(filter: DeadLetterFilter, limit: number, signal: AbortSignal): Promise<readonly DeadLetterSummary[]>;
+  deadLetter(stream: string, id: string, signal: AbortSignal): Promise<DeadLetter | null>;
+  /** The rows of these dead letters, oldest first, to ask for repairs of. A row is there once for each of its dead letters. */
+  deadLetterKeys(filter: DeadLetterFilter, signal: AbortSignal): AsyncIterable<DeadLetterKey>;
+  /** Closes open dead letters; answers how many. */
+  dropDeadLetters(filter: DeadLetterFilter, signal: AbortSignal): Promise<number>;
   kept(stream: string, signal: AbortSignal): Promise<Kept>;
   /**
    * Fences every writer of the stream, then removes all that is `kept` of it, dead letters included; answers with what that was.
@@ -264,9 +264,9 @@ export interface Claim {
   /** Replaces the ranges of these namespaces in the ledger, by nothing where there are none; returns all ranges of the stream. */
   plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]>;
   /** Plans copies inside the stream, each as one range, in place of what was planned for these namespaces before. */
-  planInline(
+  planBackfill(
     namespaces: ReadonlyMap<Namespace, { readonly estimatedRows: number }>,
-    mode: InlineCopy,
+    mode: BackfillKind,
     signal: AbortSignal,
   ): Promise<readonly RangeRecord[]>;
   /** Records how far the copy of a range inside the stream is; what lies before is durable. */
@@ -275,14 +275,14 @@ export interface Claim {
     next: Pick<RangeRecord, 'after' | 'done' | 'rows' | 'bytes'>,
     signal: AbortSignal,
   ): Promise<RangeRecord>;
-  /** The copy of a namespace inside the stream is complete; updates up to `inStepAfter` are still looked up. */
-  copied(namespace: Namespace, inStepAfter: Position, signal: AbortSignal): Promise<void>;
+  /** The copy of a namespace inside the stream is complete; updates up to `overlapEnd` are still looked up. */
+  copied(namespace: Namespace, overlapEnd: Position, signal: AbortSignal): Promise<void>;
   /** Remembers why these cannot go on. */
   park(parked: readonly Parked[], signal: AbortSignal): Promise<void>;
   /** These go on; the copy that they need has been planned. */
   unpark(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void>;
   /** The stream does not follow these any more. */
-  leave(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void>;
+  unfollow(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void>;
   /** Drops the targets of namespaces that the source no longer has. */
   remove(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void>;
   load(part: LoadPart, signal: AbortSignal): Promise<Written>;
@@ -293,11 +293,11 @@ export interface Claim {
   add(part: AddPart, signal: AbortSignal): Promise<number>;
   apply(part: LanePart, signal: AbortSignal): Promise<Written>;
   /** The same for parts of several lanes, one of each, in one atomic step. They hold nothing that is refused. */
-  applyAll(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;
+  applyGroup(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;
   /** Parts of several lanes in one atomic step, as the final states of their rows: what is in the way leaves first. */
-  applyTogether(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;
+  rewriteConflicts(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;
   /** Rows that a refusal has left behind the source, at most `limit`. */
-  behind(limit: number, signal: AbortSignal): Promise<readonly LetterKey[]>;
+  behind(limit: number, signal: AbortSignal): Promise<readonly DeadLetterKey[]>;
   /** Sets a start position: what lanes and barriers remember from before no longer counts. */
   begin(position: Position, signal: AbortSignal): Promise<void>;
   /** Moves the low water. The caller vouches that all before it is durable in every lane. Answers how often repairs were asked for. */
@@ -307,7 +307,7 @@ export interface Claim {
   /** Applies a schema change behind a barrier: intent, change, identities. Does nothing when the ledger says `done` at this position. */
   alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void>;
   /** Another number of lanes. Only when all lanes are level at the low water; rows of any of them may be ahead until there. */
-  layout(lanes: number, aheadUntil: Position | null, signal: AbortSignal): Promise<readonly LaneRecord[]>;
+  layout(lanes: number, readAheadLimit: Position | null, signal: AbortSignal): Promise<readonly LaneRecord[]>;
   /** Builds plain indexes; `held` ones (unique, TTL) wait for `finalize`. Resumable. */
   index(
     namespaces: readonly SourceNamespace[],
@@ -322,9 +322,9 @@ export interface Claim {
   repaired(ids: readonly string[], signal: AbortSignal): Promise<void>;
   /**
    * Builds indexes that schema changes have asked for, and unique ones that a copy was in the way of, beside the lanes, until the
-   * signal aborts. Unique ones wait until the stream is `inStep`. Never rejects.
+   * signal aborts. Unique ones wait until the stream is past the overlap. Never rejects.
    */
-  build(inStep: () => boolean, signal: AbortSignal): Promise<void>;
+  build(pastOverlap: () => boolean, signal: AbortSignal): Promise<void>;
   /** Such a build is under way: where its leg ends, the server gives it up. */
   readonly isBuilding: boolean;
   /** As recorded: the order of the whole namespace counts. For those that the source cannot tell of any more. */

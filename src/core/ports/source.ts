@@ -58,7 +58,7 @@ export type SourceEvent =
 
 export interface StreamOptions {
   /** Updates up to and including here are marked `needsLookup`: the snapshot's overlap. */
-  readonly inStepAfter: Position | null;
+  readonly overlapEnd: Position | null;
   /** `row`: every update is marked `needsLookup`. */
   readonly updates: 'delta' | 'row';
   /** Changes per batch at most. */
@@ -106,7 +106,7 @@ export interface Source extends AsyncDisposable {
   /** The namespace that a schema change speaks of as it is now, under whatever name; null when it is gone. */
   shape(change: SchemaChange, signal: AbortSignal): Promise<SourceNamespace | null>;
   /** A position that the stream is bound to pass soon, even when idle; also a valid start position. */
-  here(signal: AbortSignal): Promise<Position>;
+  currentPosition(signal: AbortSignal): Promise<Position>;
   order(a: Position, b: Position): Order;
   /** A few words for people, such as the source time of the position. */
   describe(position: Position): string;

@@ -50,7 +50,7 @@ export interface NotVerified {
 }
 
 /** How the stream stands, as its ledger tells: the workflow may be at rest, or gone. */
-export interface Standing {
+export interface StreamProgress {
   /** All before it is durable at the destination; null before the start position is recorded. */
   readonly lowWater: Position | null;
   /** Source names of what is being copied. */
@@ -89,7 +89,7 @@ export interface DifferencesFilter {
 }
 
 /** What became of a difference that was read again; `cleared`: both sides are the same by now. */
-export interface Settled {
+export interface Rechecked {
   readonly difference: Difference;
   readonly outcome: DifferenceState | 'cleared';
   readonly kind: DifferenceKind;
@@ -97,7 +97,7 @@ export interface Settled {
 
 /** The records of one run of a verification, kept at the destination; and what else it has to know of the stream there. */
 export interface Verification {
-  standing(signal: AbortSignal): Promise<Standing | null>;
+  readProgress(signal: AbortSignal): Promise<StreamProgress | null>;
   /** Once; a run that has its plan keeps it. */
   plan(
     ranges: ReadonlyMap<Namespace, readonly Range[]>,
@@ -114,7 +114,7 @@ export interface Verification {
     page: { readonly limit: number; readonly after: string | null },
     signal: AbortSignal,
   ): Promise<{ readonly list: readonly Difference[]; readonly last: string | null }>;
-  settle(settled: readonly Settled[], signal: AbortSignal): Promise<void>;
+  resolve(settled: readonly Rechecked[], signal: AbortSignal): Promise<void>;
   /** Damaged and unsettled ones are to be looked at anew. */
   reopen(signal: AbortSignal): Promise<void>;
   listed(signal: AbortSignal): Promise<number>;

@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
-import type { Claim, Destination, DestinationTraits, InlineMode, Parked } from '../ports/destination';
+import type { Claim, Destination, DestinationTraits, BackfillMode, Parked } from '../ports/destination';
 import type { EndReason } from './ending';
 import type { Limiter } from '../write/limiter';
 import type { Namespace } from '../model/namespace';
@@ -16,7 +16,7 @@ export interface PumpOptions {
   readonly claim: Claim;
   /** The workflow's position: the ledger must not be behind it. */
   readonly position: Position | null;
-  readonly inStepAfter: Position | null;
+  readonly overlapEnd: Position | null;
   readonly until: Position | null;
   /** Lanes wanted; taken as soon as all lanes are level. */
   readonly lanes: number;
@@ -30,7 +30,7 @@ export interface PumpOptions {
   /** What follows a change that the destination refuses. */
   readonly errors: ErrorPolicy;
   /** What becomes of rows that only the destination has, where the stream copies inside itself. */
-  readonly copyMode: InlineMode;
+  readonly copyMode: BackfillMode;
   /** Parked namespaces that a person has resumed. */
   readonly resume: readonly Namespace[];
   readonly sliceMs: number;

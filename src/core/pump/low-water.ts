@@ -10,7 +10,7 @@ export class Batch {
   }
 
   /** One lane item of this batch is durable. */
-  settle(): void {
+  acknowledge(): void {
     this.#outstanding -= 1;
   }
 
@@ -64,11 +64,11 @@ export class LowWater {
 
   idle(position: Position, sourceTimeMs: number): void {
     this.begin().close(position, sourceTimeMs);
-    this.settle();
+    this.advance();
   }
 
   /** Moves the mark over all that is durable; true when it moved. */
-  settle(): boolean {
+  advance(): boolean {
     const before = this.#head;
     for (let batch = this.#line[this.#head]; batch?.durable; batch = this.#line[this.#head]) {
       if (batch.end) {
@@ -77,11 +77,11 @@ export class LowWater {
       }
       this.#head += 1;
     }
-    const moved = this.#head > before;
+    const progressed = this.#head > before;
     if (this.#head > 1024 || this.level) {
       this.#line = this.#line.slice(this.#head);
       this.#head = 0;
     }
-    return moved;
+    return progressed;
   }
 }

@@ -1,17 +1,22 @@
 import { Collisions, type CollisionsContext } from '../write/collisions';
 import type { Claim, DestinationTraits, LaneRecord } from '../ports/destination';
-import { JointSteps } from '../write/group-commit';
+import { GroupCommit } from '../write/group-commit';
 import { Lane, type LaneContext } from '../write/lane';
 import { reached, type Position } from '../model/position';
 import type { Meter } from './progress';
-import { MOST_LETTERS, Refusals, type ErrorPolicy, type RefusalsContext } from '../failures/rejected-changes';
+import {
+  MAX_DEAD_LETTERS,
+  RejectedChanges,
+  type ErrorPolicy,
+  type RejectedChangesContext,
+} from '../failures/rejected-changes';
 import type { Source } from '../ports/source';
 import type { StepSize } from '../write/step-size';
 
-export interface LayOutContext
+export interface OpenLanesContext
   extends
     Pick<LaneContext, 'durable'>,
-    Pick<RefusalsContext, 'refused'>,
+    Pick<RejectedChangesContext, 'countRejected'>,
     Pick<CollisionsContext, 'alive' | 'clock' | 'failed' | 'ending' | 'writing' | 'log'> {
   readonly source: Source;
   readonly traits: DestinationTraits;
@@ -25,47 +30,47 @@ export interface LayOutContext
 }
 
 /** The writers of a leg. */
-export interface LaidOut {
+export interface OpenLanes {
   readonly lanes: readonly Lane[];
   /** Where lanes are ahead of the start. */
   readonly ahead: readonly Position[];
-  readonly refusals: Refusals;
+  readonly rejected: RejectedChanges;
   readonly collisions: Collisions;
 }
 
 /** The lanes of the ledger's layout; the wanted number as soon as no lane is ahead of the mark. */
-export async function layOut(context: LayOutContext, start: Position): Promise<LaidOut> {
-  const { claim, errors, log, meter, refused, source, traits, updates, writing } = context;
+export async function openLanes(context: OpenLanesContext, start: Position): Promise<OpenLanes> {
+  const { claim, errors, log, meter, countRejected, source, traits, updates, writing } = context;
   const records = await recordsOf(context, start);
   // Only a lane that is ahead of the start has anything to leave out: what comes now lies after the start.
   const ahead = (position: Position | null): Position | null =>
     position && source.order(position, start) === 'after' ? position : null;
-  const behind = await claim.behind(MOST_LETTERS + 1, writing);
-  const refusals = new Refusals({ policy: errors, meter, log, refused }, behind);
-  const collisions = new Collisions({ ...context, refusals });
+  const behind = await claim.behind(MAX_DEAD_LETTERS + 1, writing);
+  const rejected = new RejectedChanges({ policy: errors, meter, log, countRejected }, behind);
+  const collisions = new Collisions({ ...context, rejected });
   const { maxBytes } = traits;
-  const joint = traits.transactions ? new JointSteps({ ...context, maxBytes }) : null;
+  const groupCommit = traits.transactions ? new GroupCommit({ ...context, maxBytes }) : null;
   const lanes = records.map(
     (record) =>
       new Lane(
         { ...record, position: ahead(record.position) },
         {
           ...context,
-          refusals,
-          forward: updates === 'delta',
+          rejected,
+          monotonic: updates === 'delta',
           maxBytes,
-          joint,
+          groupCommit,
           collided: traits.transactions ? () => collisions.report() : null,
         },
       ),
   );
   collisions.watch(lanes);
-  joint?.watch(lanes);
-  return { lanes, ahead: records.flatMap(({ position }) => ahead(position) ?? []), refusals, collisions };
+  groupCommit?.watch(lanes);
+  return { lanes, ahead: records.flatMap(({ position }) => ahead(position) ?? []), rejected, collisions };
 }
 
 async function recordsOf(
-  { claim, lanes, log, source, writing }: LayOutContext,
+  { claim, lanes, log, source, writing }: OpenLanesContext,
   start: Position,
 ): Promise<readonly LaneRecord[]> {
   const records = claim.ledger.lanes;
@@ -78,11 +83,13 @@ async function recordsOf(
 
 /** How far ahead any row may be, whichever lane it was in. */
 export const latest = (
-  records: readonly Pick<LaneRecord, 'aheadUntil'>[],
+  records: readonly Pick<LaneRecord, 'readAheadLimit'>[],
   source: Pick<Source, 'order'>,
 ): Position | null =>
   records.reduce<Position | null>(
-    (newest, { aheadUntil }) =>
-      aheadUntil === null || (newest !== null && source.order(newest, aheadUntil) === 'after') ? newest : aheadUntil,
+    (newest, { readAheadLimit }) =>
+      readAheadLimit === null || (newest !== null && source.order(newest, readAheadLimit) === 'after')
+        ? newest
+        : readAheadLimit,
     null,
   );

@@ -1,5 +1,5 @@
 import { Barrier } from '../schema/barrier';
-import { Beside } from '../copy/backfill';
+import { Backfill } from '../copy/backfill';
 import type { SchemaChange } from '../model/change';
 import type { Collisions } from '../write/collisions';
 import type { RangeRecord } from '../ports/destination';
@@ -8,26 +8,26 @@ import { Ending, type EndReason } from './ending';
 import { ReplicationError } from '../model/errors';
 import { rowsOf } from '../write/fold';
 import type { Lane } from '../write/lane';
-import { latest, layOut } from './open-lanes';
+import { latest, openLanes } from './open-lanes';
 import type { Pump, PumpOptions, PumpOutcome } from './leg';
 import { InFlight } from './in-flight';
 import { LowWater, type Batch } from './low-water';
 import type { Namespace, SourceNamespace } from '../model/namespace';
 import { overlapsOf } from '../refresh/overlap';
-import { planOwed } from '../plan/planned-backfills';
+import { planMissingBackfills } from '../plan/planned-backfills';
 import { Namespaces } from '../schema/namespaces';
 import { reached, type Position } from '../model/position';
 import type { LegProgress } from './progress';
 import { Recorder } from './recorder';
-import type { Refusals } from '../failures/rejected-changes';
+import type { RejectedChanges } from '../failures/rejected-changes';
 import { shareOut, type SharingContext } from '../copy/sharing';
 import type { SourceEvent } from '../ports/source';
 import { endSlice } from './slice';
 import { watchForStall } from './stall';
 import { startOf } from '../plan/start';
 import { StepSize } from '../write/step-size';
-import { Tally } from './stats';
-import { Gate } from '../async/condition';
+import { Stats } from './stats';
+import { Condition } from '../async/condition';
 import { WindowWatch } from '../plan/window';
 
 /** How long a stopping leg lets its queues run empty; what is left then is read again by the next leg. */
@@ -37,22 +37,22 @@ export const createPump = (options: PumpOptions): Pump => new Leg(options);
 
 class Leg implements Pump {
   readonly #options: PumpOptions;
-  readonly #tally: Tally;
+  readonly #stats: Stats;
   readonly #namespaces: Namespaces;
   /** Lanes have room again, or the mark moved. */
-  readonly #moved: Gate;
+  readonly #progressed: Condition;
   readonly #inFlight = new InFlight();
   readonly #ending: Ending;
   readonly #size: StepSize;
   #mark: LowWater | null = null;
   #recorder: Recorder | null = null;
   #lanes: readonly Lane[] = [];
-  #refusals: Refusals | null = null;
+  #rejected: RejectedChanges | null = null;
   #collisions: Collisions | null = null;
   #recorded: Position | null = null;
   /** The batch that is open between `part` events. */
   #open: Batch | null = null;
-  #inStep = false;
+  #pastOverlap = false;
   #idle = false;
   /** Up to where everything was handed to lanes. */
   #routed: Position | null = null;
@@ -61,7 +61,7 @@ class Leg implements Pump {
   #altering = false;
   /** Where lanes were ahead of the start. */
   #ahead: readonly Position[] = [];
-  #beside: Beside | null = null;
+  #backfill: Backfill | null = null;
   readonly #window: WindowWatch;
   readonly #sharing: SharingContext;
   #parked: ReadonlySet<Namespace> = new Set();
@@ -69,12 +69,12 @@ class Leg implements Pump {
   constructor(options: PumpOptions) {
     this.#options = options;
     const { clock, log, meter, stallMs, stepChanges: learned, traits } = options;
-    this.#tally = new Tally(clock);
-    this.#moved = new Gate(clock);
+    this.#stats = new Stats(clock);
+    this.#progressed = new Condition(clock);
     this.#size = new StepSize({ most: traits.maxChanges, learned, stallMs, clock, meter, log });
     this.#ending = new Ending({
-      begun: () => this.#moved.open(),
-      progressed: () => this.#tally.progressed,
+      begun: () => this.#progressed.notify(),
+      progressed: () => this.#stats.progressed,
       firstSteps: () => this.#lanes.some((lane) => lane.isBusy && !lane.hasWritten),
       stallMs,
       clock,
@@ -85,15 +85,15 @@ class Leg implements Pump {
     this.#sharing = {
       namespaces: this.#namespaces,
       isParked: (namespace) => this.#parked.has(namespace),
-      overlapOf: (namespace) => this.#beside?.copies.of(namespace),
+      overlapOf: (namespace) => this.#backfill?.copies.of(namespace),
       meter: options.meter,
     };
   }
 
   get progress(): LegProgress {
-    return this.#tally.progress(this.#recorded, this.#options.source, {
+    return this.#stats.progress(this.#recorded, this.#options.source, {
       ...this.#window.left(this.#recorded),
-      copies: this.#beside?.copies.progress ?? null,
+      copies: this.#backfill?.copies.progress ?? null,
       stepChanges: this.#size.learned,
     });
   }
@@ -119,10 +119,10 @@ class Leg implements Pump {
     const isBusy = (): boolean => this.isBusy;
     const slice = endSlice({ sliceMs, isBusy, end: () => this.#ending.begin('slice'), clock });
     const stalled = (error: ReplicationError): void => this.#ending.stall(error);
-    const watch = watchForStall(this.#tally, { stallMs, isBusy, stalled, clock, log });
+    const watch = watchForStall(this.#stats, { stallMs, isBusy, stalled, clock, log });
     const recorder = (this.#recorder = this.#recorderOf(mark));
     const recording = recorder.run().catch((error: unknown) => this.#ending.fail(error));
-    const building = claim.build(() => this.#whollyInStep, this.#ending.reading);
+    const building = claim.build(() => this.#whollyPastOverlap, this.#ending.reading);
     try {
       if (!signal.aborted) await this.#read(start, mark);
       await this.#drain(mark);
@@ -136,24 +136,24 @@ class Leg implements Pump {
       this.#ending.begin('stopped');
       await Promise.all(this.#lanes.map((lane) => lane.close()));
       await this.#collisions?.over;
-      mark.settle();
-      this.#moved.close();
+      mark.advance();
+      this.#progressed.close();
       await Promise.all([recording, building]);
     }
     return this.#outcome(this.#ending.over());
   }
 
   async #read(start: Position, mark: LowWater): Promise<void> {
-    const { source, inStepAfter, updates, batchSize } = this.#options;
+    const { source, overlapEnd, updates, batchSize } = this.#options;
     const signal = this.#ending.reading;
     let beside: Promise<void> | undefined;
     try {
       await this.#begin(start, mark, signal);
       if (signal.aborted) return;
-      beside = this.#beside?.run().catch((error: unknown) => this.#ending.fail(error));
-      const looksUp = (namespace: Namespace): boolean => this.#beside?.copies.of(namespace) !== undefined;
-      for await (const event of source.stream(start, { inStepAfter, updates, batchSize, looksUp }, signal)) {
-        this.#tally.moved();
+      beside = this.#backfill?.run().catch((error: unknown) => this.#ending.fail(error));
+      const looksUp = (namespace: Namespace): boolean => this.#backfill?.copies.of(namespace) !== undefined;
+      for await (const event of source.stream(start, { overlapEnd, updates, batchSize, looksUp }, signal)) {
+        this.#stats.active();
         await this.#take(event, mark);
         if (this.#ending.isBegun) break;
       }
@@ -170,15 +170,15 @@ class Leg implements Pump {
   async #begin(start: Position, mark: LowWater, signal: AbortSignal): Promise<void> {
     const { claim, copyMode: mode, source, until } = this.#options;
     const listed = await source.namespaces(signal);
-    this.#tally.moved();
-    const ranges = await planOwed({ ...this.#options, mode }, listed, signal);
+    this.#stats.active();
+    const ranges = await planMissingBackfills({ ...this.#options, mode }, listed, signal);
     this.#parked = new Set(claim.ledger.parked.map(({ namespace }) => namespace));
     const followed = listed.filter(({ name }) => !this.#parked.has(name));
-    await this.#namespaces.prepareAll(followed, () => this.#tally.moved(), signal);
+    await this.#namespaces.prepareAll(followed, () => this.#stats.active(), signal);
     await this.#derive(listed, signal);
-    await this.#layOut(start);
-    this.#inStep = this.#isInStep(start);
-    this.#beside = this.#besideOf(ranges, mark);
+    await this.#openLanes(start);
+    this.#pastOverlap = this.#isPastOverlap(start);
+    this.#backfill = this.#backfillOf(ranges, mark);
     this.#pass(start);
     if (until) this.#lookFor(until, start);
   }
@@ -220,11 +220,11 @@ class Leg implements Pump {
 
   async #route(event: Extract<SourceEvent, { type: 'part' | 'commit' }>, mark: LowWater): Promise<void> {
     const { limiter } = this.#options;
-    await limiter.take(event.changes.length, event.bytes, this.#ending.reading, () => this.#tally.moved());
+    await limiter.take(event.changes.length, event.bytes, this.#ending.reading, () => this.#stats.active());
     if (this.#ending.isBegun) return;
     const batch = (this.#open ??= mark.begin());
     this.#idle = false;
-    this.#tally.read(event.changes.length);
+    this.#stats.read(event.changes.length);
     this.#options.meter.read(event.changes.length, event.bytes);
     const shares = await shareOut(event.changes, this.#lanes.length, this.#sharing, this.#ending.writing);
     while (this.#collisions?.over) await this.#collisions.over;
@@ -236,18 +236,18 @@ class Leg implements Pump {
       const lane = this.#lanes[index];
       const unseen = lane?.unseen(changes) ?? [];
       if (unseen.length < changes.length) {
-        this.#tally.skipped(changes.length - unseen.length);
+        this.#stats.skipped(changes.length - unseen.length);
         this.#options.meter.skipped(changes.length - unseen.length);
       }
       if (unseen.length === 0) return;
       this.#inFlight.add(unseen);
       // What a copy has brought is met again by the changes that made it.
-      const overlaps = unseen.some(({ namespace }) => this.#beside?.copies.of(namespace) !== undefined);
-      lane?.push(unseen, batch, this.#inStep && !overlaps, this.#ending.writing);
+      const overlaps = unseen.some(({ namespace }) => this.#backfill?.copies.of(namespace) !== undefined);
+      lane?.push(unseen, batch, this.#pastOverlap && !overlaps, this.#ending.writing);
     });
-    mark.settle();
+    mark.advance();
     if (event.type === 'commit') this.#pass(event.position);
-    this.#moved.open();
+    this.#progressed.notify();
     await this.#room();
   }
 
@@ -258,7 +258,7 @@ class Leg implements Pump {
       if (!(await this.#level(mark))) return;
       const barrier = this.#barrierNow();
       const decision = await barrier.decide(change, position, this.#ending.writing);
-      this.#tally.schemaChange();
+      this.#stats.schemaChange();
       if (decision.action === 'alter') {
         await this.#levelRecorded();
         if (this.#ending.isBegun) return;
@@ -276,28 +276,28 @@ class Leg implements Pump {
   /** What is reported from here on lies at the barrier, not before it. */
   async #levelRecorded(): Promise<void> {
     // Whoever records it is to see that somebody waits.
-    this.#moved.open();
-    await this.#moved.until(() => this.#recorder?.upToDate === true || this.#ending.isBegun);
+    this.#progressed.notify();
+    await this.#progressed.until(() => this.#recorder?.upToDate === true || this.#ending.isBegun);
   }
 
   /** Every row at the destination is of the place up to which all is durable, and no value is there twice for long. */
-  get #whollyInStep(): boolean {
+  get #whollyPastOverlap(): boolean {
     const recorded = this.#recorded;
-    return recorded !== null && this.#isInStep(recorded) && this.#beside?.copies.owes(recorded) === false;
+    return recorded !== null && this.#isPastOverlap(recorded) && this.#backfill?.copies.owes(recorded) === false;
   }
 
-  #isInStep(position: Position): boolean {
-    const { inStepAfter, source } = this.#options;
-    return inStepAfter === null || reached(source.order(position, inStepAfter));
+  #isPastOverlap(position: Position): boolean {
+    const { overlapEnd, source } = this.#options;
+    return overlapEnd === null || reached(source.order(position, overlapEnd));
   }
 
   /** Everything up to here was handed to lanes. */
   #pass(position: Position): void {
     this.#routed = position;
-    this.#inStep ||= this.#isInStep(position);
-    this.#beside?.copies.passed(position);
+    this.#pastOverlap ||= this.#isPastOverlap(position);
+    this.#backfill?.copies.passed(position);
     this.#collisions?.passed(position);
-    this.#moved.open();
+    this.#progressed.notify();
   }
 
   /** Where rows may be handed to lanes between changes; null while that would be in the middle of something. */
@@ -312,11 +312,11 @@ class Leg implements Pump {
     return routed !== null && this.#ahead.every((position) => reached(this.#options.source.order(routed, position)));
   }
 
-  #besideOf(ranges: readonly RangeRecord[], mark: LowWater): Beside {
+  #backfillOf(ranges: readonly RangeRecord[], mark: LowWater): Backfill {
     const { until } = this.#options;
     const context = {
       ...this.#options,
-      moved: this.#moved,
+      progressed: this.#progressed,
       inFlight: this.#inFlight,
       namespaces: this.#namespaces,
       lanes: this.#lanes,
@@ -325,23 +325,23 @@ class Leg implements Pump {
       caughtUp: () => this.#caughtUp(),
       writes: (namespace: Namespace) => this.#writes(namespace),
       settled: () => {
-        this.#tally.moved();
+        this.#stats.active();
         if (until && this.#recorded) this.#lookFor(until, this.#recorded);
       },
       reading: this.#ending.reading,
       writing: this.#ending.writing,
     };
-    return new Beside(
+    return new Backfill(
       context,
       ranges.filter(({ namespace }) => this.#writes(namespace)),
     );
   }
 
   #barrierNow(): Barrier {
-    if (this.#beside === null) throw new RangeError('a schema change came before anything was laid out');
+    if (this.#backfill === null) throw new RangeError('a schema change came before anything was laid out');
     return new Barrier({
       ...this.#options,
-      copies: this.#beside.copies,
+      copies: this.#backfill.copies,
       namespaces: this.#namespaces,
       isParked: (namespace) => this.#parked.has(namespace),
       readSince: (namespace, position) =>
@@ -351,20 +351,20 @@ class Leg implements Pump {
   }
 
   #altered(change: SchemaChange): void {
-    this.#refusals?.altered(change);
+    this.#rejected?.altered(change);
     if (change.op !== 'rename') return;
     // Rows that were read ahead are known by the old name, maybe in another lane.
-    const ahead = this.#lanes.map(({ steps }) => ({ aheadUntil: steps.watch.until }));
+    const ahead = this.#lanes.map(({ steps }) => ({ readAheadLimit: steps.watch.until }));
     const until = latest(ahead, this.#options.source);
     if (until !== null) for (const { steps } of this.#lanes) steps.watch.widen(until);
   }
 
-  async #layOut(start: Position): Promise<void> {
-    const laid = await layOut(
+  async #openLanes(start: Position): Promise<void> {
+    const laid = await openLanes(
       {
         ...this.#options,
         size: this.#size,
-        refused: (changes) => this.#tally.refused(changes),
+        countRejected: (changes) => this.#stats.refused(changes),
         durable: (changes, bytes) => this.#durable(changes, bytes),
         alive: () => this.#alive(),
         failed: (error) => this.#ending.fail(error),
@@ -375,27 +375,27 @@ class Leg implements Pump {
     );
     this.#lanes = laid.lanes;
     this.#ahead = laid.ahead;
-    this.#refusals = laid.refusals;
+    this.#rejected = laid.rejected;
     this.#collisions = laid.collisions;
   }
 
   #durable(changes: number, bytes: number): void {
     this.#inFlight.remove(changes, bytes);
-    this.#tally.applied(changes, bytes);
-    this.#tally.moved();
+    this.#stats.applied(changes, bytes);
+    this.#stats.active();
     const mark = this.#mark;
-    if (mark?.settle() && mark.sourceTimeMs !== null)
+    if (mark?.advance() && mark.sourceTimeMs !== null)
       this.#lag(Math.max(0, this.#options.clock.now() - mark.sourceTimeMs));
-    this.#moved.open();
+    this.#progressed.notify();
   }
 
   #alive(): void {
-    this.#tally.moved();
-    this.#moved.open();
+    this.#stats.active();
+    this.#progressed.notify();
   }
 
   #lag(ms: number): void {
-    this.#tally.lag(ms);
+    this.#stats.lag(ms);
     this.#options.meter.lag(ms);
   }
 
@@ -411,7 +411,7 @@ class Leg implements Pump {
 
   /** Nothing is read meanwhile: a collision that begins to wait for what is still to come would wait for ever. */
   async #pressing(condition: () => boolean): Promise<void> {
-    await this.#moved.until(() => {
+    await this.#progressed.until(() => {
       if (this.#ending.isBegun || condition()) return true;
       this.#collisions?.press();
       return false;
@@ -419,7 +419,7 @@ class Leg implements Pump {
   }
 
   async #drain(mark: LowWater): Promise<void> {
-    await this.#moved.until(() => mark.level || this.#ending.hasFailed, DRAIN_MS);
+    await this.#progressed.until(() => mark.level || this.#ending.hasFailed, DRAIN_MS);
   }
 
   #recorderOf(mark: LowWater): Recorder {
@@ -428,7 +428,7 @@ class Leg implements Pump {
       claim,
       clock,
       mark,
-      moved: this.#moved,
+      progressed: this.#progressed,
       ending: this.#ending.reading,
       writing: this.#ending.writing,
       idle: () => this.#idle && until === null && !this.#atBarrier,
@@ -436,13 +436,13 @@ class Leg implements Pump {
         this.#recorded = position;
         if (until) this.#lookFor(until, position);
       },
-      asked: (times) => this.#beside?.repairs.asked(times),
+      asked: (times) => this.#backfill?.repairs.asked(times),
     });
   }
 
   /** The leg is where it was to go, and owes no copy and no repair. */
   #lookFor(until: Position, recorded: Position): void {
-    if (this.#beside?.owes(recorded) === false && reached(this.#options.source.order(recorded, until)))
+    if (this.#backfill?.owes(recorded) === false && reached(this.#options.source.order(recorded, until)))
       this.#ending.begin('reached');
   }
 
@@ -452,10 +452,10 @@ class Leg implements Pump {
       throw new ReplicationError('bug', { code: 'no_position', message: 'a leg ended without a position' });
     const { parked, ranges } = this.#options.claim.ledger;
     const copying =
-      this.#beside?.copies.namespaces ??
-      overlapsOf(ranges).flatMap(({ namespace, inStepAfter }) => (inStepAfter ? [] : [namespace]));
+      this.#backfill?.copies.namespaces ??
+      overlapsOf(ranges).flatMap(({ namespace, overlapEnd }) => (overlapEnd ? [] : [namespace]));
     const still = new Set(parked.map(({ namespace }) => namespace));
     const resumed = this.#options.resume.filter((name) => !still.has(name));
-    return { reason, position, copying, parked, resumed, totals: this.#tally.totals };
+    return { reason, position, copying, parked, resumed, totals: this.#stats.totals };
   }
 }

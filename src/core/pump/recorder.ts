@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock';
 import type { Claim } from '../ports/destination';
-import type { Gate } from '../async/condition';
+import type { Condition } from '../async/condition';
 import type { LowWater } from './low-water';
 import type { Position } from '../model/position';
 
@@ -13,7 +13,7 @@ export interface RecorderContext {
   readonly mark: LowWater;
   readonly clock: Clock;
   /** Opened when the mark may have moved, and by the recorder; closed when it will not move any more. */
-  readonly moved: Gate;
+  readonly progressed: Condition;
   /** Recording does not wait any longer for its turn once this aborts. */
   readonly ending: AbortSignal;
   readonly writing: AbortSignal;
@@ -41,17 +41,17 @@ export class Recorder {
   }
 
   async run(): Promise<void> {
-    const { asked, claim, clock, ending, mark, moved, recorded, writing } = this.#context;
-    ending.addEventListener('abort', () => moved.open(), { once: true });
+    const { asked, claim, clock, ending, mark, progressed, recorded, writing } = this.#context;
+    ending.addEventListener('abort', () => progressed.notify(), { once: true });
     for (;;) {
-      const ended = await moved.until(() => !this.upToDate);
+      const ended = await progressed.until(() => !this.upToDate);
       if (!ended) await this.#turn();
       const { position } = mark;
       if (position !== this.#position) {
         const times = await claim.advance(position, writing);
         this.#lastMs = clock.monotonic();
         this.#position = position;
-        moved.open();
+        progressed.notify();
         recorded(position);
         asked(times);
       }
@@ -61,11 +61,11 @@ export class Recorder {
 
   /** Waits for the next turn: no longer than it had to when the mark moved, and less once something is written or waited for. */
   async #turn(): Promise<void> {
-    const { clock, ending, idle, moved } = this.#context;
+    const { clock, ending, idle, progressed } = this.#context;
     const due = (): number => this.#lastMs + (idle() ? EVERY_IDLE_MS : EVERY_MS);
     for (let at = due(); at > clock.monotonic() && !ending.aborted; at = Math.min(at, due())) {
       const until = at;
-      if (await moved.until(() => ending.aborted || due() < until, at - clock.monotonic())) return;
+      if (await progressed.until(() => ending.aborted || due() < until, at - clock.monotonic())) return;
     }
   }
 }

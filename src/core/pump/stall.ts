@@ -1,7 +1,7 @@
 import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
 import { ReplicationError } from '../model/errors';
-import type { Tally } from './stats';
+import type { Stats } from './stats';
 
 const LOOK_EVERY_MS = 1000;
 
@@ -15,18 +15,18 @@ export interface StallOptions {
 }
 
 /** Tells of a leg in which nothing has moved for longer than it may, every second until it is disposed. */
-export function watchForStall(tally: Tally, { stallMs, isBusy, stalled, clock, log }: StallOptions): Disposable {
+export function watchForStall(stats: Stats, { stallMs, isBusy, stalled, clock, log }: StallOptions): Disposable {
   const begunAt = clock.monotonic();
   let timer = clock.timer(LOOK_EVERY_MS, look);
   function look(): void {
     timer = clock.timer(LOOK_EVERY_MS, look);
-    if (tally.stillMs < stallMs) return;
+    if (stats.stillMs < stallMs) return;
     if (!isBusy()) {
       stalled(stall(stallMs));
       return;
     }
     log('warn', 'leg.waits_for_destination', { legMs: Math.round(clock.monotonic() - begunAt) });
-    tally.moved();
+    stats.active();
   }
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 }

@@ -6,7 +6,7 @@ import type { Source } from '../ports/source';
 import type { WindowLeft } from '../plan/window';
 
 /** What a leg counts for people; read by the heartbeat at any time. */
-export class Tally {
+export class Stats {
   readonly #clock: Clock;
   readonly #rate: Rate;
   #read = 0;
@@ -16,12 +16,12 @@ export class Tally {
   #schemaChanges = 0;
   #refused = 0;
   #lagMs: number | null = null;
-  #movedAt: number;
+  #activeAt: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#rate = new Rate(clock);
-    this.#movedAt = clock.monotonic();
+    this.#activeAt = clock.monotonic();
   }
 
   read(changes: number): void {
@@ -61,12 +61,12 @@ export class Tally {
   }
 
   /** Something moved: a change, a boundary, silence. */
-  moved(): void {
-    this.#movedAt = this.#clock.monotonic();
+  active(): void {
+    this.#activeAt = this.#clock.monotonic();
   }
 
   get stillMs(): number {
-    return this.#clock.monotonic() - this.#movedAt;
+    return this.#clock.monotonic() - this.#activeAt;
   }
 
   get totals(): Totals {

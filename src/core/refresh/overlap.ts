@@ -8,21 +8,21 @@ export class Overlap {
   readonly #ended = new AbortController();
   #ranges: RangeRecord[];
   /** Updates up to here are looked up; null until the copy is complete. */
-  inStepAfter: Position | null;
+  overlapEnd: Position | null;
   /** Keys whose changes were routed since the rows under way began to be read; null while none are. */
   notes: Set<string> | null = null;
-  /** The stream has passed `inStepAfter`. */
+  /** The stream has passed `overlapEnd`. */
   over = false;
 
   constructor(namespace: Namespace, ranges: readonly RangeRecord[]) {
     this.namespace = namespace;
     this.#ranges = [...ranges];
-    this.inStepAfter = ranges[0]?.inStepAfter ?? null;
+    this.overlapEnd = ranges[0]?.overlapEnd ?? null;
   }
 
   /** No change tells of it: nothing is looked up, and nothing is noted. */
   get once(): boolean {
-    return this.#ranges.some(({ inline }) => inline === 'once');
+    return this.#ranges.some(({ backfill }) => backfill === 'once');
   }
 
   get ranges(): readonly RangeRecord[] {
@@ -47,7 +47,7 @@ export class Overlap {
 export function overlapsOf(ranges: readonly RangeRecord[]): Overlap[] {
   const byNamespace = new Map<Namespace, RangeRecord[]>();
   for (const range of ranges) {
-    if (range.inline === null) continue;
+    if (range.backfill === null) continue;
     const own = byNamespace.get(range.namespace);
     if (own) own.push(range);
     else byNamespace.set(range.namespace, [range]);

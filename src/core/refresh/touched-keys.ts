@@ -5,7 +5,7 @@ import { reached, type Position } from '../model/position';
 import type { Source } from '../ports/source';
 
 /** What of a few keys happened at the source between two positions. */
-export interface Stir {
+export interface TouchedKeys {
   /** Whether a row changed, or its namespace as a whole. */
   touched(namespace: Namespace, keyId: string): boolean;
   /** Whether the shape of a namespace changed. */
@@ -23,18 +23,18 @@ export interface Watched {
  * Reads the source's log between two positions. Without it nobody can tell a row that is wrong from one that is about to
  * be written: a row that was `a`, became `b` and is `a` again looks the same in two reads.
  */
-export async function stirBetween(
+export async function touchedBetween(
   source: Pick<Source, 'stream' | 'order'>,
   { from, until }: { readonly from: Position; readonly until: Position },
   watched: readonly Watched[],
   { timeMs, clock }: { readonly timeMs: number; readonly clock: Clock },
   signal: AbortSignal,
-): Promise<Stir> {
+): Promise<TouchedKeys> {
   const keys = new Set(watched.map(({ namespace, keyId }) => idOf(namespace, keyId)));
   const rows = new Set<string>();
   const namespaces = new Set<Namespace>();
   const databases = new Set<string>();
-  const stir = (unknown: boolean): Stir => {
+  const touched = (unknown: boolean): TouchedKeys => {
     const reshaped = (name: Namespace): boolean =>
       unknown || namespaces.has(name) || databases.has(splitNamespace(name).database);
     return {
@@ -48,7 +48,7 @@ export async function stirBetween(
   signal.addEventListener('abort', abort, { once: true });
   using _late = clock.timer(timeMs, abort);
   try {
-    const options = { inStepAfter: null, updates: 'delta', batchSize: 1_000 } as const;
+    const options = { overlapEnd: null, updates: 'delta', batchSize: 1_000 } as const;
     for await (const event of source.stream(from, options, reading.signal)) {
       if (event.type === 'part' || event.type === 'commit') {
         for (const { namespace, key } of event.changes) {
@@ -61,11 +61,11 @@ export async function stirBetween(
         namespaces.add(change.namespace);
         if (change.to !== undefined) namespaces.add(change.to);
       }
-      if (event.type !== 'part' && reached(source.order(event.position, until))) return stir(false);
+      if (event.type !== 'part' && reached(source.order(event.position, until))) return touched(false);
     }
-    return stir(true);
+    return touched(true);
   } catch (error) {
-    if (reading.signal.aborted && !signal.aborted) return stir(true);
+    if (reading.signal.aborted && !signal.aborted) return touched(true);
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);

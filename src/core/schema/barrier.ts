@@ -1,6 +1,6 @@
 import type { SchemaChange } from '../model/change';
-import type { Claim, InlineMode } from '../ports/destination';
-import type { InlineCopies } from '../copy/backfills';
+import type { Claim, BackfillMode } from '../ports/destination';
+import type { NamespaceBackfills } from '../copy/backfills';
 import type { Namespace } from '../model/namespace';
 import type { Namespaces } from './namespaces';
 import { overlapsOf } from '../refresh/overlap';
@@ -13,8 +13,8 @@ import type { Source } from '../ports/source';
 export interface BarrierContext extends Omit<DecisionContext, 'claim' | 'source' | 'inOverlap'> {
   readonly source: Source;
   readonly claim: Claim;
-  readonly copyMode: InlineMode;
-  readonly copies: InlineCopies;
+  readonly copyMode: BackfillMode;
+  readonly copies: NamespaceBackfills;
   readonly namespaces: Namespaces;
   readonly log: Log;
   readonly meter: Meter;
@@ -64,7 +64,7 @@ export class Barrier {
     // Planned before the change is applied: a crash in between must not forget that it is owed.
     const owed = copy === undefined ? null : new Map([[copy, { estimatedRows: 0 }]]);
     const mode = namespaces.follows(change.namespace) ? copyMode : 'once';
-    const ranges = owed && (await claim.planInline(owed, mode, signal));
+    const ranges = owed && (await claim.planBackfill(owed, mode, signal));
     await claim.alter(await shaped(change, source, claim, signal), position, signal);
     const over = ended.filter((name) => name !== copy);
     if (over.length > 0) await claim.plan(new Map(over.map((name) => [name, []])), signal);

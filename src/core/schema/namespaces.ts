@@ -39,10 +39,10 @@ export class Namespaces {
   }
 
   /** In steps, because thousands that have to be made take a while. */
-  async prepareAll(all: readonly SourceNamespace[], moved: () => void, signal: AbortSignal): Promise<void> {
+  async prepareAll(all: readonly SourceNamespace[], progressed: () => void, signal: AbortSignal): Promise<void> {
     for (let at = 0; at < all.length; at += AT_ONCE) {
       await this.#prepare(all.slice(at, at + AT_ONCE), signal);
-      moved();
+      progressed();
     }
   }
 
@@ -55,7 +55,7 @@ export class Namespaces {
   async altered(change: SchemaChange, signal: AbortSignal): Promise<void> {
     switch (change.op) {
       case 'create':
-      case 'enter':
+      case 'renamed_in':
         await this.add(change.to ?? change.namespace, signal);
         return;
       case 'rename':
@@ -63,7 +63,7 @@ export class Namespaces {
         if (change.to !== undefined) await this.add(change.to, signal);
         return;
       case 'drop':
-      case 'leave':
+      case 'renamed_out':
         this.#known.delete(change.namespace);
         return;
       case 'drop_database': {

@@ -19,7 +19,7 @@ export type Decision =
 export interface DecisionContext {
   readonly source: Pick<Source, 'order'>;
   readonly claim: Pick<Claim, 'ledger' | 'inexpressible' | 'holds'>;
-  readonly inStepAfter: Position | null;
+  readonly overlapEnd: Position | null;
   readonly updates: 'delta' | 'row';
   readonly renameOut: 'drop' | 'keep' | 'needs_attention';
   /** What becomes of a change that the destination cannot express. */
@@ -45,8 +45,8 @@ function besideParked(change: SchemaChange, isParked: (namespace: Namespace) => 
     case 'rename':
       if (from && into) return null;
       if (into) return { ...rest, namespace, op: 'drop' };
-      return from ? { ...change, op: 'enter' } : change;
-    case 'enter':
+      return from ? { ...change, op: 'renamed_in' } : change;
+    case 'renamed_in':
       return into ? null : change;
     default:
       return from ? null : change;
@@ -69,13 +69,13 @@ function decide(change: SchemaChange, position: Position, context: DecisionConte
       return { action: 'alter', change };
     case 'rename':
       return rename(change, position, context);
-    case 'enter': {
+    case 'renamed_in': {
       // What stood under this name went with the rename; its rows and its options are others now.
       const { to, ...rest } = change;
       const copy = to ?? change.namespace;
       return { action: 'alter', change: { ...rest, op: 'drop', namespace: copy }, copy };
     }
-    case 'leave':
+    case 'renamed_out':
       return leave(change, context.renameOut);
     case 'other':
       return { action: 'count', ...ignored };
@@ -105,8 +105,8 @@ const unsupported = ({ kind, namespace }: SchemaChange, missing: string): Replic
  * the old name may have been selected, or resumed, only after it was gone.
  */
 function rename(change: SchemaChange, position: Position, context: DecisionContext): Decision {
-  const { claim, inOverlap, inStepAfter, source, updates } = context;
-  const settled = inStepAfter === null || source.order(position, inStepAfter) === 'after';
+  const { claim, inOverlap, overlapEnd, source, updates } = context;
+  const settled = overlapEnd === null || source.order(position, overlapEnd) === 'after';
   const whole = claim.holds(change.namespace) && !inOverlap(change.namespace);
   if (change.to === undefined || (settled && updates === 'delta' && whole)) return { action: 'alter', change };
   return { action: 'alter', change, copy: change.to };
@@ -124,9 +124,9 @@ export function touchedBy(change: SchemaChange, copying: readonly Namespace[]): 
     case 'drop_database':
       return copying.filter((name) => splitNamespace(name).database === database);
     case 'drop':
-    case 'leave':
+    case 'renamed_out':
     case 'rename':
-    case 'enter':
+    case 'renamed_in':
       return copying.filter((name) => name === change.namespace || name === change.to);
     default:
       return [];

@@ -160,7 +160,7 @@ class RangeComparison implements Comparison {
   async #compareBatch(range: ComparedRange, batch: RowBatch, signal: AbortSignal): Promise<ComparedRange> {
     const { namespace } = range;
     const { destination, batchSize, verification } = this.#options;
-    const tally: Tally = { sourceRows: batch.rows.length, destinationRows: 0, unlisted: 0 };
+    const stats: Tally = { sourceRows: batch.rows.length, destinationRows: 0, unlisted: 0 };
     const wanted = new Map<string, { readonly key: Key; readonly row: EncodedRow }>();
     for (const row of batch.rows) {
       const key = this.#keyOf(namespace, row);
@@ -179,14 +179,14 @@ class RangeComparison implements Comparison {
         else if (!mine.row.equals(row))
           found.push(differenceOf(namespace, mine.key, 'different', Math.max(row.length, mine.row.length)));
       }
-      tally.destinationRows += rows.length;
+      stats.destinationRows += rows.length;
       found.push(...(await this.#damage(namespace, extra)));
-      await this.#note(found, tally, signal);
+      await this.#note(found, stats, signal);
       await this.#destinationThrottle.take(rows.length, signal);
     }
     const missing = [...wanted.values()].map(({ key, row }) => differenceOf(namespace, key, 'missing', row.length));
-    await this.#note(missing, tally, signal);
-    const next = advanced(range, tally, batch.last);
+    await this.#note(missing, stats, signal);
+    const next = advanced(range, stats, batch.last);
     await verification.advance(range, next, signal);
     this.#count(batch.rows.length);
     return raised(next);
@@ -201,12 +201,12 @@ class RangeComparison implements Comparison {
     const interval: Interval = { from: range.from, after: range.after, upTo: null, to: range.to };
     let at = range;
     for await (const { rows, last } of destination.rows(range.namespace, interval, { batchSize }, signal)) {
-      const tally: Tally = { sourceRows: 0, destinationRows: rows.length, unlisted: 0 };
+      const stats: Tally = { sourceRows: 0, destinationRows: rows.length, unlisted: 0 };
       const found = rows.map((row) =>
         differenceOf(range.namespace, this.#keyOf(range.namespace, row), 'extra', row.length),
       );
-      await this.#note(await this.#damage(range.namespace, found), tally, signal);
-      const next = advanced(at, tally, last);
+      await this.#note(await this.#damage(range.namespace, found), stats, signal);
+      const next = advanced(at, stats, last);
       await verification.advance(at, next, signal);
       at = raised(next);
       this.#count(rows.length);
@@ -221,12 +221,12 @@ class RangeComparison implements Comparison {
     return extra.length > 0 && (await this.#options.losesRows(namespace)) ? [] : extra;
   }
 
-  async #note(found: readonly Difference[], tally: Tally, signal: AbortSignal): Promise<void> {
+  async #note(found: readonly Difference[], stats: Tally, signal: AbortSignal): Promise<void> {
     const listed = found.slice(0, Math.max(0, LISTED_MAX - this.#listed));
     this.#listed += listed.length;
     this.#suspects += listed.length;
     this.#differences += found.length;
-    tally.unlisted += found.length - listed.length;
+    stats.unlisted += found.length - listed.length;
     for (let from = 0; from < listed.length; from += NOTED_AT_ONCE)
       await this.#options.verification.note(listed.slice(from, from + NOTED_AT_ONCE), signal);
     if (this.#suspects >= SUSPECTS_AT_ONCE) this.#end('suspects');

@@ -4,9 +4,9 @@ import type { Log } from '../ports/connector';
 import type { Destination } from '../ports/destination';
 import type { Namespace } from '../model/namespace';
 import { reached, type Position } from '../model/position';
-import { stirBetween } from '../refresh/touched-keys';
+import { touchedBetween } from '../refresh/touched-keys';
 import type { Source } from '../ports/source';
-import type { Difference, DifferenceKind, Settled, Standing, Verification } from '../ports/verification';
+import type { Difference, DifferenceKind, Rechecked, StreamProgress, Verification } from '../ports/verification';
 
 /** A row that changes all the time is looked at so often. */
 export const ROUNDS = 12;
@@ -14,31 +14,31 @@ const KEYS_AT_ONCE = 1_000;
 /** Rows that are in memory at a time; a larger one goes alone. */
 const BYTES_AT_ONCE = 8 * 1024 * 1024;
 /** A stream at rest leaves its whole backlog to be read. */
-const STIR_MS = 30_000;
+const LOG_SCAN_MS = 30_000;
 /** How long the stream may take to move before another round is worth it. */
 const MOVE_MS = 10_000;
 const POLL_MS = 100;
 
-export interface SettleOptions {
-  readonly source: Pick<Source, 'fetch' | 'here' | 'stream' | 'order'>;
+export interface RecheckOptions {
+  readonly source: Pick<Source, 'fetch' | 'currentPosition' | 'stream' | 'order'>;
   readonly destination: Pick<Destination, 'fetch'>;
   readonly verification: Verification;
   /** As of a comparison. */
   readonly losesRows: (namespace: Namespace) => Promise<boolean>;
   readonly sliceMs: number;
   readonly clock: Clock;
-  readonly report: (progress: SettleProgress) => void;
+  readonly report: (progress: RecheckProgress) => void;
   readonly log: Log;
 }
 
-export interface SettleProgress {
+export interface RecheckProgress {
   readonly cleared: number;
   readonly damaged: number;
   readonly unsettled: number;
 }
 
 /** `slice`: suspects are left for the next call. */
-export interface SettleOutcome extends SettleProgress {
+export interface RecheckOutcome extends RecheckProgress {
   readonly reason: 'done' | 'slice' | 'stopped';
 }
 
@@ -47,14 +47,14 @@ export interface SettleOutcome extends SettleProgress {
  * source between the two positions must be the same on both sides, because the destination had everything up to the low
  * water and there is nothing behind it. A row that did change is looked at again, when the stream has moved on.
  */
-export async function settle(options: SettleOptions, signal: AbortSignal): Promise<SettleOutcome> {
+export async function recheck(options: RecheckOptions, signal: AbortSignal): Promise<RecheckOutcome> {
   const { clock, verification, sliceMs } = options;
   const end = clock.monotonic() + sliceMs;
-  let progress: SettleProgress = { cleared: 0, damaged: 0, unsettled: 0 };
-  const outcome = (reason: SettleOutcome['reason']): SettleOutcome => ({ ...progress, reason });
+  let progress: RecheckProgress = { cleared: 0, damaged: 0, unsettled: 0 };
+  const outcome = (reason: RecheckOutcome['reason']): RecheckOutcome => ({ ...progress, reason });
   let mark: Position | null = null;
   for (let below = 1; below <= ROUNDS; below += 1) {
-    let moved: boolean | null = null;
+    let progressed: boolean | null = null;
     for (;;) {
       if (signal.aborted) return outcome('stopped');
       if (clock.monotonic() >= end) return outcome('slice');
@@ -62,12 +62,12 @@ export async function settle(options: SettleOptions, signal: AbortSignal): Promi
       const { list } = await verification.differences({ state: 'suspect', below }, page, signal);
       if (list.length === 0) break;
       // Once for each round: what is read in it has to be newer than what stirred in the one before.
-      moved ??= mark === null || (await untilPassed(options, mark, signal));
+      progressed ??= mark === null || (await untilPassed(options, mark, signal));
       // A stream that stands still will not make them the same.
-      const last = below === ROUNDS || !moved;
+      const last = below === ROUNDS || !progressed;
       const batch = fitting(list);
-      const { settled, until } = await look(options, batch, last, signal);
-      await verification.settle(settled, signal);
+      const { settled, until } = await recheckBatch(options, batch, last, signal);
+      await verification.resolve(settled, signal);
       mark = until ?? mark;
       progress = add(progress, settled);
       options.report(progress);
@@ -90,20 +90,20 @@ interface Unequal {
   readonly kind: DifferenceKind;
 }
 
-async function look(
-  { source, destination, verification, losesRows, clock, log }: SettleOptions,
+async function recheckBatch(
+  { source, destination, verification, losesRows, clock, log }: RecheckOptions,
   batch: readonly Difference[],
   last: boolean,
   signal: AbortSignal,
-): Promise<{ readonly settled: readonly Settled[]; readonly until: Position | null }> {
-  const again = (difference: Difference, kind: DifferenceKind = difference.kind): Settled => ({
+): Promise<{ readonly settled: readonly Rechecked[]; readonly until: Position | null }> {
+  const again = (difference: Difference, kind: DifferenceKind = difference.kind): Rechecked => ({
     difference: { ...difference, rounds: difference.rounds + 1 },
     outcome: last ? 'unsettled' : 'suspect',
     kind,
   });
-  const before = await verification.standing(signal);
+  const before = await verification.readProgress(signal);
   if (before?.lowWater == null) return { settled: batch.map((each) => again(each)), until: null };
-  const settled: Settled[] = [];
+  const settled: Rechecked[] = [];
   const unequal: Unequal[] = [];
   for (const [namespace, list] of grouped(batch)) {
     const keys = list.map(({ key }) => key);
@@ -118,21 +118,27 @@ async function look(
     }
   }
   if (unequal.length === 0) return { settled, until: null };
-  const until = await source.here(signal);
+  const until = await source.currentPosition(signal);
   const watched = unequal.map(({ difference: { namespace, key } }) => ({ namespace, keyId: key.id }));
-  const stir = await stirBetween(source, { from: before.lowWater, until }, watched, { timeMs: STIR_MS, clock }, signal);
-  const after = await verification.standing(signal);
+  const touched = await touchedBetween(
+    source,
+    { from: before.lowWater, until },
+    watched,
+    { timeMs: LOG_SCAN_MS, clock },
+    signal,
+  );
+  const after = await verification.readProgress(signal);
   for (const { difference, kind } of unequal) {
     const { namespace, key } = difference;
-    if (stir.touched(namespace, key.id) || isCopied(namespace, before, after)) settled.push(again(difference, kind));
+    if (touched.touched(namespace, key.id) || isCopied(namespace, before, after)) settled.push(again(difference, kind));
     else settled.push({ difference, outcome: 'damaged', kind });
   }
-  log('debug', 'verify.looked_again', { rows: batch.length, unequal: unequal.length, unknown: stir.unknown });
+  log('debug', 'verify.rechecked', { rows: batch.length, unequal: unequal.length, unknown: touched.unknown });
   return { settled, until };
 }
 
 /** A copy writes rows out of the order of the log; a parked namespace is not written at all. */
-function isCopied(namespace: Namespace, before: Standing, after: Standing | null): boolean {
+function isCopied(namespace: Namespace, before: StreamProgress, after: StreamProgress | null): boolean {
   if (after?.copies !== before.copies) return true;
   return [before, after].some(({ copying, parked }) => copying.has(namespace) || parked.has(namespace));
 }
@@ -155,21 +161,21 @@ function grouped(batch: readonly Difference[]): Map<Namespace, Difference[]> {
 
 /** Whether the stream has passed a position within the time that a moving stream takes. */
 async function untilPassed(
-  { source, verification, clock }: SettleOptions,
+  { source, verification, clock }: RecheckOptions,
   position: Position,
   signal: AbortSignal,
 ): Promise<boolean> {
   const deadline = clock.monotonic() + MOVE_MS;
   for (;;) {
-    const lowWater = (await verification.standing(signal))?.lowWater ?? null;
+    const lowWater = (await verification.readProgress(signal))?.lowWater ?? null;
     if (lowWater !== null && reached(source.order(lowWater, position))) return true;
     if (clock.monotonic() >= deadline || signal.aborted) return false;
     await clock.sleep(POLL_MS, signal);
   }
 }
 
-function add(progress: SettleProgress, settled: readonly Settled[]): SettleProgress {
-  const count = (outcome: Settled['outcome']): number => settled.filter((each) => each.outcome === outcome).length;
+function add(progress: RecheckProgress, settled: readonly Rechecked[]): RecheckProgress {
+  const count = (outcome: Rechecked['outcome']): number => settled.filter((each) => each.outcome === outcome).length;
   return {
     cleared: progress.cleared + count('cleared'),
     damaged: progress.damaged + count('damaged'),

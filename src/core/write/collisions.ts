@@ -1,12 +1,12 @@
 import type { Change } from '../model/change';
 import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
-import type { Claim, LanePart, Refusal } from '../ports/destination';
+import type { Claim, LanePart, RejectedChange } from '../ports/destination';
 import { isReplicationError, type ReplicationError } from '../model/errors';
 import { rowId } from './fold';
-import type { Lane, Surrendered } from './lane';
+import type { Lane, Drained } from './lane';
 import { reached, type Position } from '../model/position';
-import { isRefusal, type Refusals } from '../failures/rejected-changes';
+import { isRejection, type RejectedChanges } from '../failures/rejected-changes';
 import type { Preparing } from './steps';
 import type { Source } from '../ports/source';
 import type { StepSize } from './step-size';
@@ -18,9 +18,9 @@ const HOLDS_BEHIND = 1;
 const MOST_BYTES = 16 * 1024 * 1024;
 
 export interface CollisionsContext {
-  readonly source: Pick<Source, 'here' | 'order'>;
-  readonly claim: Pick<Claim, 'applyTogether' | 'ask'>;
-  readonly refusals: Refusals;
+  readonly source: Pick<Source, 'currentPosition' | 'order'>;
+  readonly claim: Pick<Claim, 'rewriteConflicts' | 'ask'>;
+  readonly rejected: RejectedChanges;
   readonly size: StepSize;
   readonly clock: Clock;
   readonly log: Log;
@@ -39,7 +39,7 @@ export interface CollisionsContext {
 export class Collisions {
   readonly #context: CollisionsContext;
   #lanes: readonly Lane[] = [];
-  #settling: Promise<void> | null = null;
+  #resolving: Promise<void> | null = null;
   /** Rows were looked up until here: what they collide with may move on until then. */
   #held: Position | null = null;
   #holds = 0;
@@ -70,10 +70,10 @@ export class Collisions {
   /** A lane waits because of a collision. */
   report(): void {
     this.#held = null;
-    this.#settling ??= this.#settle()
+    this.#resolving ??= this.#resolve()
       .catch((error: unknown) => this.#context.failed(error))
       .finally(() => {
-        this.#settling = null;
+        this.#resolving = null;
         this.#pressed = false;
         this.#context.alive();
       });
@@ -81,19 +81,19 @@ export class Collisions {
 
   /** Resolves when lanes may be given more. Nothing is awaited where nothing collides. */
   get over(): Promise<void> | null {
-    return this.#settling;
+    return this.#resolving;
   }
 
-  async #settle(): Promise<void> {
+  async #resolve(): Promise<void> {
     const { log, writing } = this.#context;
     for (;;) {
       await this.#level();
-      const colliding = this.#lanes.filter((lane) => lane.stuck);
+      const colliding = this.#lanes.filter((lane) => lane.blocked);
       if (colliding.length === 0) return;
       for (const lane of colliding) await lane.retry(false, writing);
-      const stuck = this.#lanes.filter((lane) => lane.stuck);
-      log('info', 'collision', { lanes: colliding.length, together: stuck.length });
-      if (stuck.length > 0) await this.#together(stuck);
+      const blocked = this.#lanes.filter((lane) => lane.blocked);
+      log('info', 'collision', { lanes: colliding.length, together: blocked.length });
+      if (blocked.length > 0) await this.#rewrite(blocked);
       if (this.#held !== null) return;
     }
   }
@@ -103,15 +103,15 @@ export class Collisions {
     await Promise.all(this.#lanes.map((lane) => lane.idle()));
   }
 
-  async #together(lanes: readonly Lane[]): Promise<void> {
+  async #rewrite(lanes: readonly Lane[]): Promise<void> {
     const most = MOST_BYTES / lanes.length;
-    const parts = lanes.map((lane) => ({ lane, ...lane.surrender(most) }));
+    const parts = lanes.map((lane) => ({ lane, ...lane.drain(most) }));
     let judged = false;
     try {
       judged = await this.#write(parts, most);
     } finally {
       // Nothing may be written behind what is not.
-      if (!judged) for (const { lane, part } of parts) lane.giveBack(part);
+      if (!judged) for (const { lane, part } of parts) lane.requeue(part);
     }
     if (this.#held !== null) return;
     this.#holds = 0;
@@ -123,7 +123,7 @@ export class Collisions {
   async #write(parts: LanesPart[], maxBytes: number): Promise<boolean> {
     const attempt = async (everyDelta: boolean): Promise<boolean> => {
       const shares = await this.#prepare(parts, { everyDelta, maxBytes }).catch((error: unknown) => {
-        if (isRefusal(error)) return null;
+        if (isRejection(error)) return null;
         throw error;
       });
       if (shares === null) return false;
@@ -154,14 +154,14 @@ export class Collisions {
   /** Takes less of a lane until the rows that have to be read are not too large together. */
   async #share(parts: LanesPart[], index: number, options: Preparing): Promise<Share> {
     for (;;) {
-      const surrendered = parts[index] as LanesPart;
-      const { lane, part } = surrendered;
+      const drained = parts[index] as LanesPart;
+      const { lane, part } = drained;
       try {
         const prepared = await lane.steps.prepare(part, options, this.#context.writing);
-        return { ...surrendered, prepared, refusals: [] };
+        return { ...drained, prepared, rejected: [] };
       } catch (error) {
         if (!isReplicationError(error, 'too_much')) throw error;
-        parts[index] = { lane, ...lane.surrenderLess(part) };
+        parts[index] = { lane, ...lane.drainHalf(part) };
       }
     }
   }
@@ -169,37 +169,37 @@ export class Collisions {
   /** Takes so many changes of each lane at most. */
   #less(parts: LanesPart[], most: number): void {
     for (const [index, { lane, part }] of parts.entries()) {
-      let less: Surrendered | null = null;
+      let less: Drained | null = null;
       for (let count = part.changes.length; count > most; count = less.part.changes.length)
-        less = lane.surrenderLess(less?.part ?? part);
+        less = lane.drainHalf(less?.part ?? part);
       if (less !== null) parts[index] = { lane, ...less };
     }
   }
 
   /** Leaves one row after the other out, until the rest goes through; false when it cannot tell which. */
   async #writeShares(shares: readonly Share[]): Promise<boolean> {
-    const { alive, claim, clock, ending, refusals, size, writing } = this.#context;
+    const { alive, claim, clock, ending, rejected, size, writing } = this.#context;
     // Lanes have nothing more, in which a value might be given up.
     const whole = shares.every((share) => share.whole);
     const tries = new Map<string, number>();
     for (;;) {
       alive();
       const withinMs = size.withinMs(Math.max(...shares.map(({ part }) => part.changes.length)));
-      const parts = shares.map(({ prepared, refusals: left }) => ({ ...prepared, refusals: left, withinMs }));
+      const parts = shares.map(({ prepared, rejected: left }) => ({ ...prepared, rejected: left, withinMs }));
       try {
-        const written = await claim.applyTogether(parts, writing);
-        shares.forEach(({ lane, part, refusals: left }, index) => {
+        const written = await claim.rewriteConflicts(parts, writing);
+        shares.forEach(({ lane, part, rejected: left }, index) => {
           const { fresh, ...rest } = written[index] ?? { fresh: true, bytes: 0 };
-          refusals.written({ fresh, ...rest }, left, []);
+          rejected.written({ fresh, ...rest }, left, []);
           lane.steps.written(part, parts[index] as LanePart, fresh);
           lane.wrote(part);
         });
         return true;
       } catch (error) {
-        if (!isRefusal(error)) throw error;
+        if (!isRejection(error)) throw error;
         const found = findRefused(shares, error);
         if (found === null) return false;
-        if (await this.#hold(shares, refusals.isBehind(found.change) ? HOLDS_BEHIND : HOLDS)) return false;
+        if (await this.#hold(shares, rejected.isBehind(found.change) ? HOLDS_BEHIND : HOLDS)) return false;
         const row = rowId(found.change);
         if (!whole || (this.#pressed && isLookedUp(shares))) {
           await this.#postpone(found, error);
@@ -207,14 +207,14 @@ export class Collisions {
         }
         const tried = (tries.get(row) ?? 0) + 1;
         tries.set(row, tried);
-        if (tried <= refusals.policy.maxRetries && !refusals.isBehind(found.change)) {
-          await clock.sleep(refusals.policy.retryDelayMs, ending);
+        if (tried <= rejected.policy.maxRetries && !rejected.isBehind(found.change)) {
+          await clock.sleep(rejected.policy.retryDelayMs, ending);
           if (!ending.aborted) continue;
           // The next leg tries again, from the first try on.
           for (const { lane } of shares) void lane.close();
           return false;
         }
-        leaveOut(found.share, refusals.decide(found.change, error, tried));
+        leaveOut(found.share, rejected.decide(found.change, error, tried));
       }
     }
   }
@@ -224,7 +224,7 @@ export class Collisions {
     const { source, writing } = this.#context;
     if (!isLookedUp(shares) || this.#pressed || this.#holds >= most) return false;
     this.#holds += 1;
-    this.#held = await source.here(writing);
+    this.#held = await source.currentPosition(writing);
     return true;
   }
 
@@ -233,21 +233,21 @@ export class Collisions {
    * asked for, before it is passed: that one is judged when the stream has gone on.
    */
   async #postpone({ share, change }: Found, error: ReplicationError): Promise<void> {
-    const { claim, log, refusals, writing } = this.#context;
+    const { claim, log, rejected, writing } = this.#context;
     const { namespace, key } = change;
     await claim.ask([{ namespace, key, reason: 'waiting' }], writing);
-    leaveOut(share, refusals.postpone(change, error));
+    leaveOut(share, rejected.postpone(change, error));
     log('info', 'row_waits', { namespace, keyHash: key.hash.toString(16).padStart(8, '0') });
   }
 }
 
 /** What a lane has given up to be written with others. */
-type LanesPart = Surrendered & { readonly lane: Lane };
+type LanesPart = Drained & { readonly lane: Lane };
 
 /** The same, ready to be written. */
 interface Share extends LanesPart {
   prepared: LanePart;
-  refusals: readonly Refusal[];
+  rejected: readonly RejectedChange[];
 }
 
 /** A row that is refused, and the part that it is in. */
@@ -257,7 +257,8 @@ interface Found {
 }
 
 /** Rows among these may be ahead of the stream, and hold what others have not given up yet. */
-const isLookedUp = (shares: readonly Share[]): boolean => shares.some(({ prepared }) => prepared.settled !== undefined);
+const isLookedUp = (shares: readonly Share[]): boolean =>
+  shares.some(({ prepared }) => prepared.superseded !== undefined);
 
 /** The row that the destination names, by the last of its changes. */
 function findRefused(shares: readonly Share[], { namespace, keyHash }: ReplicationError): Found | null {
@@ -269,13 +270,13 @@ function findRefused(shares: readonly Share[], { namespace, keyHash }: Replicati
 }
 
 /** The row stays as it is at the destination, and the position goes over it. */
-function leaveOut(share: Share, refusal: Refusal): void {
+function leaveOut(share: Share, refusal: RejectedChange): void {
   const row = rowId(refusal.change);
-  const { changes, settled = [], ...rest } = share.prepared;
+  const { changes, superseded = [], ...rest } = share.prepared;
   share.prepared = {
     ...rest,
     changes: changes.filter((change) => rowId(change) !== row),
-    settled: settled.filter((letter) => letter !== refusal.letter),
+    superseded: superseded.filter((letter) => letter !== refusal.deadLetter),
   };
-  share.refusals = [...share.refusals, refusal];
+  share.rejected = [...share.rejected, refusal];
 }

@@ -2,10 +2,10 @@ import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
 import type { Claim, LanePart } from '../ports/destination';
 import { isReplicationError } from '../model/errors';
-import { Gate } from '../async/condition';
+import { Condition } from '../async/condition';
 import type { Lane, Part } from './lane';
 import type { Meter } from '../pump/progress';
-import { isRefusal } from '../failures/rejected-changes';
+import { isRejection } from '../failures/rejected-changes';
 import type { StepSize } from './step-size';
 
 /** Where something was refused, more of it may come: for this long every lane writes by itself. */
@@ -13,8 +13,8 @@ const APART_MS = 1_000;
 /** Beyond this, writing takes longer than its messages do: lanes beside each other are faster. */
 const LITTLE_BYTES = 1024 * 1024;
 
-export interface JointStepsContext {
-  readonly claim: Pick<Claim, 'applyAll'>;
+export interface GroupCommitContext {
+  readonly claim: Pick<Claim, 'applyGroup'>;
   readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;
@@ -31,16 +31,16 @@ export interface JointStepsContext {
  * five changes or five hundred: near the source's end, where lanes get a few changes at a time, one step for all of them
  * costs a quarter. What is refused, and more than fits, is left to the lanes.
  */
-export class JointSteps {
-  readonly #context: JointStepsContext;
-  readonly #told: Gate;
+export class GroupCommit {
+  readonly #context: GroupCommitContext;
+  readonly #told: Condition;
   #lanes: readonly Lane[] = [];
   #running: Promise<void> | null = null;
   #apartUntilMs = 0;
 
-  constructor(context: JointStepsContext) {
+  constructor(context: GroupCommitContext) {
     this.#context = context;
-    this.#told = new Gate(context.clock);
+    this.#told = new Condition(context.clock);
   }
 
   watch(lanes: readonly Lane[]): void {
@@ -54,7 +54,7 @@ export class JointSteps {
 
   /** A lane has something to write, has ended what it wrote by itself, or will be long about it. */
   wake(): void {
-    this.#told.open();
+    this.#told.notify();
     this.#running ??= this.#run();
   }
 
@@ -106,7 +106,7 @@ export class JointSteps {
   async #write(lanes: readonly Lane[]): Promise<boolean> {
     const { claim, clock, log, maxBytes, meter, size, writing } = this.#context;
     const started = clock.monotonic();
-    const taken = lanes.flatMap((lane): readonly Taken[] => {
+    const taken = lanes.flatMap((lane): readonly TakenPart[] => {
       const part = lane.take();
       return part === null ? [] : [{ lane, part }];
     });
@@ -116,7 +116,7 @@ export class JointSteps {
       const options = { everyDelta: false, maxBytes: maxBytes / lanes.length, withinMs };
       const prepared = await allOf(taken.map(({ lane, part }) => lane.steps.prepare(part, options, writing)));
       const parts = prepared.map((part) => ({ ...part, withinMs }));
-      const written = await claim.applyAll(parts, writing);
+      const written = await claim.applyGroup(parts, writing);
       const durationMs = clock.monotonic() - started;
       size.wrote(changes, durationMs);
       meter.applied(changes, bytes, durationMs);
@@ -127,8 +127,8 @@ export class JointSteps {
       });
       return true;
     } catch (error) {
-      for (const { lane, part } of taken) lane.giveBack(part);
-      const refused = isRefusal(error) || isReplicationError(error, 'delta_missed');
+      for (const { lane, part } of taken) lane.requeue(part);
+      const refused = isRejection(error) || isReplicationError(error, 'delta_missed');
       if (!refused && !isReplicationError(error, 'too_much')) size.halves(error, changes, clock.monotonic() - started);
       this.#apartUntilMs = clock.monotonic() + APART_MS;
       return false;
@@ -136,12 +136,12 @@ export class JointSteps {
   }
 }
 
-interface Taken {
+interface TakenPart {
   readonly lane: Lane;
   readonly part: Part;
 }
 
-const sum = (taken: readonly Taken[], of: (part: Part) => number): number =>
+const sum = (taken: readonly TakenPart[], of: (part: Part) => number): number =>
   taken.reduce((total, { part }) => total + of(part), 0);
 
 /** All of them have ended when this does, also where one fails. */

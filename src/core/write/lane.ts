@@ -2,14 +2,14 @@ import type { Change } from '../model/change';
 import type { LaneRecord } from '../ports/destination';
 import type { Batch } from '../pump/low-water';
 import { reached, type Position } from '../model/position';
-import { isCollision, type Refusals } from '../failures/rejected-changes';
-import { Steps, type Piece, type Refused, type StepsContext } from './steps';
+import { isCollision, type RejectedChanges } from '../failures/rejected-changes';
+import { Steps, type Piece, type Rejection, type StepsContext } from './steps';
 
 /** What one batch gives to one lane. */
 interface Item {
   readonly changes: readonly Change[];
   readonly batch: Batch;
-  readonly inStep: boolean;
+  readonly pastOverlap: boolean;
   readonly bytes: number;
 }
 
@@ -20,7 +20,7 @@ export interface Part extends Piece {
 }
 
 /** `whole`: nothing more is queued behind it. */
-export interface Surrendered {
+export interface Drained {
   readonly part: Part;
   readonly whole: boolean;
 }
@@ -33,9 +33,9 @@ export interface Joint {
 }
 
 export interface LaneContext extends StepsContext {
-  readonly refusals: Refusals;
+  readonly rejected: RejectedChanges;
   /** Writes what is little together with what other lanes have; null where every lane writes by itself. */
-  readonly joint: Joint | null;
+  readonly groupCommit: Joint | null;
   /** A part became durable. */
   readonly durable: (changes: number, bytes: number) => void;
   /** A unique index refuses a part. The lane waits until it is told to go on; null: it judges that by itself. */
@@ -57,7 +57,7 @@ export class Lane {
   #parts: Part[] = [];
   /** Deals with such a piece, which may take a while. */
   #ownPiece = false;
-  #stuck = false;
+  #blocked = false;
   #written = false;
   /** Collisions are faults of their changes: nothing else is left to try. */
   #judging = false;
@@ -81,13 +81,13 @@ export class Lane {
     return changes.slice(first);
   }
 
-  push(changes: readonly Change[], batch: Batch, inStep: boolean, signal: AbortSignal): void {
+  push(changes: readonly Change[], batch: Batch, pastOverlap: boolean, signal: AbortSignal): void {
     // Counted even where it is not taken: nothing passes what was not written.
     batch.add();
     if (this.#closed) return;
-    this.#queue.push({ changes, batch, inStep, bytes: sizeOf(changes) });
-    if (this.#stuck) return;
-    if (this.#context.joint) this.#context.joint.wake();
+    this.#queue.push({ changes, batch, pastOverlap, bytes: sizeOf(changes) });
+    if (this.#blocked) return;
+    if (this.#context.groupCommit) this.#context.groupCommit.wake();
     else this.run(signal);
   }
 
@@ -97,12 +97,12 @@ export class Lane {
   }
 
   get #underWay(): Promise<void> | null {
-    return this.#running ?? this.#context.joint?.running ?? null;
+    return this.#running ?? this.#context.groupCommit?.running ?? null;
   }
 
   /** Has something to write, and nobody writes it. */
   get isWaiting(): boolean {
-    return this.#running === null && this.#queue.length + this.#parts.length > 0 && !this.#stuck && !this.#closed;
+    return this.#running === null && this.#queue.length + this.#parts.length > 0 && !this.#blocked && !this.#closed;
   }
 
   /** Writes by itself. */
@@ -131,20 +131,20 @@ export class Lane {
   }
 
   /** Waits after a collision. */
-  get stuck(): boolean {
-    return this.#stuck && !this.#closed;
+  get blocked(): boolean {
+    return this.#blocked && !this.#closed;
   }
 
   /** Tries again after a collision. `judge`: what collides now is refused. */
   async retry(judge: boolean, signal: AbortSignal): Promise<void> {
-    this.#stuck = false;
+    this.#blocked = false;
     this.#judging = judge;
     this.run(signal);
     await this.idle();
   }
 
   /** What is not written, as one part of about `maxBytes`; whoever takes it writes it, and says so by `wrote`. */
-  surrender(maxBytes: number): Surrendered {
+  drain(maxBytes: number): Drained {
     const pieces: (Part | Item)[] = [];
     let left = maxBytes;
     const fits = (piece: Part | Item): boolean => pieces.length === 0 || piece.bytes <= left;
@@ -164,25 +164,25 @@ export class Lane {
       this.#offset = 0;
     }
     const changes = pieces.flatMap((piece) => piece.changes);
-    const inStep = pieces.every((piece) => piece.inStep);
-    const part = { changes, bytes: sizeOf(changes), inStep, position: this.#mark(changes, ended), ended };
+    const pastOverlap = pieces.every((piece) => piece.pastOverlap);
+    const part = { changes, bytes: sizeOf(changes), pastOverlap, position: this.#mark(changes, ended), ended };
     return { part, whole: this.#parts.length === 0 && this.#queue.length === 0 };
   }
 
   /** Half of a part that was surrendered and is too much. */
-  surrenderLess(part: Part): Surrendered {
+  drainHalf(part: Part): Drained {
     this.#halve(part);
-    return this.surrender(0);
+    return this.drain(0);
   }
 
   /** What was surrendered could not be written together. */
-  giveBack(part: Part): void {
+  requeue(part: Part): void {
     this.#parts.push(part);
   }
 
   wrote(part: Part): void {
     this.#written = true;
-    for (const batch of part.ended) batch.settle();
+    for (const batch of part.ended) batch.acknowledge();
     this.#context.durable(part.changes.length, part.bytes);
   }
 
@@ -198,10 +198,10 @@ export class Lane {
 
   /** Writes by itself until nothing is queued, or the others wait for what is left. */
   run(signal: AbortSignal): void {
-    this.#running ??= this.#drain(signal);
+    this.#running ??= this.#writeQueue(signal);
   }
 
-  async #drain(signal: AbortSignal): Promise<void> {
+  async #writeQueue(signal: AbortSignal): Promise<void> {
     // Let the reader hand over the whole batch first: one step then takes what belongs together.
     await Promise.resolve();
     try {
@@ -220,12 +220,12 @@ export class Lane {
         else if (refused === 'too_much') this.#halve(part);
         else if (isCollision(refused.error) && this.#context.collided && !this.#judging) {
           this.#parts.push(part);
-          this.#stuck = true;
+          this.#blocked = true;
           this.#context.collided();
           return;
         } else if (part.changes.length > 1) this.#halve(part);
-        else await this.#refused(part, refused, signal);
-        if (this.#leaves) break;
+        else await this.#reject(part, refused, signal);
+        if (this.#yields) break;
       }
       this.#judging = false;
     } catch (error) {
@@ -234,19 +234,19 @@ export class Lane {
     } finally {
       this.#ownPiece = false;
       this.#running = null;
-      this.#context.joint?.wake();
+      this.#context.groupCommit?.wake();
     }
   }
 
   /** What is left is better written together with what the others have. */
-  get #leaves(): boolean {
-    return this.#parts.length === 0 && !this.#judging && this.#context.joint?.awaits(this) === true;
+  get #yields(): boolean {
+    return this.#parts.length === 0 && !this.#judging && this.#context.groupCommit?.awaits(this) === true;
   }
 
   /** Whoever waits for this lane waits no longer: what comes may take a while. */
   #keepsToItself(): void {
     this.#ownPiece = true;
-    this.#context.joint?.wake();
+    this.#context.groupCommit?.wake();
   }
 
   /** Each half is a step of its own, and the second one does not begin before the first one is durable. */
@@ -260,15 +260,15 @@ export class Lane {
   }
 
   /** One change alone is refused. */
-  async #refused(part: Part, first: Refused, signal: AbortSignal): Promise<void> {
-    const { alive, clock, refusals } = this.#context;
+  async #reject(part: Part, first: Rejection, signal: AbortSignal): Promise<void> {
+    const { alive, clock, rejected } = this.#context;
     this.#keepsToItself();
     const [change] = part.changes as [Change];
     let { error, sent } = first;
     // Of a row that was refused before, time alone changes nothing.
-    const tries = refusals.isBehind(change) ? 0 : refusals.policy.maxRetries;
+    const tries = rejected.isBehind(change) ? 0 : rejected.policy.maxRetries;
     for (let tried = 0; tried < tries; tried += 1) {
-      await clock.sleep(refusals.policy.retryDelayMs, AbortSignal.any([this.#closing.signal, signal]));
+      await clock.sleep(rejected.policy.retryDelayMs, AbortSignal.any([this.#closing.signal, signal]));
       if (this.#closed) return;
       alive();
       const again = await this.steps.write(part, signal);
@@ -279,7 +279,7 @@ export class Lane {
       // One row is never too much.
       if (again !== 'too_much') ({ error, sent } = again);
     }
-    await this.steps.pass(part, refusals.decide(sent[0] ?? change, error, tries + 1), signal);
+    await this.steps.pass(part, rejected.decide(sent[0] ?? change, error, tries + 1), signal);
     this.wrote(part);
   }
 
@@ -291,8 +291,8 @@ export class Lane {
     const changes: Change[] = [];
     const ended: Batch[] = [];
     let bytes = 0;
-    const inStep = this.#queue[0]?.inStep ?? false;
-    for (let item = this.#queue[0]; item?.inStep === inStep; item = this.#queue[0]) {
+    const pastOverlap = this.#queue[0]?.pastOverlap ?? false;
+    for (let item = this.#queue[0]; item?.pastOverlap === pastOverlap; item = this.#queue[0]) {
       if (this.#offset === 0 && changes.length + item.changes.length <= maxChanges && bytes + item.bytes <= maxBytes) {
         for (const change of item.changes) changes.push(change);
         bytes += item.bytes;
@@ -305,7 +305,7 @@ export class Lane {
       this.#queue.shift();
       ended.push(item.batch);
     }
-    return { changes, bytes, inStep, position: this.#mark(changes, ended), ended };
+    return { changes, bytes, pastOverlap, position: this.#mark(changes, ended), ended };
   }
 
   /** Where the lane is after a part: the last change where changes have positions, else only the end of a whole batch. */

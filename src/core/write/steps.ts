@@ -1,23 +1,23 @@
 import type { Change } from '../model/change';
 import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
-import type { Claim, LanePart, LaneRecord, Refusal } from '../ports/destination';
+import type { Claim, LanePart, LaneRecord, RejectedChange } from '../ports/destination';
 import { isReplicationError, type ReplicationError } from '../model/errors';
 import { fold, readAfresh, rowId } from './fold';
 import { KeyWatch } from '../refresh/key-watch';
 import type { Position } from '../model/position';
 import type { Meter } from '../pump/progress';
-import { isRefusal, type Refusals } from '../failures/rejected-changes';
+import { isRejection, type RejectedChanges } from '../failures/rejected-changes';
 import type { Source } from '../ports/source';
 import type { StepSize } from './step-size';
 import { within } from '../async/within';
 
 export interface StepsContext {
-  readonly source: Pick<Source, 'lookup' | 'order' | 'traits' | 'here'>;
+  readonly source: Pick<Source, 'lookup' | 'order' | 'traits' | 'currentPosition'>;
   readonly claim: Pick<Claim, 'apply'>;
-  readonly refusals: Refusals;
+  readonly rejected: RejectedChanges;
   /** No row may go back to an older state: false where rows are looked up all the time anyway. */
-  readonly forward: boolean;
+  readonly monotonic: boolean;
   /** Of rows in one step. */
   readonly maxBytes: number;
   /** Changes in one step, and for how long it is waited for. */
@@ -31,12 +31,12 @@ export interface StepsContext {
 export interface Piece {
   readonly changes: readonly Change[];
   readonly bytes: number;
-  readonly inStep: boolean;
+  readonly pastOverlap: boolean;
   readonly position: Position | null;
 }
 
 /** The destination did not take a piece. */
-export interface Refused {
+export interface Rejection {
   readonly error: ReplicationError;
   /** What was sent; the changes themselves where it did not get so far. */
   readonly sent: readonly Change[];
@@ -63,14 +63,14 @@ export class Steps {
     this.#context = context;
     this.#lane = record.lane;
     this.#sequence = record.sequence;
-    this.watch = new KeyWatch((a, b) => context.source.order(a, b), context.forward ? record.aheadUntil : null);
+    this.watch = new KeyWatch((a, b) => context.source.order(a, b), context.monotonic ? record.readAheadLimit : null);
   }
 
   /**
    * Null when it is durable; `too_much` where nothing was written, because the rows that have to be read are too large together, or
    * because all of it takes too long.
    */
-  async write(piece: Piece, signal: AbortSignal): Promise<Refused | 'too_much' | null> {
+  async write(piece: Piece, signal: AbortSignal): Promise<Rejection | 'too_much' | null> {
     const { claim, clock, log, maxBytes, meter, size } = this.#context;
     const started = clock.monotonic();
     const about = {
@@ -95,7 +95,7 @@ export class Steps {
       });
     } catch (error) {
       if (isReplicationError(error, 'too_much')) return 'too_much';
-      if (isRefusal(error)) return { error, sent };
+      if (isRejection(error)) return { error, sent };
       return size.halves(error, piece.changes.length, clock.monotonic() - started);
     }
     const durationMs = clock.monotonic() - started;
@@ -106,18 +106,18 @@ export class Steps {
   }
 
   /** Passes a change that is refused, by a letter. */
-  async pass(piece: Piece, refusal: Refusal, signal: AbortSignal): Promise<void> {
-    const { claim, refusals } = this.#context;
-    const { lane, expected, position, inStep } = this.#part(piece, []);
-    const send = async (passed: Refusal): Promise<void> => {
-      const part: LanePart = { lane, expected, position, inStep, changes: [], refusals: [passed] };
+  async pass(piece: Piece, refusal: RejectedChange, signal: AbortSignal): Promise<void> {
+    const { claim, rejected } = this.#context;
+    const { lane, expected, position, pastOverlap } = this.#part(piece, []);
+    const send = async (passed: RejectedChange): Promise<void> => {
+      const part: LanePart = { lane, expected, position, pastOverlap, changes: [], rejected: [passed] };
       const written = await claim.apply(part, signal);
-      refusals.written(written, [passed], []);
+      rejected.written(written, [passed], []);
       this.written(piece, part, written.fresh);
     };
     await send(refusal).catch((error: unknown) => {
       // What is too large for a row is too large for a letter.
-      if (!isRefusal(error) || !refusal.kept) throw error;
+      if (!isRejection(error) || !refusal.kept) throw error;
       return send({ ...refusal, kept: false });
     });
   }
@@ -128,44 +128,44 @@ export class Steps {
     { everyDelta, maxBytes = Infinity, withinMs }: Preparing,
     signal: AbortSignal,
   ): Promise<LanePart> {
-    const { clock, source, refusals, forward } = this.#context;
-    let aheadUntil = null as Position | null;
+    const { clock, source, rejected, monotonic } = this.#context;
+    let readAheadLimit = null as Position | null;
     const lookup = async (rows: readonly Change[], limit: AbortSignal): Promise<readonly Change[]> => {
       const found = await source.lookup(rows, maxBytes, limit);
-      if (forward) aheadUntil = await source.here(limit);
+      if (monotonic) readAheadLimit = await source.currentPosition(limit);
       return found;
     };
     // Timed only where something is read, which most steps do not.
     const { changes, read } = await readAfresh(fold(piece.changes), this.#needed(everyDelta), (rows) =>
       withinMs === undefined ? lookup(rows, signal) : within(clock, withinMs, signal, (limit) => lookup(rows, limit)),
     );
-    const part = { ...this.#part(piece, changes), inStep: piece.inStep && !everyDelta };
+    const part = { ...this.#part(piece, changes), pastOverlap: piece.pastOverlap && !everyDelta };
     if (read.size === 0) return part;
-    const settled = { settled: refusals.settledBy(changes) };
-    if (aheadUntil === null) return { ...part, ...settled };
-    this.watch.add(read, aheadUntil);
-    return { ...part, ...settled, aheadUntil };
+    const superseded = { superseded: rejected.supersededBy(changes) };
+    if (readAheadLimit === null) return { ...part, ...superseded };
+    this.watch.add(read, readAheadLimit);
+    return { ...part, ...superseded, readAheadLimit };
   }
 
   /** Counts a part that is durable. */
   written(piece: Piece, part: LanePart, fresh: boolean): void {
     this.#sequence += 1;
     if (!this.watch.empty && piece.position !== null) this.watch.pass(piece.position);
-    if (part.changes.length > 0) this.#context.refusals.written({ fresh }, [], part.changes);
+    if (part.changes.length > 0) this.#context.rejected.written({ fresh }, [], part.changes);
     if (!fresh) this.#context.meter.skipped(piece.changes.length);
   }
 
   #part(piece: Piece, changes: readonly Change[]): LanePart {
-    const { position, inStep } = piece;
-    return { lane: this.#lane, expected: this.#sequence, changes, position, inStep };
+    const { position, pastOverlap } = piece;
+    return { lane: this.#lane, expected: this.#sequence, changes, position, pastOverlap };
   }
 
   /** Which changes must not be applied as they are. Where no row was looked up or refused, deltas alone are asked. */
   #needed(everyDelta: boolean): (change: Change) => boolean {
-    const { refusals } = this.#context;
+    const { rejected } = this.#context;
     const asDelta = (change: Change): boolean => change.op === 'update' && (everyDelta || change.needsLookup);
-    if (this.watch.empty && refusals.none) return asDelta;
+    if (this.watch.empty && rejected.none) return asDelta;
     return (change) =>
-      asDelta(change) || refusals.isBehind(change) || this.watch.covers(rowId(change), change.position);
+      asDelta(change) || rejected.isBehind(change) || this.watch.covers(rowId(change), change.position);
   }
 }

@@ -67,7 +67,7 @@ export async function replayDeadLetters(input: ReplayInput): Promise<ReplayProgr
       show(progress);
       if (reason === 'cancelled') throw new CancelledFailure('the replay was cancelled');
       if (reason === 'done') {
-        log.info('letters.replayed', { event: 'letters.replayed', ...progress });
+        log.info('dead_letters.replayed', { event: 'dead_letters.replayed', ...progress });
         return progress;
       }
       adopt(progress);

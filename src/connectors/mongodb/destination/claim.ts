@@ -6,7 +6,7 @@ import type {
   AddPart,
   Claim,
   LanePart,
-  InlineCopy,
+  BackfillKind,
   LaneRecord,
   Ledger,
   LoadPart,
@@ -17,7 +17,7 @@ import type {
   Written,
 } from '../../../core/ports/destination';
 import type { Finding } from '../../../core/model/finding';
-import type { LetterKey } from '../../../core/model/dead-letter';
+import type { DeadLetterKey } from '../../../core/model/dead-letter';
 import type { Derived, Namespace, SourceNamespace } from '../../../core/model/namespace';
 import type { Renames } from '../../../core/mapping/pattern';
 import type { Position } from '../../../core/model/position';
@@ -33,7 +33,7 @@ import { inTime } from './writer/in-time';
 import { heldBack, Indexes } from './indexes/indexes';
 import {
   Lane,
-  lettersOf,
+  deadLettersOf,
   undone,
   writeParts,
   type LaneShare,
@@ -41,19 +41,19 @@ import {
   type WriterOptions,
 } from './writer/lane';
 import { Layout } from './ledger/writers';
-import type { Letters } from './ledger/dead-letters';
+import type { DeadLetters } from './ledger/dead-letters';
 import { leftOver } from './schema/left-over';
 import { Loader } from './writer/loader';
 import { Namespaces } from './schema/namespaces';
-import { guarded } from './translate-errors';
+import { classified } from './translate-errors';
 import { readLane, readPosition, readRange, storePosition, belongsTo } from './ledger/records';
 import type { LaneDocument, LoaderDocument } from './ledger/records';
 import { askRepairs, closeRepairs, openRepairs } from './ledger/repairs';
 import { inexpressible, Reshaping } from './schema/reshape';
 import { FixedSession } from './ledger/session';
 import type { Store } from './ledger/store';
-import type { Holdings } from './ledger/fencing';
-import { Together } from './writer/conflict-rewrite';
+import type { FencedRecords } from './ledger/fencing';
+import { ConflictRewrite } from './writer/conflict-rewrite';
 import type { Handed } from './schema/target-options';
 import type { Target, Targets } from './schema/targets';
 import { Views } from './schema/views';
@@ -70,7 +70,7 @@ export interface ClaimOptions {
   readonly buildIndexes: boolean;
   /** Unique indexes are built with the others. */
   readonly uniqueInForce: boolean;
-  readonly letters: Letters;
+  readonly deadLetters: DeadLetters;
   readonly log: Log;
 }
 
@@ -89,7 +89,7 @@ export class MongodbClaim implements Claim {
   readonly #capped: Capped;
   readonly #copies: Copies;
   readonly #layout: Layout;
-  readonly #together: Together;
+  readonly #conflictRewrite: ConflictRewrite;
   readonly #lanes = new Map<number, Lane>();
   readonly #loaders = new Map<number, Promise<Loader>>();
   readonly #loaderRecords: readonly LoaderDocument[];
@@ -97,15 +97,15 @@ export class MongodbClaim implements Claim {
   readonly #merging = new Set<Namespace>();
   #ledger: Ledger;
   /** Namespaces whose targets are not the collections that the stream wrote. */
-  #displaced: readonly Namespace[] = [];
+  #replaced: readonly Namespace[] = [];
 
   private constructor(
     private readonly options: ClaimOptions,
-    holdings: Holdings,
+    fencedRecords: FencedRecords,
   ) {
-    const { client, store, stream, epoch, rename, ledgerDatabase, letters, log } = options;
-    this.#writer = { store, stream, epoch, letters };
-    const session = new FixedSession(client, { id: holdings.stream.session, epoch, phase: 'write' });
+    const { client, store, stream, epoch, rename, ledgerDatabase, deadLetters, log } = options;
+    this.#writer = { store, stream, epoch, deadLetters };
+    const session = new FixedSession(client, { id: fencedRecords.stream.session, epoch, phase: 'write' });
     this.#fence = new Fence(store, stream, epoch, session);
     const identities = new Identities(client, ledgerDatabase);
     this.#views = new Views({
@@ -140,7 +140,7 @@ export class MongodbClaim implements Claim {
       identities,
       reshaping,
       this.#builds,
-      letters,
+      deadLetters,
       this.#views,
       log,
     );
@@ -148,31 +148,31 @@ export class MongodbClaim implements Claim {
     this.#capped = new Capped(client, this.#fence, this.#namespaces, log);
     this.#copies = new Copies(this.#fence, this.#namespaces, this.#writer);
     this.#layout = new Layout(this.#fence);
-    this.#together = new Together(this.#writer, ledgerDatabase);
-    this.#loaderRecords = holdings.records.filter((record) => record.kind === 'loader');
+    this.#conflictRewrite = new ConflictRewrite(this.#writer, ledgerDatabase);
+    this.#loaderRecords = fencedRecords.records.filter((record) => record.kind === 'loader');
     this.#ledger = emptyLedger(epoch);
   }
 
-  static async open(options: ClaimOptions, holdings: Holdings, signal: AbortSignal): Promise<MongodbClaim> {
-    const claim = new MongodbClaim(options, holdings);
-    const { barrier, lowWater } = holdings.stream;
+  static async open(options: ClaimOptions, fencedRecords: FencedRecords, signal: AbortSignal): Promise<MongodbClaim> {
+    const claim = new MongodbClaim(options, fencedRecords);
+    const { barrier, lowWater } = fencedRecords.stream;
     const touched = new Set(barrier?.state === 'intent' ? barrier.touches : []);
-    const [displaced, ranges] = await Promise.all([
+    const [replaced, ranges] = await Promise.all([
       claim.#namespaces.load(touched, signal),
       options.store.rangesOf(options.stream, signal),
       claim.#views.load(signal),
     ]);
-    claim.#displaced = displaced;
-    const lanes = holdings.records.filter((record) => record.kind === 'lane');
+    claim.#replaced = replaced;
+    const lanes = fencedRecords.records.filter((record) => record.kind === 'lane');
     claim.#ledger = {
       epoch: options.epoch,
       lowWater: readPosition(lowWater),
-      lanes: claim.#open(lanes, holdings.stream.lanes),
+      lanes: claim.#open(lanes, fencedRecords.stream.lanes),
       barrier: barrier && { position: readPosition(barrier.position) as Position, state: barrier.state },
       ranges: ranges.map(readRange),
-      displaced: [...displaced, ...claim.#namespaces.capped()],
+      replaced: [...replaced, ...claim.#namespaces.capped()],
       known: claim.#namespaces.all().map(({ source }) => source),
-      left: claim.#namespaces.all().flatMap(({ source, left }) => (left === true ? [source] : [])),
+      unfollowed: claim.#namespaces.all().flatMap(({ source, left }) => (left === true ? [source] : [])),
       parked: claim.#namespaces.parked(),
     };
     return claim;
@@ -191,7 +191,7 @@ export class MongodbClaim implements Claim {
   }
 
   async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
-    await guarded(async () => {
+    await classified(async () => {
       if (this.#ledger.lowWater === null) await this.#namespaces.undo(signal);
       await this.#namespaces.prepare(namespaces, signal);
       await this.#indexes.holdExpiring(signal);
@@ -199,29 +199,29 @@ export class MongodbClaim implements Claim {
   }
 
   async discard(namespace: Namespace, signal: AbortSignal): Promise<void> {
-    await guarded(async () => {
+    await classified(async () => {
       await this.#namespaces.discard(namespace, signal);
-      await this.options.letters.settle(this.options.stream, [namespace], signal);
+      await this.options.deadLetters.supersedeAll(this.options.stream, [namespace], signal);
     }, namespace);
     this.#merging.delete(namespace);
   }
 
   async plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]> {
-    return guarded(() => this.#copies.plan({ ranges, inline: null }, signal));
+    return classified(() => this.#copies.plan({ ranges, inline: null }, signal));
   }
 
-  async planInline(
+  async planBackfill(
     namespaces: ReadonlyMap<Namespace, { readonly estimatedRows: number }>,
-    mode: InlineCopy,
+    mode: BackfillKind,
     signal: AbortSignal,
   ): Promise<readonly RangeRecord[]> {
     const ranges = new Map(
       [...namespaces].map(([name, { estimatedRows }]) => [name, [{ from: null, to: null, estimatedRows }]] as const),
     );
-    return guarded(async () => {
+    return classified(async () => {
       const planned = await this.#copies.plan({ ranges, inline: mode }, signal);
       // Every row is compared, and no delta is applied before that: what is refused then is told anew.
-      await this.options.letters.settle(this.options.stream, [...namespaces.keys()], signal);
+      await this.options.deadLetters.supersedeAll(this.options.stream, [...namespaces.keys()], signal);
       return planned;
     });
   }
@@ -231,38 +231,38 @@ export class MongodbClaim implements Claim {
     next: Pick<RangeRecord, 'after' | 'done' | 'rows' | 'bytes'>,
     signal: AbortSignal,
   ): Promise<RangeRecord> {
-    return guarded(() => this.#copies.progressed(range, next, signal), range.namespace);
+    return classified(() => this.#copies.progressed(range, next, signal), range.namespace);
   }
 
   async copied(namespace: Namespace, inStepAfter: Position, signal: AbortSignal): Promise<void> {
-    await guarded(() => this.#copies.copied(namespace, inStepAfter, signal), namespace);
+    await classified(() => this.#copies.copied(namespace, inStepAfter, signal), namespace);
   }
 
   async park(parked: readonly Parked[], signal: AbortSignal): Promise<void> {
-    await guarded(() => this.#namespaces.park(parked, signal));
+    await classified(() => this.#namespaces.park(parked, signal));
     this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
   }
 
   async unpark(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
-    await guarded(() => this.#namespaces.mark(namespaces, { parked: null }, signal));
+    await classified(() => this.#namespaces.mark(namespaces, { parked: null }, signal));
     this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
   }
 
-  async leave(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
+  async unfollow(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
     // They are copied when they come back, which is what would take up a parked one.
-    await guarded(() => this.#namespaces.mark(namespaces, { left: true, parked: null }, signal));
+    await classified(() => this.#namespaces.mark(namespaces, { left: true, parked: null }, signal));
     this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
   }
 
   async remove(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
-    for (const name of namespaces) await guarded(() => this.#namespaces.remove(name, signal), name);
+    for (const name of namespaces) await classified(() => this.#namespaces.remove(name, signal), name);
     if (namespaces.length > 0)
-      await guarded(() => this.options.letters.settle(this.options.stream, namespaces, signal));
+      await classified(() => this.options.deadLetters.supersedeAll(this.options.stream, namespaces, signal));
   }
 
   async load(part: LoadPart, signal: AbortSignal): Promise<Written> {
     const source = part.range.namespace;
-    return guarded(async () => {
+    return classified(async () => {
       const loader = await this.#loader(part.loader, signal);
       const target = await this.#namespaces.target(source, true, signal);
       const { met, ...written } = await loader.load(part, target, this.#merging.has(source), signal);
@@ -273,7 +273,7 @@ export class MongodbClaim implements Claim {
 
   async add(part: AddPart, signal: AbortSignal): Promise<number> {
     const source = part.range.namespace;
-    return guarded(async () => {
+    return classified(async () => {
       // Let in before rows are looked for: what an earlier epoch has under way on its session is over then.
       const loader = await this.#loader(ADDING, signal);
       const series = await this.#namespaces.series(source, signal);
@@ -298,16 +298,16 @@ export class MongodbClaim implements Claim {
   }
 
   async apply(part: LanePart, signal: AbortSignal): Promise<Written> {
-    const [written] = await this.applyAll([part], signal);
+    const [written] = await this.applyGroup([part], signal);
     return written as Written;
   }
 
-  async applyAll(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
+  async applyGroup(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
     return this.#inOneStep(parts, signal, (...step) => writeParts(this.#writer, ...step));
   }
 
-  async applyTogether(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
-    return this.#inOneStep(parts, signal, (...step) => this.#together.apply(...step));
+  async rewriteConflicts(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]> {
+    return this.#inOneStep(parts, signal, (...step) => this.#conflictRewrite.apply(...step));
   }
 
   #inOneStep(
@@ -315,7 +315,7 @@ export class MongodbClaim implements Claim {
     signal: AbortSignal,
     write: (shares: LaneShares, targets: Targets, limit: AbortSignal) => Promise<boolean>,
   ): Promise<readonly Written[]> {
-    return guarded(async () => {
+    return classified(async () => {
       const [first, ...more] = parts.map((part): LaneShare => {
         const lane = this.#lanes.get(part.lane);
         if (lane === undefined) throw new RangeError('the layout in force has no such lane');
@@ -330,23 +330,23 @@ export class MongodbClaim implements Claim {
         (limit) => write(shares, targets, limit),
         (limit) => undone(this.#writer, shares, limit),
       );
-      return parts.map((part) => ({ fresh, letters: lettersOf(this.options.stream, part) }));
+      return parts.map((part) => ({ fresh, deadLetters: deadLettersOf(this.options.stream, part) }));
     });
   }
 
-  async behind(limit: number, signal: AbortSignal): Promise<readonly LetterKey[]> {
-    return guarded(() => this.options.letters.behind(this.options.stream, limit, signal));
+  async behind(limit: number, signal: AbortSignal): Promise<readonly DeadLetterKey[]> {
+    return classified(() => this.options.deadLetters.behind(this.options.stream, limit, signal));
   }
 
   async #targets(parts: readonly LanePart[], signal: AbortSignal): Promise<Targets> {
     const targets = new Map<Namespace, Target>();
-    for (const { changes, inStep, refusals = [] } of parts) {
-      const refused = refusals.map(({ change }) => change);
+    for (const { changes, pastOverlap, rejected = [] } of parts) {
+      const refused = rejected.map(({ change }) => change);
       for (const { namespace } of [...changes, ...refused])
         if (!targets.has(namespace))
           targets.set(
             namespace,
-            this.#namespaces.known(namespace) ?? (await this.#namespaces.target(namespace, inStep, signal)),
+            this.#namespaces.known(namespace) ?? (await this.#namespaces.target(namespace, pastOverlap, signal)),
           );
     }
     return targets;
@@ -354,7 +354,7 @@ export class MongodbClaim implements Claim {
 
   async begin(position: Position, signal: AbortSignal): Promise<void> {
     const { store, stream } = this.options;
-    await guarded(() =>
+    await classified(() =>
       this.#fence.transaction(
         { $set: { lowWater: storePosition(position), barrier: null }, $inc: { sequence: 1 } },
         (session) =>
@@ -370,21 +370,21 @@ export class MongodbClaim implements Claim {
 
   async advance(position: Position, signal: AbortSignal): Promise<number> {
     const update = { $set: { lowWater: storePosition(position) }, $inc: { sequence: 1 } };
-    return guarded(async () => (await this.#fence.updated(update, signal)).repairs ?? 0);
+    return classified(async () => (await this.#fence.updated(update, signal)).repairs ?? 0);
   }
 
   async alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void> {
-    await guarded(() => this.#alterations.alter(change, position, signal), change.namespace);
+    await classified(() => this.#alterations.alter(change, position, signal), change.namespace);
   }
 
   async derive(derived: Derived, signal: AbortSignal): Promise<readonly Finding[]> {
-    return guarded(() => this.#views.reconcile(derived, signal));
+    return classified(() => this.#views.reconcile(derived, signal));
   }
 
   async leftOver(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]> {
     const { client, rename } = this.options;
     const targets = [...namespaces.map(({ name }) => rename(name)), ...this.#views.targets];
-    return guarded(() => leftOver(client, this.#namespaces.all(), targets, signal));
+    return classified(() => leftOver(client, this.#namespaces.all(), targets, signal));
   }
 
   derives(change: SchemaChange): boolean {
@@ -395,8 +395,8 @@ export class MongodbClaim implements Claim {
     return inexpressible(change);
   }
 
-  async build(inStep: () => boolean, signal: AbortSignal): Promise<void> {
-    if (this.options.buildIndexes) await this.#builds.run(inStep, signal);
+  async build(pastOverlap: () => boolean, signal: AbortSignal): Promise<void> {
+    if (this.options.buildIndexes) await this.#builds.run(pastOverlap, signal);
   }
 
   get isBuilding(): boolean {
@@ -412,21 +412,21 @@ export class MongodbClaim implements Claim {
     return record?.identity != null && !record.partial;
   }
 
-  async layout(lanes: number, aheadUntil: Position | null, signal: AbortSignal): Promise<readonly LaneRecord[]> {
-    return guarded(async () => this.#open(await this.#layout.change(lanes, aheadUntil, signal), lanes));
+  async layout(lanes: number, readAheadLimit: Position | null, signal: AbortSignal): Promise<readonly LaneRecord[]> {
+    return classified(async () => this.#open(await this.#layout.change(lanes, readAheadLimit, signal), lanes));
   }
 
   async repairs(limit: number, signal: AbortSignal): Promise<readonly RepairRequest[]> {
-    return guarded(() => openRepairs(this.options.store, this.options.stream, limit, signal));
+    return classified(() => openRepairs(this.options.store, this.options.stream, limit, signal));
   }
 
   async ask(asks: readonly RepairAsk[], signal: AbortSignal): Promise<void> {
-    await guarded(() => askRepairs(this.options.store, this.options.stream, asks, signal));
+    await classified(() => askRepairs(this.options.store, this.options.stream, asks, signal));
   }
 
   async repaired(ids: readonly string[], signal: AbortSignal): Promise<void> {
     if (ids.length === 0) return;
-    await guarded(async () => {
+    await classified(async () => {
       await this.#fence.check(signal);
       await closeRepairs(this.options.store, ids, signal);
     });
@@ -438,7 +438,7 @@ export class MongodbClaim implements Claim {
     signal: AbortSignal,
   ): Promise<void> {
     if (!this.options.buildIndexes) return;
-    await guarded(() => this.#indexes.build(namespaces, report, signal));
+    await classified(() => this.#indexes.build(namespaces, report, signal));
     this.#builds.look();
   }
 
@@ -448,12 +448,12 @@ export class MongodbClaim implements Claim {
     signal: AbortSignal,
   ): Promise<readonly Finding[]> {
     if (!this.options.createOptions) return [];
-    return guarded(() => this.#capped.convert(namespaces, absent, signal));
+    return classified(() => this.#capped.convert(namespaces, absent, signal));
   }
 
   async finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]> {
     if (!this.options.buildIndexes) return [];
-    return guarded(() => this.#indexes.finalize(namespaces, this.#displaced, signal));
+    return classified(() => this.#indexes.finalize(namespaces, this.#replaced, signal));
   }
 
   close(): void {
@@ -469,8 +469,8 @@ const emptyLedger = (epoch: number): Ledger => ({
   lanes: [],
   barrier: null,
   ranges: [],
-  displaced: [],
+  replaced: [],
   known: [],
-  left: [],
+  unfollowed: [],
   parked: [],
 });

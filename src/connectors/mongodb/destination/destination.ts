@@ -6,7 +6,7 @@ import type { EncodedRow, Key } from '../../../core/model/change';
 import type {
   Claim,
   Kept,
-  Peek,
+  LedgerSummary,
   ClaimRequest,
   Destination,
   DestinationTraits,
@@ -15,7 +15,7 @@ import type {
 import type { Interval, RowBatch } from '../../../core/ports/source';
 import type { Verification } from '../../../core/ports/verification';
 import type { Finding } from '../../../core/model/finding';
-import type { Letter, LetterFilter, LetterKey, LetterSummary } from '../../../core/model/dead-letter';
+import type { DeadLetter, DeadLetterFilter, DeadLetterKey, DeadLetterSummary } from '../../../core/model/dead-letter';
 import { namespace as joined, splitNamespace, type Namespace } from '../../../core/model/namespace';
 import { compileRenames, type Renames } from '../../../core/mapping/pattern';
 import { MongodbClaim } from './claim';
@@ -23,13 +23,13 @@ import { forget, kept } from './ledger/forget';
 import { inForce } from './indexes/in-force';
 import { inspectDestination } from './inspect';
 import { readingOf } from './reading';
-import { guarded } from './translate-errors';
+import { classified } from './translate-errors';
 import { readPosition } from './ledger/records';
 import { askRepairs, repairsLeft } from './ledger/repairs';
-import { DEFAULT_LETTERS, Letters } from './ledger/dead-letters';
+import { DEFAULT_DEAD_LETTERS, DeadLetters } from './ledger/dead-letters';
 import { Store } from './ledger/store';
 import type { Handed } from './schema/target-options';
-import { takeOver } from './ledger/fencing';
+import { fenceWriters } from './ledger/fencing';
 import { present } from './schema/targets';
 import { MongodbVerification } from './ledger/verification';
 
@@ -46,7 +46,7 @@ export class MongodbDestination implements Destination {
   readonly traits = traits;
   readonly #store: Store;
   readonly #rename: Renames;
-  readonly #letters: Letters;
+  readonly #deadLetters: DeadLetters;
   readonly #claims = new Set<MongodbClaim>();
 
   constructor(
@@ -57,7 +57,10 @@ export class MongodbDestination implements Destination {
     this.#store = new Store(client, config.options.ledger_database);
     this.#rename = compileRenames(config);
     const { ledger_database: ledgerDatabase } = config.options;
-    this.#letters = new Letters(this.#store, context.deadLetters ?? joined(ledgerDatabase, DEFAULT_LETTERS));
+    this.#deadLetters = new DeadLetters(
+      this.#store,
+      context.deadLetters ?? joined(ledgerDatabase, DEFAULT_DEAD_LETTERS),
+    );
   }
 
   get #handed(): Handed {
@@ -66,7 +69,7 @@ export class MongodbDestination implements Destination {
 
   async inspect(signal: AbortSignal): Promise<readonly Finding[]> {
     const databases = { ledger: this.config.options.ledger_database, target: this.config.database };
-    return guarded(() => inspectDestination(this.client, databases, signal));
+    return classified(() => inspectDestination(this.client, databases, signal));
   }
 
   target(namespace: Namespace): Namespace {
@@ -74,7 +77,7 @@ export class MongodbDestination implements Destination {
   }
 
   async occupied(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Namespace[]> {
-    return guarded(async () => {
+    return classified(async () => {
       const there = await present(this.client, namespaces.map(this.#rename), signal);
       const occupied: Namespace[] = [];
       for (const name of namespaces) {
@@ -91,13 +94,15 @@ export class MongodbDestination implements Destination {
     });
   }
 
-  async examine(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Finding[]> {
-    return guarded(() => inForce(this.client, new Map(namespaces.map((name) => [name, this.#rename(name)])), signal));
+  async inspectTargets(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Finding[]> {
+    return classified(() =>
+      inForce(this.client, new Map(namespaces.map((name) => [name, this.#rename(name)])), signal),
+    );
   }
 
   async claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim> {
-    return guarded(async () => {
-      const holdings = await takeOver(this.#store, request, signal);
+    return classified(async () => {
+      const fencedRecords = await fenceWriters(this.#store, request, signal);
       const { ledger_database: ledgerDatabase, create_options: createOptions, indexes } = this.config.options;
       const claim = await MongodbClaim.open(
         {
@@ -111,10 +116,10 @@ export class MongodbDestination implements Destination {
           handed: this.#handed,
           buildIndexes: indexes,
           uniqueInForce: this.config.options.unique_indexes === 'in_force',
-          letters: this.#letters,
+          deadLetters: this.#deadLetters,
           log: this.context.log,
         },
-        holdings,
+        fencedRecords,
         signal,
       );
       this.#claims.add(claim);
@@ -122,8 +127,8 @@ export class MongodbDestination implements Destination {
     });
   }
 
-  async peek(stream: string, signal: AbortSignal): Promise<Peek | null> {
-    return guarded(async () => {
+  async readLedger(stream: string, signal: AbortSignal): Promise<LedgerSummary | null> {
+    return classified(async () => {
       const record = await this.#store.stream(stream, signal);
       if (record === null) return null;
       const copying = await this.#store.copying(stream, signal);
@@ -142,7 +147,7 @@ export class MongodbDestination implements Destination {
 
   fetch(namespace: Namespace, keys: readonly Key[], signal: AbortSignal): Promise<ReadonlyMap<string, EncodedRow>> {
     const bytes = keys.map((key) => key.bytes);
-    return guarded(() => fetchRows(this.#reading(namespace), bytes, signal));
+    return classified(() => fetchRows(this.#reading(namespace), bytes, signal));
   }
 
   #reading(namespace: Namespace) {
@@ -150,40 +155,40 @@ export class MongodbDestination implements Destination {
   }
 
   askRepairs(stream: string, asks: readonly RepairAsk[], signal: AbortSignal): Promise<void> {
-    return guarded(() => askRepairs(this.#store, stream, asks, signal));
+    return classified(() => askRepairs(this.#store, stream, asks, signal));
   }
 
   repairsLeft(stream: string, signal: AbortSignal): Promise<number> {
-    return guarded(() => repairsLeft(this.#store, stream, signal));
+    return classified(() => repairsLeft(this.#store, stream, signal));
   }
 
-  letters(filter: LetterFilter, limit: number, signal: AbortSignal): Promise<readonly LetterSummary[]> {
-    return guarded(() => this.#letters.list(filter, limit, signal));
+  deadLetters(filter: DeadLetterFilter, limit: number, signal: AbortSignal): Promise<readonly DeadLetterSummary[]> {
+    return classified(() => this.#deadLetters.list(filter, limit, signal));
   }
 
-  letter(stream: string, id: string, signal: AbortSignal): Promise<Letter | null> {
-    return guarded(() => this.#letters.one(stream, id, signal));
+  deadLetter(stream: string, id: string, signal: AbortSignal): Promise<DeadLetter | null> {
+    return classified(() => this.#deadLetters.one(stream, id, signal));
   }
 
-  async *letterKeys(filter: LetterFilter, signal: AbortSignal): AsyncGenerator<LetterKey> {
-    const keys = this.#letters.keys(filter, signal);
+  async *deadLetterKeys(filter: DeadLetterFilter, signal: AbortSignal): AsyncGenerator<DeadLetterKey> {
+    const keys = this.#deadLetters.keys(filter, signal);
     for (;;) {
-      const next = await guarded(() => keys.next());
+      const next = await classified(() => keys.next());
       if (next.done === true) return;
       yield next.value;
     }
   }
 
-  dropLetters(filter: LetterFilter, signal: AbortSignal): Promise<number> {
-    return guarded(() => this.#letters.drop(filter, signal));
+  dropDeadLetters(filter: DeadLetterFilter, signal: AbortSignal): Promise<number> {
+    return classified(() => this.#deadLetters.drop(filter, signal));
   }
 
   kept(stream: string, signal: AbortSignal): Promise<Kept> {
-    return guarded(() => kept(this.#store, this.#letters, stream, signal));
+    return classified(() => kept(this.#store, this.#deadLetters, stream, signal));
   }
 
   forget(stream: string, signal: AbortSignal): Promise<Kept> {
-    return guarded(() => forget(this.#store, this.#letters, stream, signal));
+    return classified(() => forget(this.#store, this.#deadLetters, stream, signal));
   }
 
   verification(stream: string, run: string): Verification {

@@ -14,7 +14,7 @@ import { readToken } from './token';
 const COMMIT_MS = 50;
 
 /** The post-batch token of a stream opened now. Everything written before the call lies at or before it. */
-export async function here(
+export async function currentPosition(
   streams: ChangeStreams,
   deployment: Deployment,
   scope: PositionScope,

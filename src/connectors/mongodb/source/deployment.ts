@@ -3,7 +3,7 @@ import { abortable } from '../../../core/async/abortable';
 import { classify } from '../errors';
 import { isReplicationError, ReplicationError } from '../../../core/model/errors';
 import type { HistoryWindow } from '../../../core/ports/source';
-import { Lately } from './shared-cache';
+import { SharedCache } from './shared-cache';
 import { filledOf, Forgetting, keepsMs } from './oplog-reach';
 
 /** Runs a driver call; whatever it throws leaves as a `ReplicationError`. */
@@ -35,8 +35,8 @@ interface Hello extends Document {
 }
 
 /** Of all deployments that streams of this worker read. */
-const OLDEST = new Lately<Timestamp>();
-const FILLED = new Lately<number>();
+const OLDEST = new SharedCache<Timestamp>();
+const FILLED = new SharedCache<number>();
 const FORGETS = new Forgetting();
 
 /** The deployment behind a client: who it is, and how far back it remembers. */

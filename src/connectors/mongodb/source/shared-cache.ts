@@ -1,7 +1,7 @@
 import { abortable } from '../../../core/async/abortable';
 
 /** Near enough for people, and below the time after which a leg asks again. */
-const LATELY_MS = 8_000;
+const FRESH_MS = 8_000;
 /** A slow answer is good for so many times as long as it took. */
 export const SHARE = 50;
 
@@ -17,7 +17,7 @@ interface Answer<T> {
  * Answers of some seconds ago, by whom they are of. What many streams of a worker want to know of one deployment is
  * asked by one of them: some servers read their whole log for it, into memory.
  */
-export class Lately<T> {
+export class SharedCache<T> {
   readonly #answers = new Map<string, Answer<T>>();
   /** How long the last answer took, whatever it was. */
   readonly #tookMs = new Map<string, number>();
@@ -55,7 +55,7 @@ export class Lately<T> {
         const now = performance.now();
         const tookMs = now - began;
         this.#tookMs.set(key, tookMs);
-        if (value !== null) this.#answers.set(key, { value, untilMs: now + Math.max(LATELY_MS, SHARE * tookMs) });
+        if (value !== null) this.#answers.set(key, { value, untilMs: now + Math.max(FRESH_MS, SHARE * tookMs) });
         return value;
       })
       .finally(() => {

@@ -26,7 +26,7 @@ import { ChangeStreams } from './stream/cursor';
 import { Deployment } from './deployment';
 import { filterHash } from './stream/filter';
 import { GapGuard } from './stream/gap';
-import { here } from './current-position';
+import { currentPosition } from './current-position';
 import { inspect } from './inspect';
 import { lookup } from './snapshot/lookup';
 import { listNamespaces, listViews, shapeOf, sizeOf } from './namespaces';
@@ -127,8 +127,8 @@ class MongodbSource implements Source {
     return this.#selection.matches(name);
   }
 
-  here(signal: AbortSignal): Promise<Position> {
-    return here(this.#streams, this.#deployment, this.#scope, signal);
+  currentPosition(signal: AbortSignal): Promise<Position> {
+    return currentPosition(this.#streams, this.#deployment, this.#scope, signal);
   }
 
   order(a: Position, b: Position): Order {

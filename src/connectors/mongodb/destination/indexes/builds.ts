@@ -3,7 +3,7 @@ import { abortable } from '../../../../core/async/abortable';
 import { systemClock } from '../../../../host/clock';
 import { classify, isPassing } from '../../errors';
 import type { Log } from '../../../../core/ports/connector';
-import { Gate } from '../../../../core/async/condition';
+import { Condition } from '../../../../core/async/condition';
 import type { Namespace } from '../../../../core/model/namespace';
 import type { Fence } from '../ledger/fence';
 import { isUnique, specification, type Index } from './index-specs';
@@ -41,7 +41,7 @@ interface Build {
  * stands in the namespace's record before the schema change that asks for it counts as done.
  */
 export class Builds {
-  readonly #moved = new Gate(systemClock);
+  readonly #progressed = new Condition(systemClock);
   /** Tried in this leg: a try counts once for each leg. */
   readonly #tried = new Set<string>();
   /** How often a unique index has met a value twice in this leg, and when it is tried again. */
@@ -67,7 +67,7 @@ export class Builds {
     try {
       return await mine;
     } finally {
-      this.#moved.open();
+      this.#progressed.notify();
     }
   }
 
@@ -94,20 +94,20 @@ export class Builds {
 
   /** There may be something to build. */
   look(): void {
-    this.#moved.open();
+    this.#progressed.notify();
   }
 
   /** Until the signal aborts, or a later claim has taken over. Unique indexes wait until the stream is `inStep`. */
-  async run(inStep: () => boolean, signal: AbortSignal): Promise<void> {
+  async run(pastOverlap: () => boolean, signal: AbortSignal): Promise<void> {
     const wake = (): void => this.look();
     signal.addEventListener('abort', wake);
     const stopped = (): boolean => signal.aborted;
-    const next = (): Task | undefined => this.#owedTasks().find((task) => this.#isDue(task, inStep));
+    const next = (): Task | undefined => this.#owedTasks().find((task) => this.#isDue(task, pastOverlap));
     let failures = 0;
     try {
       while (!stopped()) {
         const waiting = this.#owedTasks().length > 0;
-        await this.#moved.until(() => stopped() || next() !== undefined, waiting ? LOOK_EVERY_MS : undefined);
+        await this.#progressed.until(() => stopped() || next() !== undefined, waiting ? LOOK_EVERY_MS : undefined);
         const task = next();
         if (stopped() || task === undefined) continue;
         try {
@@ -133,9 +133,9 @@ export class Builds {
       );
   }
 
-  #isDue(task: Task, inStep: () => boolean): boolean {
+  #isDue(task: Task, pastOverlap: () => boolean): boolean {
     if (!isUnique(task.index)) return true;
-    return performance.now() >= (this.#violated.get(idOf(task))?.againAt ?? 0) && inStep();
+    return performance.now() >= (this.#violated.get(idOf(task))?.againAt ?? 0) && pastOverlap();
   }
 
   /** A row of a lane that is behind may still hold what another one has taken over. */

@@ -97,7 +97,7 @@ export class Indexes {
   /** Puts everything in force that the source has, the held ones included: what an earlier attempt has built is left as it is. */
   async finalize(
     sources: readonly SourceNamespace[],
-    displaced: readonly Namespace[],
+    replaced: readonly Namespace[],
     signal: AbortSignal,
   ): Promise<Finding[]> {
     const findings: Finding[] = [];
@@ -105,7 +105,7 @@ export class Indexes {
       const record = this.namespaces.get(name);
       if (record?.identity == null) continue;
       // Taken away, or replaced, since the last row was written: its rows are not those of the source.
-      if (displaced.includes(name)) {
+      if (replaced.includes(name)) {
         findings.push(displacedTarget(name, record.target));
         continue;
       }
@@ -151,7 +151,7 @@ function serving(now: Index | undefined, wanted: Index): string {
 
 const displacedTarget = (namespace: Namespace, target: Namespace): Finding => ({
   severity: 'error',
-  code: 'displaced',
+  code: 'replaced',
   message: `the target ${target} is not the collection that the stream wrote, so nothing was put in force there`,
   remedy: 'The stream has ended: `apply` starts it again, which copies the namespace anew; then `streams finalize ID`.',
   namespace,

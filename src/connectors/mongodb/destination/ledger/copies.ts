@@ -1,5 +1,5 @@
 import { Binary } from 'mongodb';
-import type { InlineCopy, RangeRecord } from '../../../../core/ports/destination';
+import type { BackfillKind, RangeRecord } from '../../../../core/ports/destination';
 import type { Namespace } from '../../../../core/model/namespace';
 import type { Position } from '../../../../core/model/position';
 import type { Range } from '../../../../core/ports/source';
@@ -10,7 +10,7 @@ import { belongsTo, newRange, rangeId, readRange, storePosition } from './record
 
 export interface Plan {
   readonly ranges: ReadonlyMap<Namespace, readonly Range[]>;
-  readonly inline: InlineCopy | null;
+  readonly inline: BackfillKind | null;
 }
 
 /** What is to be copied, and how far the copies inside the stream are. */

@@ -4,18 +4,24 @@ import { keyOf } from '../../../../formats/bson/key';
 import { abortable } from '../../../../core/async/abortable';
 import { codeOf } from '../../errors';
 import type { Change } from '../../../../core/model/change';
-import type { Refusal } from '../../../../core/ports/destination';
-import type { Letter, LetterFilter, LetterKey, LetterState, LetterSummary } from '../../../../core/model/dead-letter';
+import type { RejectedChange } from '../../../../core/ports/destination';
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetterKey,
+  DeadLetterState,
+  DeadLetterSummary,
+} from '../../../../core/model/dead-letter';
 import { splitNamespace, type Namespace } from '../../../../core/model/namespace';
 import type { Position } from '../../../../core/model/position';
 import { readPosition, storePosition, type StoredPosition } from './records';
 import type { Store } from './store';
 
 /** Where a ledger database keeps letters unless the stream says otherwise. */
-export const DEFAULT_LETTERS = 'dead_letters';
+export const DEFAULT_DEAD_LETTERS = 'dead_letters';
 
 /** A change that was refused, as it is kept. */
-interface LetterDocument {
+interface DeadLetterDocument {
   readonly _id: string;
   readonly stream: string;
   readonly namespace: Namespace;
@@ -32,15 +38,15 @@ interface LetterDocument {
   readonly attempts: number;
   readonly firstAt: Date;
   readonly lastAt: Date;
-  readonly state: LetterState;
+  readonly state: DeadLetterState;
   readonly kept: boolean;
 }
 
 /** The rows of these are behind the source. */
-const BEHIND: readonly LetterState[] = ['open', 'dropped'];
+const BEHIND: readonly DeadLetterState[] = ['open', 'dropped'];
 
 /** The same for the same refusal: writing it twice is writing it once. The key's identity may be long, and is data. */
-export const letterId = (stream: string, { namespace, key }: Change, position: Position): string =>
+export const deadLetterId = (stream: string, { namespace, key }: Change, position: Position): string =>
   createHash('sha256')
     .update(JSON.stringify([stream, namespace, position]))
     .update(key.id, 'latin1')
@@ -48,8 +54,8 @@ export const letterId = (stream: string, { namespace, key }: Change, position: P
     .slice(0, 32);
 
 /** What was refused, in a collection that no stream copies. */
-export class Letters {
-  readonly documents: Collection<LetterDocument>;
+export class DeadLetters {
+  readonly documents: Collection<DeadLetterDocument>;
   #made: Promise<void> | null = null;
 
   constructor(
@@ -83,17 +89,17 @@ export class Letters {
   /** Inside the transaction that passes the changes. */
   async write(
     stream: string,
-    refusals: readonly Refusal[],
+    rejected: readonly RejectedChange[],
     target: (namespace: Namespace) => Namespace,
     session: ClientSession,
     signal: AbortSignal,
   ): Promise<void> {
     const now = new Date();
-    for (const refusal of refusals) {
+    for (const refusal of rejected) {
       const { change, code, message, attempts, kept } = refusal;
       const { row = null, delta = null } = kept ? bodyOf(change) : {};
       const written = this.documents.updateOne(
-        { _id: refusal.letter ?? letterId(stream, change, change.position) },
+        { _id: refusal.deadLetter ?? deadLetterId(stream, change, change.position) },
         {
           $setOnInsert: {
             stream,
@@ -134,7 +140,7 @@ export class Letters {
   }
 
   /** Nothing of these namespaces is behind any more: they are gone, or are copied anew. */
-  async settle(stream: string, namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
+  async supersedeAll(stream: string, namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
     const filter = { stream, namespace: { $in: [...namespaces] }, state: { $in: [...BEHIND] } };
     await abortable(this.documents.updateMany(filter, { $set: { state: 'superseded', lastAt: new Date() } }), signal);
   }
@@ -151,7 +157,7 @@ export class Letters {
   }
 
   /** Rows whose state here is behind the source, at most `limit`. */
-  async behind(stream: string, limit: number, signal: AbortSignal): Promise<readonly LetterKey[]> {
+  async behind(stream: string, limit: number, signal: AbortSignal): Promise<readonly DeadLetterKey[]> {
     const found = await this.documents
       .find({ stream, state: { $in: [...BEHIND] } }, { signal, projection: { namespace: 1, key: 1 } })
       .limit(limit)
@@ -159,7 +165,7 @@ export class Letters {
     return found.map(readKey);
   }
 
-  async list(filter: LetterFilter, limit: number, signal: AbortSignal): Promise<readonly LetterSummary[]> {
+  async list(filter: DeadLetterFilter, limit: number, signal: AbortSignal): Promise<readonly DeadLetterSummary[]> {
     const found = await this.documents
       .find(queryOf(filter), { signal, projection: { key: 0, row: 0, delta: 0 } })
       .sort({ firstAt: 1, _id: 1 })
@@ -168,7 +174,7 @@ export class Letters {
     return found.map(summaryOf);
   }
 
-  async one(stream: string, id: string, signal: AbortSignal): Promise<Letter | null> {
+  async one(stream: string, id: string, signal: AbortSignal): Promise<DeadLetter | null> {
     const found = await this.documents.findOne({ _id: id, stream }, { signal });
     if (found === null) return null;
     return {
@@ -179,7 +185,7 @@ export class Letters {
     };
   }
 
-  async *keys(filter: LetterFilter, signal: AbortSignal): AsyncGenerator<LetterKey> {
+  async *keys(filter: DeadLetterFilter, signal: AbortSignal): AsyncGenerator<DeadLetterKey> {
     const cursor = this.documents
       .find(queryOf(filter), { signal, projection: { namespace: 1, key: 1 } })
       .sort({ firstAt: 1, _id: 1 });
@@ -191,7 +197,7 @@ export class Letters {
   }
 
   /** Only open ones: what is superseded needs nobody any more. */
-  async drop(filter: LetterFilter, signal: AbortSignal): Promise<number> {
+  async drop(filter: DeadLetterFilter, signal: AbortSignal): Promise<number> {
     const query = { $and: [queryOf(filter), { state: 'open' }] };
     const update = { $set: { state: 'dropped' as const, lastAt: new Date() } };
     return (await abortable(this.documents.updateMany(query, update), signal)).modifiedCount;
@@ -212,7 +218,7 @@ function bodyOf(change: Change): { readonly row?: Binary; readonly delta?: Binar
 
 const bytesOf = (binary: Binary): Buffer => Buffer.from(binary.value());
 
-const queryOf = ({ stream, namespace, code, state, ids }: LetterFilter): Document => ({
+const queryOf = ({ stream, namespace, code, state, ids }: DeadLetterFilter): Document => ({
   stream,
   ...(namespace !== undefined && { namespace }),
   ...(code !== undefined && { code }),
@@ -220,13 +226,13 @@ const queryOf = ({ stream, namespace, code, state, ids }: LetterFilter): Documen
   ...(ids !== undefined && { _id: { $in: ids } }),
 });
 
-const readKey = ({ _id, namespace, key }: Pick<LetterDocument, '_id' | 'namespace' | 'key'>): LetterKey => ({
-  letter: _id,
+const readKey = ({ _id, namespace, key }: Pick<DeadLetterDocument, '_id' | 'namespace' | 'key'>): DeadLetterKey => ({
+  deadLetter: _id,
   namespace,
   key: keyOf(bytesOf(key)),
 });
 
-const summaryOf = (found: LetterDocument): LetterSummary => ({
+const summaryOf = (found: DeadLetterDocument): DeadLetterSummary => ({
   id: found._id,
   stream: found.stream,
   namespace: found.namespace,

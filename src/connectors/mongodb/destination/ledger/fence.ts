@@ -1,7 +1,7 @@
 import type { ClientSession, Document } from 'mongodb';
 import { codeOf } from '../../errors';
 import type { ReplicationError } from '../../../../core/model/errors';
-import { taken } from './fencing';
+import { fencedBy } from './fencing';
 import type { FixedSession } from './session';
 import type { Store } from './store';
 import type { StreamDocument } from './records';
@@ -57,11 +57,11 @@ export class Fence {
 
   async record(signal: AbortSignal): Promise<StreamDocument> {
     const record = await this.store.stream(this.stream, signal);
-    if (record?.epoch !== this.epoch) throw taken(this.stream, record?.epoch ?? 0);
+    if (record?.epoch !== this.epoch) throw fencedBy(this.stream, record?.epoch ?? 0);
     return record;
   }
 
   async lost(signal: AbortSignal): Promise<ReplicationError> {
-    return taken(this.stream, (await this.store.stream(this.stream, signal))?.epoch ?? 0);
+    return fencedBy(this.stream, (await this.store.stream(this.stream, signal))?.epoch ?? 0);
   }
 }

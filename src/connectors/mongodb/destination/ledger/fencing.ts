@@ -8,7 +8,7 @@ import { FixedSession } from './session';
 import { newLane, type LedgerDocument, type Store } from './store';
 
 /** What a successful claim holds: the records as they are once nobody of an earlier epoch can change them. */
-export interface Holdings {
+export interface FencedRecords {
   readonly stream: StreamDocument;
   readonly records: readonly LedgerDocument[];
 }
@@ -18,14 +18,14 @@ export interface Holdings {
  * record's own session, numbered above all of the predecessor's: that aborts whatever a dead or frozen writer has open
  * there in milliseconds, and makes its commit fail.
  */
-export async function takeOver(store: Store, request: ClaimRequest, signal: AbortSignal): Promise<Holdings> {
+export async function fenceWriters(store: Store, request: ClaimRequest, signal: AbortSignal): Promise<FencedRecords> {
   const { stream, epoch } = request;
   const found = await store.stream(stream, signal);
   if (found === null && request.expect === 'existing') throw ledgerMissing(stream);
   if (found === null) await store.create(stream, request.lanes, await lastEpoch(store, request, signal), signal);
   const record = found ?? (await store.stream(stream, signal));
   if (record === null) throw ledgerMissing(stream);
-  if (record.epoch >= epoch) throw taken(stream, record.epoch);
+  if (record.epoch >= epoch) throw fencedBy(stream, record.epoch);
 
   // The stream's record first: from here on nobody of an earlier epoch lets in a loader, changes the layout or plans.
   await raise(store, record, epoch, signal);
@@ -40,7 +40,8 @@ export async function takeOver(store: Store, request: ClaimRequest, signal: Abor
 
   const [now, records] = await Promise.all([store.stream(stream, signal), store.writers(stream, signal)]);
   if (now === null) throw ledgerMissing(stream);
-  for (const { epoch: held } of [now, ...records]) if (held !== epoch) throw taken(stream, Math.max(held, now.epoch));
+  for (const { epoch: held } of [now, ...records])
+    if (held !== epoch) throw fencedBy(stream, Math.max(held, now.epoch));
   return { stream: now, records };
 }
 
@@ -49,7 +50,7 @@ async function lastEpoch(store: Store, { stream, epoch }: ClaimRequest, signal: 
   const forgotten = await store.forgotten(stream, signal);
   if (forgotten === null) return 0;
   if (forgotten.removing) throw beingForgotten(stream);
-  if (forgotten.epoch >= epoch) throw taken(stream, forgotten.epoch);
+  if (forgotten.epoch >= epoch) throw fencedBy(stream, forgotten.epoch);
   return forgotten.epoch;
 }
 
@@ -76,7 +77,7 @@ async function raise(store: Store, record: LedgerDocument, epoch: number, signal
       if (code === undefined) throw error;
       // Two claims of one epoch use the same numbers, and the server lets one of them pass.
       const held = await heldEpoch(store, record, signal);
-      if (held >= epoch) throw taken(record.stream, held);
+      if (held >= epoch) throw fencedBy(record.stream, held);
       // 112: this server did not abort the predecessor. 225: it remembers higher numbers, from a ledger since lost.
       if (attempt >= 3 || (code !== 112 && code !== 225)) throw error;
       await store.kill(record.session, signal);
@@ -84,7 +85,7 @@ async function raise(store: Store, record: LedgerDocument, epoch: number, signal
       await delay(20, undefined, { signal });
       continue;
     }
-    throw taken(record.stream, await heldEpoch(store, record, signal));
+    throw fencedBy(record.stream, await heldEpoch(store, record, signal));
   }
 }
 
@@ -127,7 +128,7 @@ export const newLoader = (stream: string, loader: number, epoch: number): Ledger
   session: newSessionId(),
 });
 
-export const taken = (stream: string, epoch: number): ReplicationError =>
+export const fencedBy = (stream: string, epoch: number): ReplicationError =>
   fenced(`the ledger of stream ${stream} is at epoch ${epoch}`, epoch);
 
 const ledgerMissing = (stream: string): ReplicationError =>

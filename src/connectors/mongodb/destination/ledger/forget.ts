@@ -1,10 +1,10 @@
 import type { Document } from 'mongodb';
 import type { Kept } from '../../../../core/ports/destination';
 import { ReplicationError } from '../../../../core/model/errors';
-import type { Letters } from './dead-letters';
+import type { DeadLetters } from './dead-letters';
 import { belongsTo, newSessionId } from './records';
 import type { Records, Removal, Store } from './store';
-import { takeOver, taken } from './fencing';
+import { fenceWriters, fencedBy } from './fencing';
 
 /** How far beyond the ledger's epoch a forgotten stream is fenced: its workflow may have asked for claims that never came here. */
 const AHEAD = 1_000;
@@ -13,7 +13,7 @@ const AHEAD = 1_000;
 const AT_ONCE = 500;
 
 /** What is kept of a stream, beside the rows of its targets. */
-export async function kept(store: Store, letters: Letters, stream: string, signal: AbortSignal): Promise<Kept> {
+export async function kept(store: Store, letters: DeadLetters, stream: string, signal: AbortSignal): Promise<Kept> {
   const own = belongsTo(stream);
   const [record, writers, ranges, namespaces, derived, repairs, deadLetters, verification] = await Promise.all([
     store.stream(stream, signal),
@@ -38,8 +38,13 @@ export async function kept(store: Store, letters: Letters, stream: string, signa
  * write again. Then the record of the stream becomes a tombstone, in one step: from there on no claim succeeds until the rest is gone.
  * A removal that was cut short goes on when it is asked for again, and then deletes nothing more itself, should it still run.
  */
-export async function forget(store: Store, letters: Letters, stream: string, signal: AbortSignal): Promise<Kept> {
-  const before = await kept(store, letters, stream, signal);
+export async function forget(
+  store: Store,
+  deadLetters: DeadLetters,
+  stream: string,
+  signal: AbortSignal,
+): Promise<Kept> {
+  const before = await kept(store, deadLetters, stream, signal);
   const isThere = Object.values(before.records).some((count) => count > 0);
   if (!isThere && (await store.forgotten(stream, signal)) === null) return before;
   const removal: Removal = { stream, removal: newSessionId() };
@@ -47,7 +52,7 @@ export async function forget(store: Store, letters: Letters, stream: string, sig
   const own = belongsTo(stream);
   for (const records of [store.ranges, store.namespaces, store.views, store.repairs])
     await clear(store, removal, records as unknown as Records, own, signal);
-  for (const records of [store.verification, letters.documents])
+  for (const records of [store.verification, deadLetters.documents])
     await clear(store, removal, records as unknown as Records, { stream }, signal);
   await clear(store, removal, store.ledger as unknown as Records, own, signal);
   if (!(await store.bury(removal, signal))) throw overtaken(stream);
@@ -62,8 +67,8 @@ async function close(store: Store, { stream, removal }: Removal, signal: AbortSi
     throw begun(stream);
   }
   const epoch = record.epoch + AHEAD;
-  await takeOver(store, { stream, epoch, lanes: record.lanes, expect: 'existing' }, signal);
-  if (!(await store.entomb(stream, epoch, removal, signal))) throw taken(stream, epoch);
+  await fenceWriters(store, { stream, epoch, lanes: record.lanes, expect: 'existing' }, signal);
+  if (!(await store.entomb(stream, epoch, removal, signal))) throw fencedBy(stream, epoch);
 }
 
 async function clear(store: Store, removal: Removal, records: Records, filter: Document, signal: AbortSignal) {

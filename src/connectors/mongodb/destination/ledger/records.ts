@@ -3,7 +3,7 @@ import { Binary, UUID } from 'mongodb';
 import type { Key } from '../../../../core/model/change';
 import type {
   Barrier,
-  InlineCopy,
+  BackfillKind,
   LaneRecord,
   Parked,
   RangeRecord,
@@ -96,7 +96,7 @@ export interface RangeDocument extends Fenced {
   /** A later plan took its place. */
   readonly replaced: boolean;
   /** Copied inside the stream. */
-  readonly inline?: InlineCopy | null;
+  readonly inline?: BackfillKind | null;
   readonly inStepAfter?: StoredPosition | null;
 }
 
@@ -193,11 +193,16 @@ export const readPosition = (stored: StoredPosition | null): Position | null =>
 export const samePosition = (a: StoredPosition, b: StoredPosition): boolean =>
   a.source === b.source && a.history === b.history && a.token === b.token;
 
-export const readLane = ({ lane, sequence, position, aheadUntil = null }: LaneDocument): LaneRecord => ({
+export const readLane = ({
+  lane,
+  sequence,
+  position,
+  aheadUntil: readAheadLimit = null,
+}: LaneDocument): LaneRecord => ({
   lane,
   sequence,
   position: readPosition(position),
-  aheadUntil: readPosition(aheadUntil),
+  readAheadLimit: readPosition(readAheadLimit),
 });
 
 export const bytesOf = (binary: Binary | null): Buffer | null => (binary === null ? null : Buffer.from(binary.buffer));
@@ -214,8 +219,8 @@ export const readRange = (document: RangeDocument): RangeRecord => ({
   rows: document.rows,
   bytes: document.bytes,
   estimatedRows: document.estimatedRows,
-  inline: document.inline ?? null,
-  inStepAfter: readPosition(document.inStepAfter ?? null),
+  backfill: document.inline ?? null,
+  overlapEnd: readPosition(document.inStepAfter ?? null),
 });
 
 export const newRange = (
@@ -223,7 +228,7 @@ export const newRange = (
   number: number,
   name: Namespace,
   range: Range,
-  inline: InlineCopy | null,
+  inline: BackfillKind | null,
 ): RangeDocument => ({
   _id: rangeId(stream, number),
   stream,

@@ -13,11 +13,11 @@ import type {
   KindCounts,
   NamespaceRows,
   NotVerified,
-  Settled,
-  Standing,
+  Rechecked,
+  StreamProgress,
   Verification,
 } from '../../../../core/ports/verification';
-import { guarded } from '../translate-errors';
+import { classified } from '../translate-errors';
 import { belongsTo, binaryOf, readPosition } from './records';
 import type { Store } from './store';
 import {
@@ -62,9 +62,9 @@ export class MongodbVerification implements Verification {
     return { stream: this.stream, run: this.run };
   }
 
-  standing(signal: AbortSignal): Promise<Standing | null> {
+  readProgress(signal: AbortSignal): Promise<StreamProgress | null> {
     const { store } = this.options;
-    return guarded(async () => {
+    return classified(async () => {
       const record = await store.stream(this.stream, signal);
       if (record === null) return null;
       const open = { ...belongsTo(this.stream), replaced: false, done: false };
@@ -91,7 +91,7 @@ export class MongodbVerification implements Verification {
     notVerified: readonly NotVerified[],
     signal: AbortSignal,
   ): Promise<void> {
-    return guarded(async () => {
+    return classified(async () => {
       const _id = runId(this.stream, this.run);
       if ((await this.#records.findOne({ _id }, { signal })) !== null) return;
       await abortable(this.#records.createIndex({ stream: 1, run: 1, kind: 1, state: 1, _id: 1 }), signal);
@@ -139,14 +139,14 @@ export class MongodbVerification implements Verification {
   }
 
   openRanges(signal: AbortSignal): Promise<readonly ComparedRange[]> {
-    return guarded(async () => {
+    return classified(async () => {
       const found = await this.#records.find({ ...this.#own, kind: 'range', done: false }, { signal }).toArray();
       return (found as ComparedDocument[]).map(readCompared).sort((a, b) => a.number - b.number);
     });
   }
 
   note(differences: readonly Difference[], signal: AbortSignal): Promise<void> {
-    return guarded(() =>
+    return classified(() =>
       this.#write(
         differences.map((each) => ({
           updateOne: {
@@ -173,7 +173,7 @@ export class MongodbVerification implements Verification {
   }
 
   advance(from: ComparedRange, to: ComparedRange, signal: AbortSignal): Promise<void> {
-    return guarded(async () => {
+    return classified(async () => {
       const _id = comparedId(this.stream, this.run, from.number);
       const { after, done, sourceRows, destinationRows, unlisted } = to;
       const $set = { sequence: from.sequence + 1, after: binaryOf(after), done, sourceRows, destinationRows, unlisted };
@@ -190,7 +190,7 @@ export class MongodbVerification implements Verification {
     { limit, after }: { readonly limit: number; readonly after: string | null },
     signal: AbortSignal,
   ): Promise<{ readonly list: readonly Difference[]; readonly last: string | null }> {
-    return guarded(async () => {
+    return classified(async () => {
       const filter: Document = {
         ...this.#own,
         kind: 'key',
@@ -206,8 +206,8 @@ export class MongodbVerification implements Verification {
     });
   }
 
-  settle(settled: readonly Settled[], signal: AbortSignal): Promise<void> {
-    return guarded(() =>
+  resolve(settled: readonly Rechecked[], signal: AbortSignal): Promise<void> {
+    return classified(() =>
       this.#write(
         settled.map(({ difference, outcome, kind }) => {
           const filter = { _id: differenceId(this.stream, this.run, difference) };
@@ -222,7 +222,7 @@ export class MongodbVerification implements Verification {
   }
 
   reopen(signal: AbortSignal): Promise<void> {
-    return guarded(async () => {
+    return classified(async () => {
       await abortable(
         this.#records.updateMany({ ...this.#own, kind: 'key' }, { $set: { state: 'suspect', rounds: 0 } }),
         signal,
@@ -231,11 +231,11 @@ export class MongodbVerification implements Verification {
   }
 
   listed(signal: AbortSignal): Promise<number> {
-    return guarded(() => this.#records.countDocuments({ ...this.#own, kind: 'key' }, { signal }));
+    return classified(() => this.#records.countDocuments({ ...this.#own, kind: 'key' }, { signal }));
   }
 
   findings(signal: AbortSignal): Promise<Findings> {
-    return guarded(async () => {
+    return classified(async () => {
       const sum = (field: string): Document => ({ $sum: `$${field}` });
       const [[ranges], keys] = await Promise.all([
         this.#records
@@ -289,7 +289,7 @@ export class MongodbVerification implements Verification {
   }
 
   rowsOf(limit: number, signal: AbortSignal): Promise<readonly NamespaceRows[]> {
-    return guarded(async () => {
+    return classified(async () => {
       const found = await this.#records
         .aggregate<{ _id: Namespace; sourceRows: number; destinationRows: number; ranges: number; done: number }>(
           [
@@ -323,7 +323,7 @@ export class MongodbVerification implements Verification {
     selected: (name: Namespace) => boolean,
     signal: AbortSignal,
   ): Promise<readonly Finding[]> {
-    return guarded(async () => {
+    return classified(async () => {
       const { store } = this.options;
       const withRows = namespaces.filter(hasRows);
       const derived = namespaces.filter(({ follows }) => follows === 'derived');
@@ -339,7 +339,7 @@ export class MongodbVerification implements Verification {
   }
 
   conclude(verdict: string, signal: AbortSignal): Promise<void> {
-    return guarded(async () => {
+    return classified(async () => {
       const _id = runId(this.stream, this.run);
       await abortable(this.#records.updateOne({ _id }, { $set: { verdict, ended: new Date() } }), signal);
       const runs = (await this.#records

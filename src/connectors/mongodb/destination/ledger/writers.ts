@@ -9,10 +9,10 @@ export class Layout {
   constructor(private readonly fence: Fence) {}
 
   /** Another number of lanes. All of them are level at the low water, and that is where each of them begins. */
-  async change(lanes: number, aheadUntil: Position | null, signal: AbortSignal): Promise<LaneDocument[]> {
+  async change(lanes: number, readAheadLimit: Position | null, signal: AbortSignal): Promise<LaneDocument[]> {
     const { store, stream, epoch } = this.fence;
     const { lowWater } = await this.fence.record(signal);
-    const ahead = aheadUntil && storePosition(aheadUntil);
+    const ahead = readAheadLimit && storePosition(readAheadLimit);
     await this.fence.transaction(
       { $set: { lanes } },
       async (session) => {

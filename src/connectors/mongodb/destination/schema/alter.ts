@@ -7,7 +7,7 @@ import type { Position } from '../../../../core/model/position';
 import type { Builds } from '../indexes/builds';
 import { MISMATCH, runDdl, type Identities } from './ddl';
 import type { Fence } from '../ledger/fence';
-import type { Letters } from '../ledger/dead-letters';
+import type { DeadLetters } from '../ledger/dead-letters';
 import type { Namespaces } from './namespaces';
 import { samePosition, storePosition, type NamespaceDocument, type StoredBarrier } from '../ledger/records';
 import type { Reshaping } from './reshape';
@@ -34,7 +34,7 @@ export class Alterations {
     private readonly identities: Identities,
     private readonly reshaping: Reshaping,
     private readonly builds: Builds,
-    private readonly letters: Letters,
+    private readonly letters: DeadLetters,
     private readonly views: Views,
     private readonly log: Log,
   ) {}
@@ -61,13 +61,13 @@ export class Alterations {
         return to === undefined ? [namespace] : [namespace, to];
       case 'create':
       case 'drop':
-      case 'leave':
+      case 'renamed_out':
         return [namespace];
       case 'create_indexes':
       case 'drop_indexes':
       case 'modify':
       case 'derive':
-      case 'enter':
+      case 'renamed_in':
       case 'other':
         return [];
     }
@@ -80,7 +80,7 @@ export class Alterations {
     signal: AbortSignal,
   ): Promise<void> {
     const { stream } = this.fence;
-    if (op === 'drop' || op === 'drop_database') await this.letters.settle(stream, touched, signal);
+    if (op === 'drop' || op === 'drop_database') await this.letters.supersedeAll(stream, touched, signal);
     if (op !== 'rename' || to === undefined) return;
     await this.letters.rename(stream, namespace, { namespace: to, target: this.namespaces.nameOf(to) }, signal);
   }
@@ -111,7 +111,7 @@ export class Alterations {
       case 'rename':
         if (change.to !== undefined) await this.#rename(change.namespace, change.to, signal);
         return;
-      case 'leave':
+      case 'renamed_out':
         await this.#keep(change.namespace, signal);
         return;
       case 'create_indexes':
@@ -120,7 +120,7 @@ export class Alterations {
         await this.reshaping.run(change, signal);
         return;
       // A copy, which the stream decides; it comes back as one of the others.
-      case 'enter':
+      case 'renamed_in':
       case 'derive':
       case 'other':
     }

@@ -57,7 +57,7 @@ export class Namespaces {
       signal,
     );
     this.#madeBefore = records.flatMap(({ made, source }) => (made === true ? [source] : []));
-    const displaced: Namespace[] = [];
+    const replaced: Namespace[] = [];
     for (const found of records) {
       const now = there.get(found.target);
       const record = converted(found, now);
@@ -65,9 +65,9 @@ export class Namespaces {
       if (record.identity === null || touched.has(record.source)) continue;
       // What stands there is looked at when they come back.
       if (record.left === true || (record.parked ?? null) !== null) continue;
-      if (now?.identity !== record.identity) displaced.push(record.source);
+      if (now?.identity !== record.identity) replaced.push(record.source);
     }
-    return displaced;
+    return replaced;
   }
 
   #keep(record: NamespaceDocument, now: Present | undefined): void {

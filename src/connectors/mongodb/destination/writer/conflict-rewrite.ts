@@ -15,7 +15,7 @@ import { targetOf, type Target, type Targets } from '../schema/targets';
  * leave before the new ones come, so that a value may move between rows of different lanes. Where deltas end is found out
  * by the server itself, in a collection without unique indexes that is empty again when the transaction ends.
  */
-export class Together {
+export class ConflictRewrite {
   readonly #scratch: Namespace;
   #made: Promise<void> | null = null;
 

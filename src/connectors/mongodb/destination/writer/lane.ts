@@ -4,12 +4,12 @@ import type { LanePart } from '../../../../core/ports/destination';
 import { isReplicationError, ReplicationError } from '../../../../core/model/errors';
 import type { Namespace } from '../../../../core/model/namespace';
 import { compose, type Mode } from './compose';
-import { letterId, type Letters } from '../ledger/dead-letters';
+import { deadLetterId, type DeadLetters } from '../ledger/dead-letters';
 import { laneId, storePosition, type LaneDocument } from '../ledger/records';
 import { Obstructed, runCommand, type Command } from './run';
 import { FixedSession } from '../ledger/session';
 import type { Conditional, Progress, Store } from '../ledger/store';
-import { taken } from '../ledger/fencing';
+import { fencedBy } from '../ledger/fencing';
 import { targetOf, type Target, type Targets } from '../schema/targets';
 
 /** A record says otherwise than its writer thinks; the transaction is rolled back, and the records read. */
@@ -19,7 +19,7 @@ export interface WriterOptions {
   readonly store: Store;
   readonly stream: string;
   readonly epoch: number;
-  readonly letters: Letters;
+  readonly deadLetters: DeadLetters;
 }
 
 /** One lane: its record, and the session on which its parts are written. */
@@ -45,13 +45,13 @@ export class Lane {
   }
 
   /** How the record moves on with a part, if it is where the part expects it. */
-  step({ expected, position, aheadUntil }: LanePart): Conditional {
+  step({ expected, position, readAheadLimit }: LanePart): Conditional {
     const { epoch } = this.options;
     const filter = { _id: this.#id, epoch, sequence: expected };
     const $set = {
       sequence: expected + 1,
       ...(position !== null && { position: storePosition(position) }),
-      ...(aheadUntil && { aheadUntil: storePosition(aheadUntil) }),
+      ...(readAheadLimit && { aheadUntil: storePosition(readAheadLimit) }),
     };
     return { filter, update: { $set } };
   }
@@ -63,20 +63,20 @@ export class Lane {
   }
 
   /** What a part says of changes that are refused, and of rows that were behind. */
-  async writeLetters(
-    { settled, refusals }: LanePart,
+  async writeDeadLetters(
+    { superseded, rejected }: LanePart,
     targets: Targets,
     session: ClientSession,
     signal: AbortSignal,
   ): Promise<void> {
-    const { letters, stream } = this.options;
-    if (settled?.length) await letters.supersede(settled, session, signal);
-    if (refusals?.length)
-      await letters.write(stream, refusals, (name) => targetOf(targets, name).name, session, signal);
+    const { deadLetters, stream } = this.options;
+    if (superseded?.length) await deadLetters.supersede(superseded, session, signal);
+    if (rejected?.length)
+      await deadLetters.write(stream, rejected, (name) => targetOf(targets, name).name, session, signal);
   }
 
   /** Further on: this part was written before, by a commit whose answer was lost. */
-  async look(part: LanePart, signal: AbortSignal): Promise<false> {
+  async reread(part: LanePart, signal: AbortSignal): Promise<false> {
     const found = await confirmed('ledger', this.options, this.#id, signal);
     return judge(found, { ...this.options, expected: part.expected });
   }
@@ -107,7 +107,7 @@ export async function writeParts(
       for (const command of commands) await runCommand(options.store.client, command, session, signal);
     });
   };
-  return write(shares.every(({ part }) => part.inStep) ? 'optimistic' : 'upsert').catch((error: unknown) => {
+  return write(shares.every(({ part }) => part.pastOverlap) ? 'optimistic' : 'upsert').catch((error: unknown) => {
     // Several are not made to pay for what is in the way of one: that lane does it alone.
     if (error instanceof Obstructed && shares.length === 1) return write('exact');
     throw error;
@@ -120,17 +120,17 @@ export async function writeParts(
  * that all this was written before.
  */
 export async function inOneStep(
-  { store, letters }: WriterOptions,
+  { store, deadLetters }: WriterOptions,
   shares: LaneShares,
   targets: Targets,
   signal: AbortSignal,
   body: (session: ClientSession) => Promise<void>,
 ): Promise<boolean> {
-  if (shares.some(({ part }) => part.refusals?.length)) await letters.ready(signal);
+  if (shares.some(({ part }) => part.rejected?.length)) await deadLetters.ready(signal);
   const steps = shares.map(({ lane, part }) => lane.step(part));
   return onRecords(store, shares, steps, signal, async (session) => {
     await body(session);
-    for (const { lane, part } of shares) await lane.writeLetters(part, targets, session, signal);
+    for (const { lane, part } of shares) await lane.writeDeadLetters(part, targets, session, signal);
   });
 }
 
@@ -160,7 +160,7 @@ async function onRecords(
     return true;
   } catch (error) {
     if (!(error instanceof NotMatched) && codeOf(error) !== 225) throw error;
-    const looks = await Promise.allSettled(shares.map(({ lane, part }) => lane.look(part, signal)));
+    const looks = await Promise.allSettled(shares.map(({ lane, part }) => lane.reread(part, signal)));
     const failures = looks.flatMap((look) => (look.status === 'rejected' ? [look.reason as Error] : []));
     // One of them that was taken explains the others.
     const failure = failures.find((each) => isReplicationError(each, 'fenced')) ?? failures[0];
@@ -170,8 +170,8 @@ async function onRecords(
 }
 
 /** Which letter each refusal of a part has. */
-export const lettersOf = (stream: string, { refusals = [] }: LanePart): readonly string[] =>
-  refusals.map(({ letter, change }) => letter ?? letterId(stream, change, change.position));
+export const deadLettersOf = (stream: string, { rejected = [] }: LanePart): readonly string[] =>
+  rejected.map(({ deadLetter, change }) => deadLetter ?? deadLetterId(stream, change, change.position));
 
 /** A writer's record, on a majority: a later write to it is, and so is all before. */
 export async function confirmed(
@@ -189,7 +189,7 @@ export function judge(
   found: Progress | null,
   { stream, epoch, expected }: { readonly stream: string; readonly epoch: number; readonly expected: number },
 ): false {
-  if (found !== null && found.epoch !== epoch) throw taken(stream, found.epoch);
+  if (found !== null && found.epoch !== epoch) throw fencedBy(stream, found.epoch);
   if (found !== null && found.sequence > expected) return false;
   throw new ReplicationError('retry', {
     code: 'ledger_behind',

@@ -13,7 +13,7 @@ import { rangeId, type LoaderDocument } from '../ledger/records';
 import { look, Obstructed, runCommand, type Command } from './run';
 import { FixedSession } from '../ledger/session';
 import { deleteStatement, updateStatement } from './statements';
-import { taken } from '../ledger/fencing';
+import { fencedBy } from '../ledger/fencing';
 import type { Target } from '../schema/targets';
 
 class NotMatched extends Error {}
@@ -95,7 +95,7 @@ export class Loader {
       look(await this.#session.write(write, signal), source);
     } catch (error) {
       if (codeOf(error) !== 225) throw error;
-      throw taken(stream, (await store.stream(stream, signal))?.epoch ?? 0);
+      throw fencedBy(stream, (await store.stream(stream, signal))?.epoch ?? 0);
     }
   }
 

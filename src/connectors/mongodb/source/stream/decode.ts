@@ -139,7 +139,7 @@ export class Decoder {
       case 'rename': {
         if (to === undefined) throw unreadable('to');
         if (!named.followed && !to.followed) return null;
-        return { ...base, to: to.name, op: named.followed ? (to.followed ? 'rename' : 'leave') : 'enter' };
+        return { ...base, to: to.name, op: named.followed ? (to.followed ? 'rename' : 'renamed_out') : 'renamed_in' };
       }
       case 'dropDatabase': {
         const database = named.name.replace(/\..*$/u, '');

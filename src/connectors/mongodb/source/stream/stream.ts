@@ -74,7 +74,7 @@ class StreamReader {
   readonly #decoder: Decoder;
   /** Where a reopened stream goes on. */
   #at: Position;
-  #inStep: boolean;
+  #pastOverlap: boolean;
   #tokenRefused = false;
   /** After opening by time: events up to here were seen before. */
   #dropUntil: Position | null = null;
@@ -93,7 +93,7 @@ class StreamReader {
     this.#signal = signal;
     this.#decoder = new Decoder(context.scope, context.selection);
     this.#at = from;
-    this.#inStep = options.inStepAfter === null && options.updates === 'delta';
+    this.#pastOverlap = options.overlapEnd === null && options.updates === 'delta';
     if (!sameHistory(from.history, context.scope.history)) {
       throw new ReplicationError('needs_attention', {
         code: 'other_history',
@@ -213,11 +213,11 @@ class StreamReader {
 
   readonly #overlaps = (place: Place, namespace: Namespace): boolean => {
     if (this.#options.looksUp?.(namespace) === true) return true;
-    if (this.#inStep) return false;
-    const { updates, inStepAfter } = this.#options;
+    if (this.#pastOverlap) return false;
+    const { updates, overlapEnd: inStepAfter } = this.#options;
     if (updates === 'row' || inStepAfter === null) return updates === 'row';
-    this.#inStep = order(place.position, inStepAfter) === 'after';
-    return !this.#inStep;
+    this.#pastOverlap = order(place.position, inStepAfter) === 'after';
+    return !this.#pastOverlap;
   };
 
   #seenBefore(place: Place): boolean {
