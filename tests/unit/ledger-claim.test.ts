@@ -1,0 +1,134 @@
+import { ReplicationError } from '../../src/core/model/errors';
+import { MemoryProcess } from '../support/connectors/memory/process';
+import { MemoryServer } from '../support/connectors/memory/server';
+import { at, delta, row } from '../support/changes';
+import type { Change } from '../../src/core/model/change';
+import type { LaneShare } from '../../src/core/ledger/lanes';
+import { advance, begun, done, floor, touched } from '../../src/core/ledger/low-water';
+
+const never = new AbortController().signal;
+
+const share = (lane: number, expected: number, changes: readonly Change[], rest: Partial<LaneShare> = {}): LaneShare => ({
+  lane,
+  expected,
+  part: { type: 'part', changes, mode: 'upsert' },
+  position: changes.at(-1)?.position ?? null,
+  ...rest,
+});
+
+async function failure(promise: Promise<unknown>): Promise<ReplicationError> {
+  const error: unknown = await promise.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ReplicationError);
+  return error as ReplicationError;
+}
+
+describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose steps are atomic: %s', (atomic) => {
+  let server: MemoryServer;
+  const process = (): MemoryProcess => new MemoryProcess(server, { atomic });
+  const text = (id: string): string | undefined => server.rows('shop.orders').get(id)?.toString('utf8');
+  beforeEach(() => (server = new MemoryServer()));
+
+  it('tells a missing ledger from a new one', async () => {
+    const { kind, code, remedy } = await failure(process().claim(2, 2, 'existing'));
+    expect([kind, code]).toEqual(['needs_attention', 'ledger_missing']);
+    expect(remedy).not.toBe('');
+    const { lowWater, laneRecords } = await process().claim(2);
+    expect([lowWater, laneRecords]).toEqual([
+      null,
+      [0, 1].map((lane) => ({ lane, position: null, aheadUntil: null, sequence: 0 })),
+    ]);
+  });
+
+  it('refuses an epoch that was claimed, and says which one the ledger holds', async () => {
+    await process().claim(5);
+    for (const epoch of [5, 4])
+      expect(await failure(process().claim(epoch))).toMatchObject({ kind: 'fenced', epoch: 5 });
+  });
+
+  it('fences whoever claimed before: lanes, low water and plans', async () => {
+    const old = await process().claim(1);
+    await old.lanes.commit([share(0, 0, [row('a', 1)])], {}, never);
+    let now = 0;
+    const slow = await new MemoryProcess(server, { atomic }, { clock: { monotonic: () => now } }).claim(2);
+    await process().claim(3);
+    // Where rows and records are no one step, a slot asks for the epoch when its last answer is older than 5 s.
+    now = 5_001;
+    const { sequence } = slow.laneRecords[0]!;
+    expect((await failure(slow.lanes.commit([share(0, sequence, [row('a', 2)])], {}, never))).kind).toBe('fenced');
+    expect((await failure(advance(slow.fenced.root, at(2), never))).kind).toBe('fenced');
+    const ranges = new Map([['shop.orders', [{ from: null, to: null, estimatedRows: 1 }]]]);
+    expect((await failure(slow.ranges.plan({ ranges, inline: null }, never))).kind).toBe('fenced');
+    expect(text('a')).toBe('a@1');
+  });
+
+  it('begins anew: what lanes and barriers remember from before no longer counts', async () => {
+    const first = await process().claim(1);
+    await first.lanes.commit([share(0, 0, [row('a', 1)])], {}, never);
+    await begun(first.fenced.root, at(1), ['shop.orders'], never);
+    await first.lanes.begin(at(7), never);
+    const second = await process().claim(2);
+    expect(second.lowWater).toEqual(at(7));
+    expect(second.laneRecords.map(({ position }) => position)).toEqual([null, null]);
+    expect(second.fenced.root.state.barrier).toBeNull();
+  });
+
+  it('knows another number of lanes once it is in force, and where they begin', async () => {
+    const first = await process().claim(1);
+    await advance(first.fenced.root, at(3), never);
+    expect(await first.lanes.layout(3, at(4), never)).toEqual(
+      [0, 1, 2].map((lane) => ({ lane, position: at(3), aheadUntil: at(4), sequence: 0 })),
+    );
+    const second = await process().claim(2);
+    expect(second.laneRecords).toHaveLength(3);
+    await second.lanes.commit([share(2, 0, [row('a', 4)])], {}, never);
+    // Lanes of the other generation are removed once they are fenced.
+    expect(server.keys('stream:s:slot:lane:')).toHaveLength(3);
+  });
+
+  it('keeps schema changes as intent, then done: a floor for every lane', async () => {
+    const { fenced } = await process().claim(1);
+    await begun(fenced.root, at(5), ['shop.orders'], never);
+    expect([floor(fenced.root), [...touched(fenced.root)]]).toEqual([null, ['shop.orders']]);
+    await done(fenced.root, at(5), never);
+    const next = await process().claim(2);
+    expect([floor(next.fenced.root), [...touched(next.fenced.root)]]).toEqual([at(5), []]);
+  });
+
+  it('keeps positions of any length', async () => {
+    const long = { ...at(1), token: 'x'.repeat(100_000) };
+    const first = await process().claim(1);
+    await first.lanes.commit([share(0, 0, [row('a', 1)], { position: long })], {}, never);
+    await advance(first.fenced.root, long, never);
+    const second = await process().claim(2);
+    expect(second.lowWater).toEqual(long);
+    if (atomic !== 'none') expect(second.laneRecords[0]?.position).toEqual(long);
+    for (const key of server.keys('')) expect(JSON.stringify(server.record(key)?.value).length).toBeLessThan(4_096);
+    await second.lanes.begin(at(2), never);
+    await process().claim(3);
+    await process().claim(4);
+    expect(server.keys('stream:s:own:position:')).toEqual([]);
+  });
+});
+
+describe('the ledger over atomic steps', () => {
+  it('takes a step for written before when it is sent again', async () => {
+    const server = new MemoryServer();
+    const ledger = await new MemoryProcess(server, { atomic: 'step' }).claim(1);
+    server.rows('shop.orders').set('a', Buffer.from(''));
+    const sent = share(0, 0, [delta('a', 1)]);
+    expect((await ledger.lanes.commit([sent], {}, never)).type).toBe('written');
+    expect((await ledger.lanes.commit([sent], {}, never)).type).toBe('before');
+    expect(server.rows('shop.orders').get('a')?.toString()).toBe('+1');
+  });
+
+  it('writes lanes together: their records move on at once', async () => {
+    const server = new MemoryServer();
+    const ledger = await new MemoryProcess(server, { atomic: 'step' }).claim(1);
+    const shares = [share(1, 0, [row('b', 2)]), share(0, 0, [row('a', 1)])] as const;
+    expect((await ledger.lanes.commit(shares, {}, never)).type).toBe('written');
+    expect(ledger.laneRecords.map(({ position }) => position)).toEqual([at(1), at(2)]);
+  });
+});
