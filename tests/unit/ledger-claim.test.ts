@@ -8,7 +8,12 @@ import { advance, begun, done, floor, touched } from '../../src/core/ledger/low-
 
 const never = new AbortController().signal;
 
-const share = (lane: number, expected: number, changes: readonly Change[], rest: Partial<LaneShare> = {}): LaneShare => ({
+const share = (
+  lane: number,
+  expected: number,
+  changes: readonly Change[],
+  rest: Partial<LaneShare> = {},
+): LaneShare => ({
   lane,
   expected,
   part: { type: 'part', changes, mode: 'upsert' },

@@ -44,16 +44,24 @@ export async function fenceStream(options: ClaimOptions, signal: AbortSignal): P
   const generations = new Generations(epoch);
   const context: LedgerContext = { store, writer, stream, epoch, keys, positions, generations, clock };
   await ensureRoot(context, options, signal);
+  const askedAt = clock.monotonic();
   const rootRecord = await fenceSlot(context, keys.root, signal);
   if (rootRecord === null) throw ledgerMissing(stream);
 
   const slots = await fenceSlots(context, rootRecord, signal);
   const records = await listAll(store, keys.own, signal);
+  // What a later claim has written is not this one's to go on from.
+  const held = Math.max(...records.map((record) => record.epoch), epoch);
+  if (held > epoch) throw fencedBy(stream, held);
   const own = writer.traits.atomic === 'none' ? await raiseAll(context, records, signal) : records;
   const unnamed = await positions.load(store, [rootRecord, ...slots, ...own], signal);
-  const root = new Root(context, rootRecord);
+  const root = new Root(context, rootRecord, askedAt);
   const dead = new Set(unnamed);
-  const ownRecords = new OwnRecords(context, root, own.filter((record) => !dead.has(record)));
+  const ownRecords = new OwnRecords(
+    context,
+    root,
+    own.filter((record) => !dead.has(record)),
+  );
   return { context, root, slots: new Map(slots.map((slot) => [slot.key, slot])), own: ownRecords, unnamed };
 }
 
@@ -135,7 +143,11 @@ export const newLoader = ({ keys }: LedgerContext, loader: number): StateRecord 
  * Where no step fences what the claim owns, each record is raised: a writer of an earlier epoch expects another mark from then on.
  * Long positions are what they are under their key, whoever wrote them.
  */
-function raiseAll(context: LedgerContext, records: readonly StateRecord[], signal: AbortSignal): Promise<StateRecord[]> {
+function raiseAll(
+  context: LedgerContext,
+  records: readonly StateRecord[],
+  signal: AbortSignal,
+): Promise<StateRecord[]> {
   return inParallel(records, async (record) => {
     if (record.epoch >= context.epoch || record.value === null) return record;
     const next = following(record, context.epoch, record.value);

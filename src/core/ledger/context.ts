@@ -63,11 +63,21 @@ export const ledgerBehind = (stream: string): ReplicationError =>
     remedy: 'Nothing to do: the next leg reads it. If it repeats, was the destination restored while the stream ran?',
   });
 
+/** Why a record that this claim has made is gone, or another one. */
+export async function lost(
+  { store, stream, epoch, keys }: LedgerContext,
+  signal: AbortSignal,
+): Promise<ReplicationError> {
+  const [root] = await store.get([keys.root], signal);
+  if (!root) return ledgerMissing(stream);
+  return root.epoch > epoch ? fencedBy(stream, root.epoch) : ledgerBehind(stream);
+}
+
 const PAGE = 1_000;
 
 /** All records of a prefix, in byte order of their keys, without bodies. */
 export async function* scanAll(store: StateStore, prefix: string, signal: AbortSignal): AsyncGenerator<StateRecord> {
-  for (let after: string | null = null; ; ) {
+  for (let after: string | null = null; ;) {
     const page: readonly StateRecord[] = await store.scan(prefix, { after, limit: PAGE }, signal);
     yield* page;
     const last = page.at(-1);

@@ -3,7 +3,7 @@ import type { Position } from '../model/position';
 import type { RecordOp, StateRecord } from '../ports/state-store';
 import type { Part } from '../ports/writer';
 import { fenceSlot, newLane, type FencedRecords } from './claim';
-import { ledgerMissing } from './context';
+import { ledgerMissing, lost } from './context';
 import { laneCodec, type LaneState, type RootState } from './records';
 import { Slot } from './slot';
 import type { Judged } from './steps';
@@ -127,7 +127,7 @@ export class Lanes {
     const next = newLane(context, generation, state, needs);
     for (const op of [...needs, { op: 'put', expect: 'absent', next } as const]) await writeKept(context, op, signal);
     const record = await fenceSlot(context, next.key, signal);
-    if (record === null) throw ledgerMissing(context.stream);
+    if (record === null) throw await lost(context, signal);
     return record;
   }
 

@@ -2,7 +2,7 @@ import type { RangeRecord } from '../ports/destination';
 import type { RecordOp } from '../ports/state-store';
 import type { Load } from '../ports/writer';
 import { fenceSlot, newLoader, type FencedRecords } from './claim';
-import { ledgerMissing } from './context';
+import { lost } from './context';
 import type { StepOptions } from './lanes';
 import type { Progress, Ranges } from './ranges';
 import { writeKept } from './root';
@@ -65,7 +65,7 @@ export class Loaders {
     await root.move((state) => ({ ...state, loaders: Math.max(state.loaders, loader + 1) }), signal);
     await writeKept(context, { op: 'put', expect: 'absent', next: newLoader(context, loader) }, signal);
     const record = await fenceSlot(context, key, signal);
-    if (record === null) throw ledgerMissing(context.stream);
+    if (record === null) throw await lost(context, signal);
     return new Slot(context, root, record);
   }
 

@@ -13,12 +13,11 @@ export interface Put {
   readonly native?: Json;
 }
 
-export const put = <T>(
-  key: string,
-  codec: Codec<T>,
-  value: T,
-  rest: Pick<Put, 'generation' | 'native'> = {},
-): Put => ({ key, encode: (positions, needs) => codec.encode(value, positions, needs), ...rest });
+export const put = <T>(key: string, codec: Codec<T>, value: T, rest: Pick<Put, 'generation' | 'native'> = {}): Put => ({
+  key,
+  encode: (positions, needs) => codec.encode(value, positions, needs),
+  ...rest,
+});
 
 /** Records that the claim owns, as it read them and as it has left them since. They have no bodies. */
 export class OwnRecords {

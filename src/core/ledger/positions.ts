@@ -56,5 +56,5 @@ function* keptIn(json: Json): Generator<string> {
   if (typeof json !== 'object' || json === null) return;
   const key = keptKey(json);
   if (key !== null) yield key;
-  else for (const each of Object.values(json)) yield* keptIn(each as Json);
+  else for (const each of Object.values(json)) yield* keptIn(each);
 }

@@ -88,7 +88,12 @@ export class Ranges {
         .under(`${context.keys.own}range:`)
         .filter((record) => inForce.get(own.read(record, rangeCodec).namespace) !== record.generation),
     ];
-    if (dead.length > 0) await own.write([], signal, dead.map(({ key }) => key));
+    if (dead.length > 0)
+      await own.write(
+        [],
+        signal,
+        dead.map(({ key }) => key),
+      );
   }
 
   /** Records how far the copy of a range is; what lies before is durable. */

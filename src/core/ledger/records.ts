@@ -1,4 +1,4 @@
-import type { Barrier, InlineCopy, LaneRecord, Parked, RangeRecord } from '../ports/destination';
+import type { Barrier, LaneRecord, Parked, RangeRecord } from '../ports/destination';
 import type { Namespace } from '../model/namespace';
 import type { Json, Position } from '../model/position';
 import type { RecordOp, StateRecord } from '../ports/state-store';
@@ -133,7 +133,7 @@ export const rangeCodec: Codec<RangeState> = {
     const stored = json as unknown as Stored<RangeState, RangeBytes | 'inStepAfter'>;
     return {
       ...stored,
-      inline: stored.inline as InlineCopy | null,
+      inline: stored.inline,
       from: decodeBytes(stored.from),
       to: decodeBytes(stored.to),
       after: decodeBytes(stored.after),
@@ -146,7 +146,8 @@ export const rangeCodec: Codec<RangeState> = {
 type Stored<T, Fields extends keyof T> = Omit<T, Fields> & Readonly<Record<Fields, Json>>;
 
 export const encodeBytes = (bytes: Buffer | null): Json => bytes && bytes.toString('base64');
-export const decodeBytes = (json: Json): Buffer | null => (typeof json === 'string' ? Buffer.from(json, 'base64') : null);
+export const decodeBytes = (json: Json): Buffer | null =>
+  typeof json === 'string' ? Buffer.from(json, 'base64') : null;
 
 /** A record that takes the place of this one: the next of its writes, by the claim of this epoch. */
 export const following = (record: StateRecord, epoch: number, value: Json): StateRecord => ({

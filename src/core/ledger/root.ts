@@ -16,15 +16,17 @@ export class Root {
   #turn: Promise<unknown> = Promise.resolve();
   /** Of a write whose outcome is not known: it is repeated before anything else is written. */
   #pending: ((signal: AbortSignal) => Promise<void>) | null = null;
+  /** When the question was asked whose answer has shown our epoch: an answer may be long under way. */
   #confirmedAt: number;
 
   constructor(
     private readonly context: LedgerContext,
     record: StateRecord,
+    fencedAt: number,
   ) {
     this.#record = record;
     this.#state = rootCodec.decode(record.value, context.positions);
-    this.#confirmedAt = context.clock.monotonic();
+    this.#confirmedAt = fencedAt;
   }
 
   get state(): RootState {
@@ -83,7 +85,6 @@ export class Root {
   async confirm(signal: AbortSignal): Promise<void> {
     const { clock, store, keys, stream, epoch } = this.context;
     if (clock.monotonic() - this.#confirmedAt <= CONFIRMED_MS) return;
-    // Asked before it is answered: an answer that was long under way is as old as its question.
     const asked = clock.monotonic();
     const [found] = await store.get([keys.root], signal);
     if (found?.epoch !== epoch) throw fencedBy(stream, found?.epoch ?? 0);
@@ -126,8 +127,7 @@ export class Root {
   }
 }
 
-const notWritten = (outcome: Judged): ReplicationError =>
-  'error' in outcome ? outcome.error : tooMuch('the ledger');
+const notWritten = (outcome: Judged): ReplicationError => ('error' in outcome ? outcome.error : tooMuch('the ledger'));
 
 const expectsAny = (op: RecordOp): boolean => op.op === 'put' && op.expect === 'any';
 

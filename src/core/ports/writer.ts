@@ -68,7 +68,12 @@ export interface Step {
 export type Outcome =
   | { readonly type: 'written' | 'stale' | 'too_much' }
   | { readonly type: 'too_slow'; readonly error: ReplicationError }
-  | { readonly type: 'rejected' | 'missed'; readonly part: number; readonly index: number; readonly error: ReplicationError };
+  | {
+      readonly type: 'rejected' | 'missed';
+      readonly part: number;
+      readonly index: number;
+      readonly error: ReplicationError;
+    };
 
 /** Writes steps on one slot, one at a time. A commit whose answer was lost is repeated inside. */
 export interface UnitOfWork extends AsyncDisposable {

@@ -16,9 +16,12 @@ interface OpenStep {
 export class MemoryServer {
   readonly #records = new Map<string, StateRecord>();
   readonly #rows = new Map<Namespace, Map<string, Buffer>>();
+  readonly #versions = new Map<Namespace, Map<string, number>>();
   /** The highest epoch that was fenced on each slot: nothing that was begun below it commits. */
   readonly #fences = new Map<string, number>();
   readonly #open = new Set<OpenStep>();
+  /** Sees every record that changes, however: for what must never happen. */
+  watch: (next: StateRecord, before: StateRecord | null) => void = () => undefined;
 
   record(key: string): StateRecord | null {
     return this.#records.get(key) ?? null;
@@ -30,9 +33,12 @@ export class MemoryServer {
   }
 
   rows(namespace: Namespace): Map<string, Buffer> {
-    const rows = this.#rows.get(namespace) ?? new Map<string, Buffer>();
-    this.#rows.set(namespace, rows);
-    return rows;
+    return listOf(this.#rows, namespace);
+  }
+
+  /** Of rows, as the last change has it that was written. */
+  versions(namespace: Namespace): Map<string, number> {
+    return listOf(this.#versions, namespace);
   }
 
   holds(op: RecordOp): boolean {
@@ -45,8 +51,13 @@ export class MemoryServer {
 
   /** By then its condition holds. */
   put(op: RecordOp): void {
-    if (op.op === 'put') this.#records.set(op.next.key, copyOf(op.next));
+    if (op.op === 'put') this.#set(copyOf(op.next));
     else this.#records.delete(op.key);
+  }
+
+  #set(record: StateRecord): void {
+    this.watch(record, this.#records.get(record.key) ?? null);
+    this.#records.set(record.key, record);
   }
 
   /** Raises the record, and aborts what is open below. `nonce`: of one call, whose record it may be already. */
@@ -58,7 +69,7 @@ export class MemoryServer {
     if (found.epoch >= epoch && !mine) throw fenced(`${slot} is at epoch ${found.epoch}`, found.epoch);
     this.block(slot, epoch);
     const raised = { ...found, epoch, native: { ...native, fencedBy: nonce } };
-    this.#records.set(slot, raised);
+    this.#set(raised);
     return copyOf(raised);
   }
 
@@ -79,6 +90,12 @@ export class MemoryServer {
     this.#open.delete(step);
     return !step.aborted && body();
   }
+}
+
+function listOf<T>(lists: Map<Namespace, Map<string, T>>, namespace: Namespace): Map<string, T> {
+  const list = lists.get(namespace) ?? new Map<string, T>();
+  lists.set(namespace, list);
+  return list;
 }
 
 const same = (a: Mark, b: Mark): boolean => a.epoch === b.epoch && a.sequence === b.sequence;

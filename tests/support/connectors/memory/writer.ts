@@ -21,6 +21,8 @@ export interface MemoryWriterOptions {
   readonly interrupt?: Interrupt;
   /** Changes that the destination refuses. */
   readonly refuses?: (change: Change) => boolean;
+  /** Where `idempotence` is `version`: a change below the version of its row changes nothing, deleted rows included. */
+  readonly versionOf?: (change: Change) => number;
   /** Key of a row of a load, as changes name it. */
   readonly idOf?: (row: Buffer) => string;
 }
@@ -132,13 +134,29 @@ class MemoryUnit implements UnitOfWork {
         throw new Refused({ type: 'missed', part, index, error: deltaMissed(change.namespace) });
       const state = stateAfter(before, change);
       states.set(name, state);
-      return () => void (state === undefined ? target.delete(id) : target.set(id, state));
+      return () => {
+        if (this.#isOld(change)) return;
+        if (state === undefined) target.delete(id);
+        else target.set(id, state);
+      };
     });
+  }
+
+  #isOld(change: Change): boolean {
+    const { versionOf } = this.options;
+    if (this.traits.idempotence !== 'version' || versionOf === undefined) return false;
+    const versions = this.server.versions(change.namespace);
+    const version = versionOf(change);
+    if (version < (versions.get(change.key.id) ?? -Infinity)) return true;
+    versions.set(change.key.id, version);
+    return false;
   }
 
   #loaded({ namespace, rows }: Load): (() => void)[] {
     const { idOf = (row: Buffer) => row.toString('utf8') } = this.options;
-    return rows.rows.map((row) => () => void this.server.rows(namespace).set(idOf(row), row));
+    return rows.rows.map((row) => () => {
+      this.server.rows(namespace).set(idOf(row), row);
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
