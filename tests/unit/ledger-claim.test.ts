@@ -57,7 +57,9 @@ describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose
     const old = await process().claim(1);
     await old.lanes.commit([share(0, 0, [row('a', 1)])], {}, never);
     let now = 0;
-    const slow = await new MemoryProcess(server, { atomic }, { clock: { monotonic: () => now } }).claim(2);
+    const slow = await new MemoryProcess(server, { atomic }, { clock: { now: () => now, monotonic: () => now } }).claim(
+      2,
+    );
     await process().claim(3);
     // Where rows and records are no one step, a slot asks for the epoch when its last answer is older than 5 s.
     now = 5_001;

@@ -122,7 +122,7 @@ class World {
       { atomic: this.atomic, idempotence: 'version' },
       {
         versionOf: ({ position }) => position.token as number,
-        clock: { monotonic: () => this.now },
+        clock: { now: () => this.now, monotonic: () => this.now },
         idOf: (bytes) => bytes.toString('utf8'),
         interrupt: async (call, when) => {
           moment += 1;

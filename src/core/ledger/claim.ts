@@ -2,11 +2,11 @@ import { ReplicationError } from '../model/errors';
 import { inParallel } from '../async/in-parallel';
 import type { RecordOp, StateRecord, StateStore } from '../ports/state-store';
 import type { Writer } from '../ports/writer';
-import { fencedBy, Generations, ledgerMissing, listAll, type LedgerContext } from './context';
-import { Keys } from './keys';
-import { OwnRecords } from './own-records';
-import { Positions } from './positions';
-import { following, laneCodec, newRoot, replace, rootCodec, type LaneState, type RootState } from './records';
+import { fencedBy, Generations, ledgerMissing, listAll, type LedgerContext } from './records/context';
+import { Keys } from './records/keys';
+import { OwnRecords } from './records/own-records';
+import { Positions } from './records/positions';
+import { following, laneCodec, newRoot, replace, rootCodec, type LaneState, type RootState } from './records/records';
 import { Root } from './root';
 import { writeRecord } from './steps';
 

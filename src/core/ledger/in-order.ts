@@ -1,6 +1,6 @@
 import type { RecordOp } from '../ports/state-store';
 import type { Outcome, Step, UnitOfWork } from '../ports/writer';
-import type { LedgerContext } from './context';
+import type { LedgerContext } from './records/context';
 import type { Root } from './root';
 import { writeRecord } from './steps';
 

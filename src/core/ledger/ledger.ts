@@ -1,7 +1,7 @@
 import type { LaneRecord } from '../ports/destination';
 import type { Position } from '../model/position';
 import { fenceStream, type ClaimOptions, type FencedRecords } from './claim';
-import { remove } from './records';
+import { remove } from './records/records';
 import { Lanes } from './lanes';
 import { Loaders } from './loaders';
 import { Ranges } from './ranges';

@@ -2,7 +2,7 @@ import type { RangeRecord } from '../ports/destination';
 import type { RecordOp } from '../ports/state-store';
 import type { Load } from '../ports/writer';
 import { fenceSlot, newLoader, type FencedRecords } from './claim';
-import { lost } from './context';
+import { lost } from './records/context';
 import type { StepOptions } from './lanes';
 import type { Progress, Ranges } from './ranges';
 import { writeKept } from './root';

@@ -4,8 +4,8 @@ import type { Position } from '../model/position';
 import type { Range } from '../ports/source';
 import type { RecordOp, StateRecord } from '../ports/state-store';
 import type { FencedRecords } from './claim';
-import { put, type Put } from './own-records';
-import { nameCodec, rangeCodec, type PutOp } from './records';
+import { put, type Put } from './records/own-records';
+import { nameCodec, rangeCodec, type PutOp } from './records/records';
 
 export interface Plan {
   /** No ranges: there is nothing to copy any more. */

@@ -1,8 +1,8 @@
 import { isReplicationError, tooMuch, type ReplicationError } from '../model/errors';
 import type { RecordOp, StateRecord } from '../ports/state-store';
 import type { Step, UnitOfWork } from '../ports/writer';
-import { fencedBy, type LedgerContext } from './context';
-import { following, replace, rootCodec, type RootState } from './records';
+import { fencedBy, type LedgerContext } from './records/context';
+import { following, replace, rootCodec, type RootState } from './records/records';
 import { commitStep, writeRecord, type Judged } from './steps';
 
 /** A slot whose epoch was confirmed so lately may be written, where rows and records are no one step. */

@@ -1,9 +1,9 @@
 import type { Json } from '../model/position';
 import type { StateRecord } from '../ports/state-store';
 import type { Step, UnitOfWork } from '../ports/writer';
-import type { LedgerContext } from './context';
+import type { LedgerContext } from './records/context';
 import { InOrder } from './in-order';
-import { following, replace, type PutOp } from './records';
+import { following, replace, type PutOp } from './records/records';
 import type { Root } from './root';
 import { commitStep, type Judged } from './steps';
 

@@ -1,6 +1,6 @@
 import type { RecordOp, StateRecord } from '../ports/state-store';
 import type { Outcome, Step, UnitOfWork } from '../ports/writer';
-import { fencedBy, ledgerBehind, type LedgerContext } from './context';
+import { fencedBy, ledgerBehind, type LedgerContext } from './records/context';
 
 /** `before`: the ledger shows that this very write was done before. */
 export type Judged = Exclude<Outcome, { readonly type: 'written' | 'stale' | 'too_much' }> | Plain;

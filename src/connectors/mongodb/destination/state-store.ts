@@ -29,8 +29,8 @@ const READ_MS = 10_000;
 
 /** Records in one collection, each of them durable on a majority once its write is answered. */
 export class MongodbStateStore implements StateStore {
-  /** A document has 16 MB; the text of a value may be escaped in it. */
-  readonly limits = { valueBytes: 4 * 1024 * 1024, bodyBytes: 8 * 1024 * 1024 };
+  /** A document has 16 MB. */
+  readonly limits = { valueBytes: 2 * 1024 * 1024, bodyBytes: 13 * 1024 * 1024 };
   readonly records: Collection<StateDocument>;
   #made: Promise<void> | null = null;
 

@@ -1,4 +1,5 @@
 import { ClaimedLedger } from '../../../../src/core/ledger/ledger';
+import type { LedgerClock } from '../../../../src/core/ledger/records/context';
 import type { WriterTraits } from '../../../../src/core/ports/writer';
 import type { Interrupt, MemoryServer } from './server';
 import { MemoryStateStore } from './state-store';
@@ -11,7 +12,7 @@ export class Crash extends Error {}
 export interface ProcessOptions extends MemoryWriterOptions {
   readonly stream?: string;
   /** Milliseconds; a test moves it. */
-  readonly clock?: { monotonic(): number };
+  readonly clock?: LedgerClock;
 }
 
 /** A worker's process: it may crash or freeze at any call that it makes to the server, and stays dead once it has crashed. */
@@ -39,7 +40,7 @@ export class MemoryProcess {
   }
 
   claim(epoch: number, lanes = 2, expect: 'any' | 'existing' = 'any'): Promise<ClaimedLedger> {
-    const { stream = 's', clock = { monotonic: () => 0 } } = this.options;
+    const { stream = 's', clock = { now: () => 0, monotonic: () => 0 } } = this.options;
     const { store, writer } = this;
     return ClaimedLedger.claim({ store, writer, stream, epoch, lanes, expect, clock }, never);
   }

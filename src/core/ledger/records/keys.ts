@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Key } from '../model/change';
-import type { Namespace } from '../model/namespace';
+import type { Key } from '../../model/change';
+import type { Namespace } from '../../model/namespace';
+import type { Kept } from '../../ports/destination';
 
 /** Names may be long and hold anything, keys of records may not; keys of rows are data. 128 bits of a hash stand for them. */
 export const digest = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex').slice(0, 32);
@@ -82,6 +83,19 @@ export class Keys {
   /** `nonce`: of this asking. Who asks again while a request is worked on adds another one. */
   request(kind: string, about: string, nonce: string): string {
     return `${this.requests}${kind}:${digest(about)}:${digest(nonce)}`;
+  }
+
+  /** Under which word a record is counted: whatever is no namespace, copy, request, letter or comparison is the ledger's own. */
+  kindOf(key: string): keyof Kept['records'] {
+    const kinds = [
+      [this.letters, 'deadLetters'],
+      [this.requests, 'repairs'],
+      [this.verification, 'verification'],
+      [`${this.own}range:`, 'ranges'],
+      [`${this.own}namespace:`, 'namespaces'],
+      [`${this.own}derived:`, 'derived'],
+    ] as const;
+    return kinds.find(([prefix]) => key.startsWith(prefix))?.[1] ?? 'ledger';
   }
 
   run(run: string): string {

@@ -1,7 +1,7 @@
-import type { Barrier, LaneRecord, Parked, RangeRecord } from '../ports/destination';
-import type { Namespace } from '../model/namespace';
-import type { Json, Position } from '../model/position';
-import type { RecordOp, StateRecord } from '../ports/state-store';
+import type { Barrier, LaneRecord, Parked, RangeRecord } from '../../ports/destination';
+import type { Namespace } from '../../model/namespace';
+import type { Json, Position } from '../../model/position';
+import type { RecordOp, StateRecord } from '../../ports/state-store';
 import type { Positions } from './positions';
 
 /** How a typed value is written as JSON, and read again. `needs`: as in `Positions.encode`. */

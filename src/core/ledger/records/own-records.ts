@@ -1,9 +1,9 @@
-import type { Json } from '../model/position';
-import type { RecordOp, StateRecord } from '../ports/state-store';
+import type { Json } from '../../model/position';
+import type { RecordOp, StateRecord } from '../../ports/state-store';
 import type { LedgerContext } from './context';
 import type { Positions } from './positions';
 import { following, remove, replace, type Codec, type PutOp } from './records';
-import type { Root } from './root';
+import type { Root } from '../root';
 
 /** How a record is to be; what is left out stays as it is. */
 export interface Put {

@@ -1,5 +1,5 @@
-import type { Json, Position } from '../model/position';
-import type { RecordOp, StateRecord, StateStore } from '../ports/state-store';
+import type { Json, Position } from '../../model/position';
+import type { RecordOp, StateRecord, StateStore } from '../../ports/state-store';
 import type { Keys } from './keys';
 
 /** Longer positions are kept once, in the body of a record of their own. A source may make them of any length (MongoDB: of a large `_id`). */

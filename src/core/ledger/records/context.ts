@@ -1,8 +1,15 @@
-import { fenced, ReplicationError } from '../model/errors';
-import type { StateRecord, StateStore } from '../ports/state-store';
-import type { Writer } from '../ports/writer';
+import { fenced, ReplicationError } from '../../model/errors';
+import type { StateRecord, StateStore } from '../../ports/state-store';
+import type { Writer } from '../../ports/writer';
 import type { Keys } from './keys';
 import type { Positions } from './positions';
+
+export interface LedgerClock {
+  /** Time of day in milliseconds since 1970 (UTC). */
+  now(): number;
+  /** Milliseconds since some moment, to measure with: never goes back. */
+  monotonic(): number;
+}
 
 /** What every part of the ledger of one claim knows. */
 export interface LedgerContext {
@@ -13,8 +20,7 @@ export interface LedgerContext {
   readonly keys: Keys;
   readonly positions: Positions;
   readonly generations: Generations;
-  /** Milliseconds since some moment; never goes back. */
-  readonly clock: { monotonic(): number };
+  readonly clock: LedgerClock;
 }
 
 /** Generations that one claim can begin. With them epochs stay exact up to 8 billion. */
@@ -75,9 +81,14 @@ export async function lost(
 
 const PAGE = 1_000;
 
-/** All records of a prefix, in byte order of their keys, without bodies. */
-export async function* scanAll(store: StateStore, prefix: string, signal: AbortSignal): AsyncGenerator<StateRecord> {
-  for (let after: string | null = null; ;) {
+/** All records of a prefix, in byte order of their keys, behind `from`, without bodies. */
+export async function* scanAll(
+  store: StateStore,
+  prefix: string,
+  signal: AbortSignal,
+  from: string | null = null,
+): AsyncGenerator<StateRecord> {
+  for (let after = from; ;) {
     const page: readonly StateRecord[] = await store.scan(prefix, { after, limit: PAGE }, signal);
     yield* page;
     const last = page.at(-1);
