@@ -71,6 +71,42 @@ describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose
     expect(text('a')).toBe('a@1');
   });
 
+  it('lets nobody of an earlier epoch change what the claim owns, however lately that epoch was confirmed', async () => {
+    const old = await process().claim(1);
+    const ranges = new Map([['shop.orders', [{ from: null, to: null, estimatedRows: 1 }]]]);
+    const [range] = await old.ranges.plan({ ranges, inline: 'repair' }, never);
+    const next = await process().claim(2);
+    const progress = { after: Buffer.from('z'), done: true, rows: 9, bytes: 9 };
+    expect((await failure(old.ranges.progressed(range!, progress, never))).kind).toBe('fenced');
+    const [same] = next.ranges.records;
+    expect(await next.ranges.progressed(same!, { ...progress, done: false, rows: 1 }, never)).toMatchObject({
+      rows: 1,
+    });
+    await next.ranges.copied('shop.orders', at(8), never);
+    expect((await process().claim(3)).ranges.records).toMatchObject([{ rows: 1, done: false, inStepAfter: at(8) }]);
+  });
+
+  it('plans anew: nothing, for namespaces that are gone', async () => {
+    const first = await process().claim(1);
+    const range = { from: Buffer.from([0, 1]), to: null, estimatedRows: 1 };
+    await first.ranges.plan(
+      {
+        ranges: new Map([
+          ['a.a', [range, range]],
+          ['a.b', [range]],
+        ]),
+        inline: null,
+      },
+      never,
+    );
+    const planned = await first.ranges.plan({ ranges: new Map([['a.a', []]]), inline: null }, never);
+    expect(planned).toMatchObject([{ number: 2, namespace: 'a.b', from: Buffer.from([0, 1]), inline: null }]);
+    const again = await (
+      await process().claim(2)
+    ).ranges.plan({ ranges: new Map([['a.b', [range]]]), inline: 'merge' }, never);
+    expect(again).toMatchObject([{ number: 3, namespace: 'a.b', inline: 'merge' }]);
+  });
+
   it('begins anew: what lanes and barriers remember from before no longer counts', async () => {
     const first = await process().claim(1);
     await first.lanes.commit([share(0, 0, [row('a', 1)])], {}, never);
@@ -137,5 +173,105 @@ describe('the ledger over atomic steps', () => {
     const shares = [share(1, 0, [row('b', 2)]), share(0, 0, [row('a', 1)])] as const;
     expect((await ledger.lanes.commit(shares, {}, never)).type).toBe('written');
     expect(ledger.laneRecords.map(({ position }) => position)).toEqual([at(1), at(2)]);
+  });
+
+  it('takes no other step for written after one whose outcome is not known', async () => {
+    const server = new MemoryServer();
+    let lost = false;
+    const unanswered = new ReplicationError('retry', { code: 'not_reachable', message: 'a commit was not answered' });
+    const ledger = await new MemoryProcess(
+      server,
+      { atomic: 'step' },
+      {
+        interrupt: (call, moment) => {
+          if (lost && call === 'commit' && moment === 'after') throw unanswered;
+        },
+      },
+    ).claim(1);
+    lost = true;
+    expect(await failure(ledger.lanes.commit([share(0, 0, [row('a', 1)])], {}, never))).toBe(unanswered);
+    lost = false;
+    // The lane's record is further on, by the step before: what comes now was not written by it.
+    expect(await failure(ledger.lanes.commit([share(0, 0, [row('b', 2)])], {}, never))).toBe(unanswered);
+    expect((await ledger.lanes.commit([share(1, 0, [row('b', 2)])], {}, never)).type).toBe('written');
+  });
+
+  it('notices a ledger that is not where it left it', async () => {
+    const server = new MemoryServer();
+    const ledger = await new MemoryProcess(server, { atomic: 'step' }).claim(1);
+    const restored = server.record('stream:s:slot:lane:0000000000000000:0')!;
+    await ledger.lanes.commit([share(0, 0, [row('a', 1)])], {}, never);
+    server.put({ op: 'put', expect: 'any', next: restored });
+    const { kind, code } = await failure(ledger.lanes.commit([share(0, 1, [row('a', 2)])], {}, never));
+    expect([kind, code]).toEqual(['retry', 'ledger_behind']);
+  });
+
+  it('moves the low water by the step that was not answered before any other', async () => {
+    const server = new MemoryServer();
+    let lost = false;
+    const ledger = await new MemoryProcess(
+      server,
+      { atomic: 'step' },
+      {
+        interrupt: (call, moment) => {
+          if (!lost || call !== 'write' || moment !== 'after') return;
+          lost = false;
+          throw new ReplicationError('retry', { code: 'not_reachable', message: 'no answer' });
+        },
+      },
+    ).claim(1);
+    lost = true;
+    expect((await failure(advance(ledger.fenced.root, at(1), never))).code).toBe('not_reachable');
+    await advance(ledger.fenced.root, at(2), never);
+    expect((await new MemoryProcess(server, { atomic: 'step' }).claim(2)).lowWater).toEqual(at(2));
+  });
+});
+
+describe('the ledger over keyed writes in order', () => {
+  it('lets a leg that thaws write one part at most', async () => {
+    const server = new MemoryServer();
+    let now = 0;
+    let thaw: () => void = () => undefined;
+    let frozen: () => void = () => undefined;
+    const isFrozen = new Promise<void>((resolve) => (frozen = resolve));
+    const old = await new MemoryProcess(
+      server,
+      { atomic: 'none' },
+      {
+        clock: { now: () => now, monotonic: () => now },
+        interrupt: async (call, moment) => {
+          if (call !== 'row' || moment !== 'before' || now > 0) return;
+          frozen();
+          await new Promise<void>((resolve) => (thaw = resolve));
+        },
+      },
+    ).claim(1);
+    const late = old.lanes.commit([share(0, 0, [row('a', 1)])], {}, never);
+    await isFrozen;
+    const next = await new MemoryProcess(server, { atomic: 'none' }).claim(2);
+    await next.lanes.commit([share(0, 0, [row('a', 2), row('b', 2)])], {}, never);
+    now = 60_000;
+    thaw();
+    expect((await late).type).toBe('written');
+    expect((await failure(old.lanes.commit([share(0, 1, [row('b', 1)])], {}, never))).kind).toBe('fenced');
+    expect([...server.rows('shop.orders').values()].map(String)).toEqual(['a@1', 'b@2']);
+  });
+
+  it('writes dead letters before the rows, and what the rows make true after them', async () => {
+    const server = new MemoryServer();
+    const calls: string[] = [];
+    const interrupt = (call: string, moment: string, key: string): void => {
+      if (moment === 'before' && (call === 'row' || call === 'write')) calls.push(`${call} ${key.split(':').at(-1)}`);
+    };
+    const ledger = await new MemoryProcess(server, { atomic: 'none' }, { interrupt }).claim(1);
+    calls.length = 0;
+    const letter = (key: string) =>
+      ({ op: 'put', expect: 'any', next: { key, epoch: 1, sequence: 0, generation: 0, value: null } }) as const;
+    const records = { before: [letter('l:dead')], after: [letter('l:superseded')] };
+    await ledger.lanes.commit([share(0, 0, [row('a', 1)], records)], {}, never);
+    await advance(ledger.fenced.root, at(1), never);
+    expect(calls).toEqual(['write dead', 'row 0', 'write superseded', 'write root']);
+    // Lanes have no records here: the low water alone decides where to resume.
+    expect((await new MemoryProcess(server, { atomic: 'none' }).claim(2)).laneRecords[0]?.position).toBeNull();
   });
 });

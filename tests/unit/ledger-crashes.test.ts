@@ -55,6 +55,8 @@ interface Fault {
 interface Life {
   readonly actions: readonly Action[];
   readonly fault: Fault;
+  /** How long it is frozen after its successor has ended: less than its epoch is good for, or more. */
+  readonly frozenMs: number;
 }
 
 const life: fc.Arbitrary<Life> = fc.record({
@@ -63,6 +65,7 @@ const life: fc.Arbitrary<Life> = fc.record({
     at: fc.integer({ min: 1, max: 120 }),
     kind: fc.constantFrom('crash' as const, 'freeze' as const, 'lost answer' as const),
   }),
+  frozenMs: fc.constantFrom(0, 6_000),
 });
 
 interface Planned {
@@ -260,11 +263,16 @@ const stopped = (error: unknown): void => {
   throw error;
 };
 
+interface Old extends Pick<Life, 'frozenMs'> {
+  readonly thaw: () => void;
+  readonly ended: Promise<void>;
+}
+
 /** Claims until one succeeds, does its part, and ends as it may; a frozen one goes on when its successor has ended. */
 async function follow(world: World, lives: readonly Life[]): Promise<void> {
   let epoch = 0;
-  let old: { thaw: () => void; ended: Promise<void> } | null = null;
-  for (const { actions, fault } of lives) {
+  let old: Old | null = null;
+  for (const { actions, fault, frozenMs } of lives) {
     epoch += 1;
     const mine = epoch;
     const { process, frozen, thaw } = world.process(fault);
@@ -280,7 +288,7 @@ async function follow(world: World, lives: readonly Life[]): Promise<void> {
     const ended = live().catch(stopped);
     await Promise.race([ended, frozen]);
     await thawed(world, old);
-    old = { thaw, ended };
+    old = { thaw, ended, frozenMs };
   }
   await thawed(world, old);
   const ledger = await world.process(null).process.claim(epoch + 1);
@@ -293,9 +301,8 @@ async function follow(world: World, lives: readonly Life[]): Promise<void> {
   );
 }
 
-async function thawed(world: World, old: { thaw: () => void; ended: Promise<void> } | null): Promise<void> {
-  // It was frozen for longer than its epoch is good for.
-  world.now += 6_000;
+async function thawed(world: World, old: Old | null): Promise<void> {
+  world.now += old?.frozenMs ?? 0;
   old?.thaw();
   await old?.ended;
 }

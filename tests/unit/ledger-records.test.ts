@@ -293,7 +293,7 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
         { ranges: new Map([['a.b', [{ from: null, to: null, estimatedRows: 1 }]]]), inline: null },
         never,
       );
-      const held = (native: unknown): number => Number((Object(native) as { held?: number }).held ?? 0);
+      const held = (native: unknown): number => (Object(native) as { held?: number }).held ?? 0;
       const count = () => kept(process().store, 's', held, never);
       expect(await count()).toMatchObject({ records: { ranges: 1, namespaces: 1 }, targets: ['x.y'], heldIndexes: 2 });
       await forgetting();
