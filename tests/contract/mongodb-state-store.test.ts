@@ -3,6 +3,7 @@ import { ClientSession, MongoClient, MongoServerError } from 'mongodb';
 import { SlotSession } from '../../src/connectors/mongodb/destination/state-steps';
 import { MongodbStateStore } from '../../src/connectors/mongodb/destination/state-store';
 import { Gate } from '../../src/core/async/condition';
+import { systemClock } from '../../src/host/clock';
 import type { RecordOp, StateRecord } from '../../src/core/ports/state-store';
 import { sharedMongo, uniqueName } from '../support/servers';
 import { describeStateStore, type OpenStep, type StateStoreFixture } from './state-store-suite';
@@ -46,7 +47,7 @@ class Fixture implements StateStoreFixture {
     const name = `${slot.key} ${epoch}`;
     const session = this.#sessions.get(name) ?? new SlotSession(this.open(), slot, epoch);
     this.#sessions.set(name, session);
-    const moved = new Gate();
+    const moved = new Gate(systemClock);
     let isOpen = false;
     let mayCommit = false;
     const written = session

@@ -5,7 +5,7 @@ import { abortable } from '../../../core/async/abortable';
 import { codeOf } from '../errors';
 import { newSessionId } from './ledger/records';
 import { FixedSession } from './ledger/session';
-import type { MongodbStateStore, StateDocument } from './state-store';
+import type { StateCollection, StateDocument } from './state-document';
 
 /** This server did not abort the predecessor. */
 const CONFLICT = 112;
@@ -20,7 +20,7 @@ type Slot = StateDocument & { readonly session: Binary };
  * what a dead or frozen writer has open there in milliseconds, and makes its commit fail.
  */
 export async function fenceSlot(
-  store: MongodbStateStore,
+  store: StateCollection,
   key: string,
   epoch: number,
   signal: AbortSignal,
@@ -51,14 +51,14 @@ export async function fenceSlot(
 }
 
 /** The record, with a session from its first fence on. Of two that give it one, the second changes nothing. */
-async function withSession(store: MongodbStateStore, key: string, signal: AbortSignal): Promise<Slot | null> {
+async function withSession(store: StateCollection, key: string, signal: AbortSignal): Promise<Slot | null> {
   const lacking = { _id: key, session: { $exists: false } };
   await abortable(store.records.updateOne(lacking, { $set: { session: newSessionId() } }), signal);
   return (await read(store, key, signal)) as Slot | null;
 }
 
 async function raise(
-  store: MongodbStateStore,
+  store: StateCollection,
   { _id, session: id }: Slot,
   { epoch, nonce }: { readonly epoch: number; readonly nonce: Binary },
   signal: AbortSignal,
@@ -78,7 +78,7 @@ async function raise(
 
 /** Only from below: a slot that a later claim has fenced keeps the session on which that one writes. */
 async function changeSession(
-  store: MongodbStateStore,
+  store: StateCollection,
   { _id, epoch, session }: Slot,
   signal: AbortSignal,
 ): Promise<void> {
@@ -86,7 +86,7 @@ async function changeSession(
   await abortable(store.records.updateOne({ _id, epoch, session }, update), signal);
 }
 
-const read = (store: MongodbStateStore, _id: string, signal: AbortSignal): Promise<StateDocument | null> =>
+const read = (store: StateCollection, _id: string, signal: AbortSignal): Promise<StateDocument | null> =>
   store.records.findOne({ _id }, { signal });
 
 const fencedBy = ({ _id, epoch }: StateDocument): ReplicationError => fenced(`${_id} is at epoch ${epoch}`, epoch);

@@ -3,7 +3,8 @@ import { ReplicationError } from '../../../core/model/errors';
 import type { RecordOp, StateRecord } from '../../../core/ports/state-store';
 import { codeOf } from '../errors';
 import { FixedSession } from './ledger/session';
-import { sessionOf, type MongodbStateStore } from './state-store';
+import { sessionOf } from './state-document';
+import type { MongodbStateStore } from './state-store';
 
 /** A record is not as expected; the transaction is rolled back. */
 class NotMatched extends Error {}

@@ -1,15 +1,12 @@
 import { fenced, ReplicationError } from '../../model/errors';
+import type { Clock } from '../../ports/clock';
 import type { StateRecord, StateStore } from '../../ports/state-store';
 import type { Writer } from '../../ports/writer';
 import type { Keys } from './keys';
 import type { Positions } from './positions';
 
-export interface LedgerClock {
-  /** Time of day in milliseconds since 1970 (UTC). */
-  now(): number;
-  /** Milliseconds since some moment, to measure with: never goes back. */
-  monotonic(): number;
-}
+/** All that the ledger needs of time. */
+export type LedgerClock = Pick<Clock, 'now' | 'monotonic'>;
 
 /** What every part of the ledger of one claim knows. */
 export interface LedgerContext {
