@@ -278,6 +278,19 @@ export function describeStateStore(name: string, fixture: () => Promise<StateSto
         expect((await get('s:slot'))?.value).toBe('one');
       });
 
+      it('is stale when it is sent again: its fencing record is further on, and nothing is written twice', async () => {
+        if (t.begin === null) return;
+        const lane = await slot('s:slot', 1);
+        const appended = (value: string): RecordOp => ({
+          op: 'put',
+          expect: 'any',
+          next: record('s:other', { value }),
+        });
+        expect(await (await begin(lane, 1, [moved(lane, 'one'), appended('first')])).commit()).toBe('written');
+        expect(await (await begin(lane, 1, [moved(lane, 'one'), appended('second')])).commit()).toBe('stale');
+        expect([(await get('s:slot'))?.sequence, (await get('s:other'))?.value]).toEqual([1, 'first']);
+      });
+
       it('removes records by their marks', async () => {
         if (t.begin === null) return;
         const lane = await slot('s:slot', 1);
