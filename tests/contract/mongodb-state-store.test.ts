@@ -2,7 +2,7 @@ import * as os from 'node:os';
 import { ClientSession, MongoClient, MongoServerError } from 'mongodb';
 import { SlotSession } from '../../src/connectors/mongodb/destination/state-steps';
 import { MongodbStateStore } from '../../src/connectors/mongodb/destination/state-store';
-import { Gate } from '../../src/core/async/condition';
+import { Condition } from '../../src/core/async/condition';
 import { systemClock } from '../../src/host/clock';
 import type { RecordOp, StateRecord } from '../../src/core/ports/state-store';
 import { sharedMongo, uniqueName } from '../support/servers';
@@ -47,7 +47,7 @@ class Fixture implements StateStoreFixture {
     const name = `${slot.key} ${epoch}`;
     const session = this.#sessions.get(name) ?? new SlotSession(this.open(), slot, epoch);
     this.#sessions.set(name, session);
-    const moved = new Gate(systemClock);
+    const moved = new Condition(systemClock);
     let isOpen = false;
     let mayCommit = false;
     const written = session
@@ -55,21 +55,21 @@ class Fixture implements StateStoreFixture {
         { before: ops, after: [] },
         async () => {
           isOpen = true;
-          moved.open();
+          moved.notify();
           await moved.until(() => mayCommit);
         },
         never,
       )
       .finally(() => {
         isOpen = true;
-        moved.open();
+        moved.notify();
       });
     written.catch(() => undefined);
     await moved.until(() => isOpen);
     return {
       commit: () => {
         mayCommit = true;
-        moved.open();
+        moved.notify();
         return written;
       },
     };

@@ -43,7 +43,7 @@ describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose
     const { lowWater, laneRecords } = await process().claim(2);
     expect([lowWater, laneRecords]).toEqual([
       null,
-      [0, 1].map((lane) => ({ lane, position: null, aheadUntil: null, sequence: 0 })),
+      [0, 1].map((lane) => ({ lane, position: null, readAheadLimit: null, sequence: 0 })),
     ]);
   });
 
@@ -67,14 +67,14 @@ describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose
     expect((await failure(slow.lanes.commit([share(0, sequence, [row('a', 2)])], {}, never))).kind).toBe('fenced');
     expect((await failure(advance(slow.fenced.root, at(2), never))).kind).toBe('fenced');
     const ranges = new Map([['shop.orders', [{ from: null, to: null, estimatedRows: 1 }]]]);
-    expect((await failure(slow.ranges.plan({ ranges, inline: null }, never))).kind).toBe('fenced');
+    expect((await failure(slow.ranges.plan({ ranges, backfill: null }, never))).kind).toBe('fenced');
     expect(text('a')).toBe('a@1');
   });
 
   it('lets nobody of an earlier epoch change what the claim owns, however lately that epoch was confirmed', async () => {
     const old = await process().claim(1);
     const ranges = new Map([['shop.orders', [{ from: null, to: null, estimatedRows: 1 }]]]);
-    const [range] = await old.ranges.plan({ ranges, inline: 'repair' }, never);
+    const [range] = await old.ranges.plan({ ranges, backfill: 'repair' }, never);
     const next = await process().claim(2);
     const progress = { after: Buffer.from('z'), done: true, rows: 9, bytes: 9 };
     expect((await failure(old.ranges.progressed(range!, progress, never))).kind).toBe('fenced');
@@ -83,7 +83,7 @@ describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose
       rows: 1,
     });
     await next.ranges.copied('shop.orders', at(8), never);
-    expect((await process().claim(3)).ranges.records).toMatchObject([{ rows: 1, done: false, inStepAfter: at(8) }]);
+    expect((await process().claim(3)).ranges.records).toMatchObject([{ rows: 1, done: false, overlapEnd: at(8) }]);
   });
 
   it('plans anew: nothing, for namespaces that are gone', async () => {
@@ -95,16 +95,16 @@ describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose
           ['a.a', [range, range]],
           ['a.b', [range]],
         ]),
-        inline: null,
+        backfill: null,
       },
       never,
     );
-    const planned = await first.ranges.plan({ ranges: new Map([['a.a', []]]), inline: null }, never);
-    expect(planned).toMatchObject([{ number: 2, namespace: 'a.b', from: Buffer.from([0, 1]), inline: null }]);
+    const planned = await first.ranges.plan({ ranges: new Map([['a.a', []]]), backfill: null }, never);
+    expect(planned).toMatchObject([{ number: 2, namespace: 'a.b', from: Buffer.from([0, 1]), backfill: null }]);
     const again = await (
       await process().claim(2)
-    ).ranges.plan({ ranges: new Map([['a.b', [range]]]), inline: 'merge' }, never);
-    expect(again).toMatchObject([{ number: 3, namespace: 'a.b', inline: 'merge' }]);
+    ).ranges.plan({ ranges: new Map([['a.b', [range]]]), backfill: 'merge' }, never);
+    expect(again).toMatchObject([{ number: 3, namespace: 'a.b', backfill: 'merge' }]);
   });
 
   it('begins anew: what lanes and barriers remember from before no longer counts', async () => {
@@ -122,7 +122,7 @@ describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose
     const first = await process().claim(1);
     await advance(first.fenced.root, at(3), never);
     expect(await first.lanes.layout(3, at(4), never)).toEqual(
-      [0, 1, 2].map((lane) => ({ lane, position: at(3), aheadUntil: at(4), sequence: 0 })),
+      [0, 1, 2].map((lane) => ({ lane, position: at(3), readAheadLimit: at(4), sequence: 0 })),
     );
     const second = await process().claim(2);
     expect(second.laneRecords).toHaveLength(3);

@@ -211,7 +211,7 @@ class Progress {
     const planned = { id: this.world.plans.length + 1, namespaces, ranges, confirmed: false };
     this.world.plans.push(planned);
     const list = Array.from({ length: ranges }, () => ({ from: null, to: null, estimatedRows: planned.id }));
-    await this.ledger.ranges.plan({ ranges: new Map(namespaces.map((name) => [name, list])), inline: null }, never);
+    await this.ledger.ranges.plan({ ranges: new Map(namespaces.map((name) => [name, list])), backfill: null }, never);
     planned.confirmed = true;
   }
 

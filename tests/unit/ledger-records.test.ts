@@ -7,7 +7,7 @@ import { askRepairs, askToDrop, carriedOut, openRepairs, repairsLeft } from '../
 import { VerificationRecords } from '../../src/core/ledger/verification/verification';
 import type { Change, Key } from '../../src/core/model/change';
 import { ReplicationError } from '../../src/core/model/errors';
-import type { Refusal } from '../../src/core/ports/destination';
+import type { RejectedChange } from '../../src/core/ports/destination';
 import type { Difference } from '../../src/core/ports/verification';
 import { row } from '../support/changes';
 import { MemoryProcess } from '../support/connectors/memory/process';
@@ -104,31 +104,31 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
   });
 
   describe('dead letters', () => {
-    const refusal = (change: Change, rest: Partial<Refusal> = {}): Refusal => ({
+    const change = (change: Change, rest: Partial<RejectedChange> = {}): RejectedChange => ({
       change,
       code: 'refused',
       message: 'no',
       attempts: 2,
-      letter: null,
+      deadLetter: null,
       kept: true,
       ...rest,
     });
     const at = (name: string): string => `to.${name}`;
 
     /** Written in a step of a lane that passes the changes. */
-    async function pass(ledger: ClaimedLedger, refusals: readonly Refusal[]): Promise<readonly string[]> {
-      const { letters, ops } = await new DeadLetters(ledger.fenced, at).passed(refusals, never);
+    async function pass(ledger: ClaimedLedger, rejected: readonly RejectedChange[]): Promise<readonly string[]> {
+      const { deadLetters, ops } = await new DeadLetters(ledger.fenced, at).passed(rejected, never);
       const { sequence } = ledger.laneRecords[0]!;
       const part = { type: 'part', changes: [], mode: 'new' } as const;
       await ledger.lanes.commit([{ lane: 0, expected: sequence, part, position: null, before: ops }], {}, never);
-      return letters;
+      return deadLetters;
     }
 
     it('are kept with what was rejected first and last', async () => {
       const ledger = await claim(1);
-      const [id] = await pass(ledger, [refusal(row('k', 5))]);
+      const [id] = await pass(ledger, [change(row('k', 5))]);
       now += 1_000;
-      expect(await pass(ledger, [refusal(row('k', 9), { letter: id!, code: 'other' })])).toEqual([id]);
+      expect(await pass(ledger, [change(row('k', 9), { deadLetter: id!, code: 'other' })])).toEqual([id]);
       const reader = new DeadLetterReader(process().store, 's', keyOf);
       expect(await reader.one(id!, never)).toEqual({
         id,
@@ -151,33 +151,33 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
         delta: null,
       });
       expect(await reader.behind(10, never)).toEqual([
-        { letter: id, namespace: 'shop.orders', key: keyOf(Buffer.from('k')) },
+        { deadLetter: id, namespace: 'shop.orders', key: keyOf(Buffer.from('k')) },
       ]);
     });
 
     it('lose the row where it is not to be kept, or larger than a body', async () => {
       const ledger = await claim(1);
       const large = { ...row('large', 1), row: Buffer.alloc(17 * 1024 * 1024) };
-      const ids = await pass(ledger, [refusal(row('k', 1), { kept: false }), refusal(large)]);
+      const ids = await pass(ledger, [change(row('k', 1), { kept: false }), change(large)]);
       const reader = new DeadLetterReader(process().store, 's', keyOf);
       for (const id of ids) expect(await reader.one(id, never)).toMatchObject({ row: null, kept: false });
     });
 
     it('are superseded by full states, by copies of their namespaces, and dropped on request', async () => {
       const ledger = await claim(1);
-      const letters = new DeadLetters(ledger.fenced, at);
+      const deadLetters = new DeadLetters(ledger.fenced, at);
       const [one, two, three] = await pass(
         ledger,
-        [1, 2, 3].map((n) => refusal(row(`k${n}`, n))),
+        [1, 2, 3].map((n) => change(row(`k${n}`, n))),
       );
-      const after = await letters.superseded([one!, 'unknown'], never);
+      const after = await deadLetters.superseded([one!, 'unknown'], never);
       const { sequence } = ledger.laneRecords[0]!;
       const part = { type: 'part', changes: [row('k1', 9)], mode: 'new' } as const;
       await ledger.lanes.commit([{ lane: 0, expected: sequence, part, position: null, after }], {}, never);
       const { store } = process();
       await askToDrop({ store, stream: 's', nonce: '1' }, [one!, two!, 'unknown'], never);
-      expect(await letters.drop(never)).toBe(1);
-      await letters.rename('shop.orders', { namespace: 'shop.old', target: 'to.old' }, never);
+      expect(await deadLetters.drop(never)).toBe(1);
+      await deadLetters.rename('shop.orders', { namespace: 'shop.old', target: 'to.old' }, never);
       const reader = new DeadLetterReader(store, 's', keyOf);
       const states = async (): Promise<unknown> =>
         (await reader.list({ stream: 's' }, 10, never)).map(({ id, state, namespace }) => [id, state, namespace]);
@@ -190,7 +190,7 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
           [three, 'open', 'shop.old'],
         ]),
       );
-      await letters.supersede(['shop.old'], never);
+      await deadLetters.supersede(['shop.old'], never);
       expect(
         (await reader.list({ stream: 's', state: 'superseded' }, 10, never)).map(({ row: kept }) => kept?.length),
       ).toEqual([4, 4, 4]);
@@ -247,7 +247,7 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
       const rest = await run.differences({ state: 'suspect' }, { limit: 3, after: page.last }, never);
       expect([...page.list, ...rest.list].map((each) => each.key.id).sort()).toEqual(ids);
       const [one, two] = page.list;
-      await run.settle(
+      await run.resolve(
         [
           { difference: { ...one!, rounds: 1 }, outcome: 'damaged', kind: 'different' },
           { difference: two!, outcome: 'cleared', kind: 'missing' },
@@ -290,7 +290,7 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
       );
       await own(fenced.context, ['x.y'], { shared: false }, never);
       await ranges.plan(
-        { ranges: new Map([['a.b', [{ from: null, to: null, estimatedRows: 1 }]]]), inline: null },
+        { ranges: new Map([['a.b', [{ from: null, to: null, estimatedRows: 1 }]]]), backfill: null },
         never,
       );
       const held = (native: unknown): number => (Object(native) as { held?: number }).held ?? 0;

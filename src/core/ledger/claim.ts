@@ -129,7 +129,7 @@ export const newLane = (
   value: laneCodec.encode(state, positions, needs),
 });
 
-const emptyLane = (lane: number): LaneState => ({ lane, position: null, aheadUntil: null });
+const emptyLane = (lane: number): LaneState => ({ lane, position: null, readAheadLimit: null });
 
 export const newLoader = ({ keys }: LedgerContext, loader: number): StateRecord => ({
   key: keys.loader(loader),

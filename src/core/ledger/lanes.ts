@@ -18,7 +18,7 @@ export interface LaneShare {
   /** Recorded with the rows; null when the part ends inside a batch whose changes have no position of their own. */
   readonly position: Position | null;
   /** Rows that were read again among these are as the source had them here at the latest. */
-  readonly aheadUntil?: Position;
+  readonly readAheadLimit?: Position;
   /** Dead letters of changes that are passed. */
   readonly before?: readonly RecordOp[];
   /** Dead letters that full states of their rows supersede. */
@@ -82,16 +82,20 @@ export class Lanes {
     return slot;
   }
 
-  #fence(slot: Slot, { position, aheadUntil }: LaneShare, needs: RecordOp[]): RecordOp {
+  #fence(slot: Slot, { position, readAheadLimit }: LaneShare, needs: RecordOp[]): RecordOp {
     const before = this.#state(slot);
-    const state = { ...before, position: position ?? before.position, aheadUntil: aheadUntil ?? before.aheadUntil };
+    const state = {
+      ...before,
+      position: position ?? before.position,
+      readAheadLimit: readAheadLimit ?? before.readAheadLimit,
+    };
     return slot.fence(laneCodec.encode(state, this.fenced.context.positions, needs));
   }
 
   /** Another number of lanes. Only when all lanes are level at the low water, and that is where each of the new ones begins. */
-  async layout(lanes: number, aheadUntil: Position | null, signal: AbortSignal): Promise<readonly LaneRecord[]> {
+  async layout(lanes: number, readAheadLimit: Position | null, signal: AbortSignal): Promise<readonly LaneRecord[]> {
     const { lowWater } = this.fenced.root.state;
-    await this.#replace({ lanes, position: lowWater, aheadUntil }, (state) => ({ ...state, lanes }), signal);
+    await this.#replace({ lanes, position: lowWater, readAheadLimit }, (state) => ({ ...state, lanes }), signal);
     return this.records;
   }
 
@@ -99,7 +103,7 @@ export class Lanes {
   async begin(position: Position, signal: AbortSignal): Promise<void> {
     const { lanes } = this.fenced.root.state;
     const begun = (state: RootState): RootState => ({ ...state, lowWater: position, barrier: null });
-    await this.#replace({ lanes, position: null, aheadUntil: null }, begun, signal);
+    await this.#replace({ lanes, position: null, readAheadLimit: null }, begun, signal);
   }
 
   /** Lanes of the next generation first, then the record of the stream that names it: until then the old ones count. */

@@ -21,7 +21,7 @@ export class ClaimedLedger implements AsyncDisposable {
   static async claim(options: ClaimOptions, signal: AbortSignal): Promise<ClaimedLedger> {
     const fenced = await fenceStream(options, signal);
     const ledger = new ClaimedLedger(fenced);
-    await ledger.ranges.settle(signal);
+    await ledger.ranges.finish(signal);
     await ledger.ranges.collect(signal);
     await ledger.#removeDead(signal);
     return ledger;

@@ -1,4 +1,4 @@
-import type { InlineCopy, RangeRecord } from '../ports/destination';
+import type { BackfillKind, RangeRecord } from '../ports/destination';
 import type { Namespace } from '../model/namespace';
 import type { Position } from '../model/position';
 import type { Range } from '../ports/source';
@@ -10,7 +10,7 @@ import { nameCodec, rangeCodec, type PutOp } from './records/records';
 export interface Plan {
   /** No ranges: there is nothing to copy any more. */
   readonly ranges: ReadonlyMap<Namespace, readonly Range[]>;
-  readonly inline: InlineCopy | null;
+  readonly backfill: BackfillKind | null;
 }
 
 export type Progress = Pick<RangeRecord, 'after' | 'done' | 'rows' | 'bytes'>;
@@ -41,15 +41,15 @@ export class Ranges {
    * Takes the place of what was planned for these namespaces before. Ranges first, then the names of what is planned, then the record
    * of the stream, which decides for all of them at once; only then does each namespace name its new generation.
    */
-  async plan({ ranges, inline }: Plan, signal: AbortSignal): Promise<readonly RangeRecord[]> {
-    await this.settle(signal);
+  async plan({ ranges, backfill }: Plan, signal: AbortSignal): Promise<readonly RangeRecord[]> {
+    await this.finish(signal);
     const { context, own, root } = this.fenced;
     const generation = context.generations.next();
     let number = root.state.ranges;
     const planned = [...ranges].flatMap(([namespace, list]) =>
       list.map((range) => {
         const key = context.keys.range(generation, number);
-        return put(key, rangeCodec, newRange(number++, namespace, range, inline), { generation });
+        return put(key, rangeCodec, newRange(number++, namespace, range, backfill), { generation });
       }),
     );
     const names = [...ranges.keys()].map((namespace) =>
@@ -57,12 +57,12 @@ export class Ranges {
     );
     await own.write([...planned, ...names], signal);
     await root.move((state) => ({ ...state, plan: generation, ranges: number }), signal);
-    await this.settle(signal);
+    await this.finish(signal);
     return this.records;
   }
 
   /** Brings a plan that is decided to all of its namespaces; the next claim does where this one ended before. */
-  async settle(signal: AbortSignal): Promise<void> {
+  async finish(signal: AbortSignal): Promise<void> {
     const { context, own, root } = this.fenced;
     const { plan } = root.state;
     if (plan === null) return;
@@ -111,12 +111,12 @@ export class Ranges {
     return put(this.#recordOf(range).key, rangeCodec, stateOf(range, progress));
   }
 
-  /** The copy of a namespace inside the stream is complete; updates up to `inStepAfter` are still read again. */
-  async copied(namespace: Namespace, inStepAfter: Position, signal: AbortSignal): Promise<void> {
+  /** The copy of a namespace inside the stream is complete; updates up to `overlapEnd` are still read again. */
+  async copied(namespace: Namespace, overlapEnd: Position, signal: AbortSignal): Promise<void> {
     const { own } = this.fenced;
     const ranges = this.records.filter((range) => range.namespace === namespace);
     const puts = ranges.map((range) =>
-      put(this.#recordOf(range).key, rangeCodec, { ...stateOf(range, range), inStepAfter }),
+      put(this.#recordOf(range).key, rangeCodec, { ...stateOf(range, range), overlapEnd }),
     );
     await own.write(puts, signal);
   }
@@ -129,7 +129,7 @@ export class Ranges {
   }
 }
 
-const newRange = (number: number, namespace: Namespace, range: Range, inline: InlineCopy | null) => ({
+const newRange = (number: number, namespace: Namespace, range: Range, backfill: BackfillKind | null) => ({
   number,
   namespace,
   from: range.from,
@@ -139,8 +139,8 @@ const newRange = (number: number, namespace: Namespace, range: Range, inline: In
   rows: 0,
   bytes: 0,
   estimatedRows: range.estimatedRows,
-  inline,
-  inStepAfter: null,
+  backfill,
+  overlapEnd: null,
 });
 
 const stateOf = ({ sequence: _sequence, ...range }: RangeRecord, { after, done, rows, bytes }: Progress) => ({

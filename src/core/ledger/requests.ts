@@ -29,12 +29,12 @@ export async function askRepairs(
   }
 }
 
-/** Asks the stream to let go of open dead letters. */
-export async function askToDrop({ store, stream, nonce }: Asking, letters: readonly string[], signal: AbortSignal) {
+/** Asks the stream to drop open dead letters. */
+export async function askToDrop({ store, stream, nonce }: Asking, deadLetters: readonly string[], signal: AbortSignal) {
   const keys = new Keys(stream);
   await mustExist(store, keys, stream, signal);
-  for (const letter of letters)
-    await add(store, keys.request('drop', letter, nonce), { letter }, Buffer.alloc(0), signal);
+  for (const deadLetter of deadLetters)
+    await add(store, keys.request('drop', deadLetter, nonce), { deadLetter }, Buffer.alloc(0), signal);
 }
 
 async function add(store: StateStore, key: string, value: Json, body: Buffer, signal: AbortSignal): Promise<void> {
@@ -84,12 +84,12 @@ export async function repairsLeft(store: StateStore, stream: string, signal: Abo
   return rows.size;
 }
 
-/** Dead letters that somebody lets go of, each with its requests. */
+/** Dead letters that are asked to be dropped, each with its requests. */
 export async function openDrops({ context: { store, keys } }: FencedRecords, signal: AbortSignal) {
   const drops = new Map<string, string[]>();
   for await (const { key, value } of scanAll(store, `${keys.requests}drop:`, signal)) {
-    const { letter } = value as { readonly letter: string };
-    drops.set(letter, [...(drops.get(letter) ?? []), key]);
+    const { deadLetter } = value as { readonly deadLetter: string };
+    drops.set(deadLetter, [...(drops.get(deadLetter) ?? []), key]);
   }
   return drops;
 }

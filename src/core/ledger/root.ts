@@ -102,15 +102,15 @@ export class Root {
   /** `prepare` sees the record as the writes before have left it; what it answers may be repeated. */
   #inTurn(prepare: () => (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     const mine = this.#turn.then(async () => {
-      await this.#settle(signal);
+      await this.#finish(signal);
       this.#pending = prepare();
-      await this.#settle(signal);
+      await this.#finish(signal);
     });
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
 
-  async #settle(signal: AbortSignal): Promise<void> {
+  async #finish(signal: AbortSignal): Promise<void> {
     if (this.#pending === null) return;
     try {
       await this.#pending(signal);

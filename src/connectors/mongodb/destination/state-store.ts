@@ -12,7 +12,7 @@ import {
   type StateDocument,
 } from './state-document';
 import { fenceSlot } from './state-fence';
-import { guarded } from './translate-errors';
+import { classified } from './translate-errors';
 
 const DUPLICATE = 11000;
 const LINEARIZABLE = new ReadConcern('linearizable');
@@ -57,7 +57,7 @@ export class MongodbStateStore implements StateStore, StateCollection {
 
   get(keys: readonly string[], signal: AbortSignal): Promise<readonly (StateRecord | null)[]> {
     const options = { readConcern: LINEARIZABLE, maxTimeMS: READ_MS, signal };
-    return guarded(() =>
+    return classified(() =>
       // Each by itself: only a read of one document by its `_id` is linearizable.
       inParallel(keys, async (_id) => {
         const found = await this.records.findOne({ _id }, options);
@@ -67,7 +67,7 @@ export class MongodbStateStore implements StateStore, StateCollection {
   }
 
   scan(prefix: string, { after, limit }: Page, signal: AbortSignal): Promise<readonly StateRecord[]> {
-    return guarded(async () => {
+    return classified(async () => {
       // Keys are ASCII; the last character of it stands in none of them.
       const _id = { ...(after === null ? { $gte: prefix } : { $gt: after }), $lt: `${prefix}\u007f` };
       const options = { projection: { body: 0 }, sort: { _id: 1 }, limit, signal } as const;
@@ -76,7 +76,7 @@ export class MongodbStateStore implements StateStore, StateCollection {
   }
 
   write(op: RecordOp, signal: AbortSignal): Promise<'written' | 'stale'> {
-    return guarded(async () => {
+    return classified(async () => {
       await this.ready(signal);
       return (await abortable(this.#write(op, signal), signal)) ? 'written' : 'stale';
     });
@@ -106,14 +106,14 @@ export class MongodbStateStore implements StateStore, StateCollection {
   }
 
   request(record: StateRecord, signal: AbortSignal): Promise<void> {
-    return guarded(async () => {
+    return classified(async () => {
       await this.ready(signal);
       await abortable(this.#insert(record), signal);
     });
   }
 
   fence(slot: string, epoch: number, signal: AbortSignal): Promise<StateRecord | null> {
-    return guarded(async () => {
+    return classified(async () => {
       await this.ready(signal);
       const found = await fenceSlot(this, slot, epoch, signal);
       return found && readRecord(found);

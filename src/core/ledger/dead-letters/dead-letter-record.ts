@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Change } from '../../model/change';
-import type { Letter, LetterFilter, LetterState, LetterSummary } from '../../model/dead-letter';
+import type { DeadLetter, DeadLetterFilter, DeadLetterState, DeadLetterSummary } from '../../model/dead-letter';
 import type { Namespace } from '../../model/namespace';
 import type { Json, Position } from '../../model/position';
-import type { Refusal } from '../../ports/destination';
+import type { RejectedChange } from '../../ports/destination';
 import type { StateRecord } from '../../ports/state-store';
 
 /** What may be shown of a dead letter is its record's value. Times are ISO. */
-export interface LetterValue extends Omit<
-  LetterSummary,
+export interface DeadLetterValue extends Omit<
+  DeadLetterSummary,
   'id' | 'stream' | 'position' | 'sourceTime' | 'firstAt' | 'lastAt'
 > {
   readonly sourceTime: string;
@@ -25,21 +25,21 @@ interface Parts {
 }
 
 /** The rows of these are behind the source. */
-export const isBehind = (state: LetterState): boolean => state === 'open' || state === 'dropped';
+export const isBehind = (state: DeadLetterState): boolean => state === 'open' || state === 'dropped';
 
 /** The same for the same rejected change: writing it twice is writing it once. The key's identity may be long, and is data. */
-export const letterId = (stream: string, { namespace, key, position }: Change): string =>
+export const deadLetterId = (stream: string, { namespace, key, position }: Change): string =>
   createHash('sha256')
     .update(JSON.stringify([stream, namespace, position]))
     .update(key.id, 'latin1')
     .digest('hex')
     .slice(0, 32);
 
-export const valueOf = ({ value }: StateRecord): LetterValue => value as unknown as LetterValue;
+export const valueOf = ({ value }: StateRecord): DeadLetterValue => value as unknown as DeadLetterValue;
 
-/** A rejected change, as it is kept; `before`: the letter that its row has already. A row too large for a body is not kept. */
-export function letterOf(
-  { change, code, message, attempts, kept }: Refusal,
+/** A rejected change, as it is kept; `before`: the dead letter that its row has already. A row too large for a body is not kept. */
+export function encodeRejected(
+  { change, code, message, attempts, kept }: RejectedChange,
   target: Namespace,
   before: StateRecord | null,
   { now, bodyBytes }: { readonly now: string; readonly bodyBytes: number },
@@ -48,7 +48,7 @@ export function letterOf(
   const head = { key: first?.key ?? change.key.bytes, position: first?.position ?? change.position };
   const whole = writeBody({ ...head, ...(kept ? rowOf(change) : NOTHING) });
   const fits = whole.length <= bodyBytes;
-  const value: LetterValue = {
+  const value: DeadLetterValue = {
     namespace: first?.namespace ?? change.namespace,
     target: first?.target ?? target,
     keyHash: change.key.hash,
@@ -98,7 +98,11 @@ export function readBody({ body = Buffer.alloc(0) }: StateRecord): Parts {
   return { position, key: next(key), row: row === null ? null : next(row), delta: delta === null ? null : next(delta) };
 }
 
-export const matches = (record: StateRecord, id: string, { namespace, code, state, ids }: LetterFilter): boolean => {
+export const matches = (
+  record: StateRecord,
+  id: string,
+  { namespace, code, state, ids }: DeadLetterFilter,
+): boolean => {
   const value = valueOf(record);
   return (
     (namespace === undefined || value.namespace === namespace) &&
@@ -108,7 +112,7 @@ export const matches = (record: StateRecord, id: string, { namespace, code, stat
   );
 };
 
-export function letter(stream: string, id: string, record: StateRecord): Letter {
+export function deadLetterOf(stream: string, id: string, record: StateRecord): DeadLetter {
   const { sourceTime, firstAt, lastAt, ...value } = valueOf(record);
   return {
     ...value,

@@ -1,11 +1,11 @@
 import type { Key } from '../../model/change';
-import type { Letter, LetterFilter, LetterKey, LetterState } from '../../model/dead-letter';
+import type { DeadLetter, DeadLetterFilter, DeadLetterKey, DeadLetterState } from '../../model/dead-letter';
 import type { Namespace } from '../../model/namespace';
-import type { Refusal } from '../../ports/destination';
+import type { RejectedChange } from '../../ports/destination';
 import type { RecordOp, StateRecord, StateStore } from '../../ports/state-store';
 import type { FencedRecords } from '../claim';
 import { scanAll } from '../records/context';
-import { isBehind, letter, letterId, letterOf, matches, readBody, valueOf } from './dead-letter-record';
+import { deadLetterOf, isBehind, deadLetterId, encodeRejected, matches, readBody, valueOf } from './dead-letter-record';
 import { Keys } from '../records/keys';
 import { following, replace } from '../records/records';
 import { carriedOut, openDrops } from '../requests';
@@ -20,24 +20,24 @@ export class DeadLetters {
     private readonly target: (namespace: Namespace) => Namespace,
   ) {}
 
-  /** The records of a step that passes these changes, and the letter of each in order. */
+  /** The records of a step that passes these changes, and the dead letter of each in order. */
   async passed(
-    refusals: readonly Refusal[],
+    rejected: readonly RejectedChange[],
     signal: AbortSignal,
-  ): Promise<{ readonly letters: readonly string[]; readonly ops: readonly RecordOp[] }> {
+  ): Promise<{ readonly deadLetters: readonly string[]; readonly ops: readonly RecordOp[] }> {
     const { store, stream, keys, epoch, clock } = this.fenced.context;
-    const letters = refusals.map((refusal) => refusal.letter ?? letterId(stream, refusal.change));
+    const ids = rejected.map((each) => each.deadLetter ?? deadLetterId(stream, each.change));
     const found = await store.get(
-      letters.map((id) => keys.letter(id)),
+      ids.map((id) => keys.deadLetter(id)),
       signal,
     );
     const written = { now: new Date(clock.now()).toISOString(), bodyBytes: store.limits.bodyBytes };
     // One row may be rejected twice in a step: the second is written over the first.
     const latest = new Map(found.flatMap((record) => (record ? [[record.key, record]] : [])));
-    const ops = refusals.map((refusal, at): RecordOp => {
-      const key = keys.letter(letters[at] ?? '');
+    const ops = rejected.map((each, at): RecordOp => {
+      const key = keys.deadLetter(ids[at] ?? '');
       const before = latest.get(key) ?? null;
-      const { value, body } = letterOf(refusal, this.target(refusal.change.namespace), before, written);
+      const { value, body } = encodeRejected(each, this.target(each.change.namespace), before, written);
       const bare = before ?? { key, epoch, sequence: -1, generation: 0, value: null };
       const next = { ...following(bare, epoch, value), body };
       latest.set(key, next);
@@ -45,14 +45,14 @@ export class DeadLetters {
     });
     // A step writes each record once.
     const last = new Map(ops.map((op) => [op.op === 'put' ? op.next.key : op.key, op]));
-    return { letters, ops: [...last.values()] };
+    return { deadLetters: ids, ops: [...last.values()] };
   }
 
   /** The records of a step that writes full states of the rows of these. */
   async superseded(ids: readonly string[], signal: AbortSignal): Promise<readonly RecordOp[]> {
     const { store, keys } = this.fenced.context;
     const found = await store.get(
-      ids.map((id) => keys.letter(id)),
+      ids.map((id) => keys.deadLetter(id)),
       signal,
     );
     return found.flatMap((record) =>
@@ -62,7 +62,7 @@ export class DeadLetters {
     );
   }
 
-  #inState(record: StateRecord, state: LetterState): RecordOp & { readonly op: 'put' } {
+  #inState(record: StateRecord, state: DeadLetterState): RecordOp & { readonly op: 'put' } {
     return this.#changed(record, { state });
   }
 
@@ -91,7 +91,7 @@ export class DeadLetters {
   async drop(signal: AbortSignal): Promise<number> {
     const { keys } = this.fenced.context;
     const drops = await openDrops(this.fenced, signal);
-    const ids = new Set([...drops.keys()].map((id) => keys.letter(id)));
+    const ids = new Set([...drops.keys()].map((id) => keys.deadLetter(id)));
     const asked = ({ key, value }: StateRecord): boolean =>
       ids.has(key) && (value as { readonly state?: unknown }).state === 'open';
     const dropped = ids.size === 0 ? 0 : await this.#change(asked, { state: 'dropped' }, signal);
@@ -103,7 +103,7 @@ export class DeadLetters {
   async #change(chosen: (record: StateRecord) => boolean, change: object, signal: AbortSignal): Promise<number> {
     const { context, root } = this.fenced;
     const found: string[] = [];
-    for await (const record of scanAll(context.store, context.keys.letters, signal))
+    for await (const record of scanAll(context.store, context.keys.deadLetters, signal))
       if (isBehind(valueOf(record).state) && chosen(record)) found.push(record.key);
     for (let at = 0; at < found.length; at += AT_ONCE) {
       const records = await context.store.get(found.slice(at, at + AT_ONCE), signal);
@@ -127,31 +127,31 @@ export class DeadLetterReader {
   }
 
   /** Oldest first, at most `limit`. */
-  async list(filter: LetterFilter, limit: number, signal: AbortSignal): Promise<readonly Letter[]> {
+  async list(filter: DeadLetterFilter, limit: number, signal: AbortSignal): Promise<readonly DeadLetter[]> {
     const heads: StateRecord[] = [];
-    for await (const record of scanAll(this.store, this.#keys.letters, signal))
+    for await (const record of scanAll(this.store, this.#keys.deadLetters, signal))
       if (matches(record, this.#idOf(record), filter)) heads.push(record);
     const text = (record: StateRecord): string => `${valueOf(record).firstAt} ${record.key}`;
     const oldest = heads.sort((a, b) => (text(a) < text(b) ? -1 : 1)).slice(0, limit);
-    const letters: Letter[] = [];
+    const list: DeadLetter[] = [];
     for (let at = 0; at < oldest.length; at += AT_ONCE) {
       const keys = oldest.slice(at, at + AT_ONCE).map(({ key }) => key);
       for (const found of await this.store.get(keys, signal))
-        if (found) letters.push(letter(this.stream, this.#idOf(found), found));
+        if (found) list.push(deadLetterOf(this.stream, this.#idOf(found), found));
     }
-    return letters;
+    return list;
   }
 
-  async one(id: string, signal: AbortSignal): Promise<Letter | null> {
+  async one(id: string, signal: AbortSignal): Promise<DeadLetter | null> {
     if (!/^[0-9a-f]+$/u.test(id)) return null;
-    const [found] = await this.store.get([this.#keys.letter(id)], signal);
-    return found ? letter(this.stream, id, found) : null;
+    const [found] = await this.store.get([this.#keys.deadLetter(id)], signal);
+    return found ? deadLetterOf(this.stream, id, found) : null;
   }
 
   /** Rows whose state at the destination is behind the source, at most `limit`. */
-  async behind(limit: number, signal: AbortSignal): Promise<readonly LetterKey[]> {
+  async behind(limit: number, signal: AbortSignal): Promise<readonly DeadLetterKey[]> {
     const found: StateRecord[] = [];
-    for await (const record of scanAll(this.store, this.#keys.letters, signal)) {
+    for await (const record of scanAll(this.store, this.#keys.deadLetters, signal)) {
       if (found.length === limit) break;
       if (isBehind(valueOf(record).state)) found.push(record);
     }
@@ -162,11 +162,11 @@ export class DeadLetterReader {
     return records.flatMap((record) => {
       if (!record) return [];
       const key = this.keyOf(readBody(record).key);
-      return [{ letter: this.#idOf(record), namespace: valueOf(record).namespace, key }];
+      return [{ deadLetter: this.#idOf(record), namespace: valueOf(record).namespace, key }];
     });
   }
 
   #idOf({ key }: StateRecord): string {
-    return key.slice(this.#keys.letters.length);
+    return key.slice(this.#keys.deadLetters.length);
   }
 }

@@ -19,7 +19,7 @@ export class Keys {
   readonly root: string;
   readonly slots: string;
   readonly own: string;
-  readonly letters: string;
+  readonly deadLetters: string;
   readonly requests: string;
   readonly verification: string;
 
@@ -28,7 +28,7 @@ export class Keys {
     this.root = `${this.prefix}root`;
     this.slots = `${this.prefix}slot:`;
     this.own = `${this.prefix}own:`;
-    this.letters = `${this.prefix}letter:`;
+    this.deadLetters = `${this.prefix}dead-letter:`;
     this.requests = `${this.prefix}request:`;
     this.verification = `${this.prefix}verify:`;
   }
@@ -76,8 +76,8 @@ export class Keys {
     return `${this.own}position:`;
   }
 
-  letter(id: string): string {
-    return `${this.letters}${id}`;
+  deadLetter(id: string): string {
+    return `${this.deadLetters}${id}`;
   }
 
   /** `nonce`: of this asking. Who asks again while a request is worked on adds another one. */
@@ -85,10 +85,10 @@ export class Keys {
     return `${this.requests}${kind}:${digest(about)}:${digest(nonce)}`;
   }
 
-  /** Under which word a record is counted: whatever is no namespace, copy, request, letter or comparison is the ledger's own. */
+  /** Under which word a record is counted: whatever is no namespace, range, request, dead letter or verification is the ledger's own. */
   kindOf(key: string): keyof Kept['records'] {
     const kinds = [
-      [this.letters, 'deadLetters'],
+      [this.deadLetters, 'deadLetters'],
       [this.requests, 'repairs'],
       [this.verification, 'verification'],
       [`${this.own}range:`, 'ranges'],

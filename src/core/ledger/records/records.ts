@@ -50,7 +50,7 @@ export const newRoot = (lanes: number): RootState => ({
   forgotten: null,
 });
 
-export type LaneState = Pick<LaneRecord, 'lane' | 'position' | 'aheadUntil'>;
+export type LaneState = Pick<LaneRecord, 'lane' | 'position' | 'readAheadLimit'>;
 export type RangeState = Omit<RangeRecord, 'sequence'>;
 
 /** What a stream knows of one of its targets. What only the connector understands is in the record's `native`. */
@@ -108,36 +108,36 @@ export const rootCodec: Codec<RootState> = {
 };
 
 export const laneCodec: Codec<LaneState> = {
-  encode: ({ lane, position, aheadUntil }, positions, needs) => ({
+  encode: ({ lane, position, readAheadLimit }, positions, needs) => ({
     lane,
     position: positions.encode(position, needs),
-    aheadUntil: positions.encode(aheadUntil, needs),
+    readAheadLimit: positions.encode(readAheadLimit, needs),
   }),
   decode: (json, positions) => {
-    const { lane, position, aheadUntil } = json as unknown as Stored<LaneState, 'position' | 'aheadUntil'>;
-    return { lane, position: positions.decode(position), aheadUntil: positions.decode(aheadUntil) };
+    const { lane, position, readAheadLimit } = json as unknown as Stored<LaneState, 'position' | 'readAheadLimit'>;
+    return { lane, position: positions.decode(position), readAheadLimit: positions.decode(readAheadLimit) };
   },
 };
 
 type RangeBytes = 'from' | 'to' | 'after';
 
 export const rangeCodec: Codec<RangeState> = {
-  encode: ({ from, to, after, inStepAfter, ...rest }, positions, needs) => ({
+  encode: ({ from, to, after, overlapEnd, ...rest }, positions, needs) => ({
     ...rest,
     from: encodeBytes(from),
     to: encodeBytes(to),
     after: encodeBytes(after),
-    inStepAfter: positions.encode(inStepAfter, needs),
+    overlapEnd: positions.encode(overlapEnd, needs),
   }),
   decode: (json, positions) => {
-    const stored = json as unknown as Stored<RangeState, RangeBytes | 'inStepAfter'>;
+    const stored = json as unknown as Stored<RangeState, RangeBytes | 'overlapEnd'>;
     return {
       ...stored,
-      inline: stored.inline,
+      backfill: stored.backfill,
       from: decodeBytes(stored.from),
       to: decodeBytes(stored.to),
       after: decodeBytes(stored.after),
-      inStepAfter: positions.decode(stored.inStepAfter),
+      overlapEnd: positions.decode(stored.overlapEnd),
     };
   },
 };

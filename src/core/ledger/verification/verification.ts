@@ -12,7 +12,7 @@ import type {
   Findings,
   NamespaceRows,
   NotVerified,
-  Settled,
+  Rechecked,
   Verification,
 } from '../../ports/verification';
 import { listAll, scanAll, type LedgerClock } from '../records/context';
@@ -44,7 +44,7 @@ export interface VerificationOptions {
 }
 
 /** The records of one run: they belong to it alone, and the same finding has the same key however often it is written. */
-export class VerificationRecords implements Omit<Verification, 'standing' | 'layout'> {
+export class VerificationRecords implements Omit<Verification, 'readProgress' | 'layout'> {
   readonly #keys: Keys;
   readonly #own: string;
 
@@ -130,8 +130,8 @@ export class VerificationRecords implements Omit<Verification, 'standing' | 'lay
     return { list, last: found.at(-1) ?? null };
   }
 
-  async settle(settled: readonly Settled[], signal: AbortSignal): Promise<void> {
-    await inParallel(settled, async ({ difference, outcome, kind }) => {
+  async resolve(rechecked: readonly Rechecked[], signal: AbortSignal): Promise<void> {
+    await inParallel(rechecked, async ({ difference, outcome, kind }) => {
       const record = await this.#get(this.#keyOfDifference(difference), signal);
       if (record === null) return;
       if (outcome === 'cleared') return this.#remove(record, signal);
