@@ -22,7 +22,7 @@ export interface ClaimOptions {
   readonly clock: LedgerContext['clock'];
 }
 
-/** What a claim holds: the records as they are once nobody of an earlier epoch can change them. */
+/** What a claim holds: the records as they are once no writer of an earlier epoch can change them. */
 export interface FencedRecords {
   readonly context: LedgerContext;
   readonly root: Root;
@@ -34,7 +34,7 @@ export interface FencedRecords {
 }
 
 /**
- * Fences the record of the stream, then lists its slots, fences each, and only then reads. From the first fence on nobody of an
+ * Fences the record of the stream, then lists its slots, fences each, and only then reads. From the first fence on no writer of an
  * earlier epoch changes the lanes in force, admits a loader or decides a plan; from the last one on nothing of theirs can commit.
  */
 export async function fenceStream(options: ClaimOptions, signal: AbortSignal): Promise<FencedRecords> {
@@ -76,7 +76,7 @@ async function ensureRoot(
   if (!found) {
     if (expect === 'existing') throw ledgerMissing(stream);
     const next = { key: keys.root, epoch: 0, sequence: 0, generation: 0, value };
-    // Who comes second changes nothing.
+    // The second of two claims changes nothing.
     await store.write({ op: 'put', expect: 'absent', next }, signal);
     return;
   }
@@ -141,7 +141,7 @@ export const newLoader = ({ keys }: LedgerContext, loader: number): StateRecord 
 
 /**
  * Where no step fences what the claim owns, each record is raised: a writer of an earlier epoch expects another mark from then on.
- * Long positions are what they are under their key, whoever wrote them.
+ * Long positions are left as they are: every writer would write the same under their key.
  */
 function raiseAll(
   context: LedgerContext,

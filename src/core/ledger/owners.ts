@@ -14,7 +14,7 @@ interface Owner {
 const ownerOf = ({ value }: StateRecord): Owner => value as unknown as Owner;
 
 /**
- * Makes the stream the owner of these targets: whoever comes first owns one. `shared`: the stream means to write targets of others
+ * Makes the stream the owner of these targets: the first stream that asks owns one. `shared`: the stream means to write targets of others
  * too, and leaves those to them; else it is refused, and owns none of the new ones that come after the first refused.
  */
 export async function own(

@@ -41,7 +41,7 @@ async function add(store: StateStore, key: string, value: Json, body: Buffer, si
   await store.request({ key, epoch: 0, sequence: 0, generation: 0, value, ...(body.length > 0 && { body }) }, signal);
 }
 
-/** Without a stream nobody would carry it out. */
+/** Without a stream no request is ever carried out. */
 async function mustExist(store: StateStore, keys: Keys, stream: string, signal: AbortSignal): Promise<void> {
   const [root] = await store.get([keys.root], signal);
   const { forgotten = null } = Object(root?.value) as { readonly forgotten?: unknown };

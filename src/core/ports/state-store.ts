@@ -13,7 +13,7 @@ export interface StateRecord extends Mark {
   /** The generation that the record belongs to; in the record of the stream, the one of its lanes. */
   readonly generation: number;
   readonly value: Json;
-  /** Read by the connector alone (MongoDB: the session of a slot). Whoever writes the record anew hands it on. */
+  /** Read by the connector alone (MongoDB: the session of a slot). A write that replaces the record hands it on. */
   readonly native?: Json;
   /** What is large: rows, keys, long positions. Not part of what `scan` answers. */
   readonly body?: Buffer;
@@ -47,7 +47,7 @@ export interface StateStore extends AsyncDisposable {
   scan(prefix: string, page: Page, signal: AbortSignal): Promise<readonly StateRecord[]>;
   /** `stale`: the record is not as expected, and nothing was written. Also after an own write whose answer was lost. */
   write(op: RecordOp, signal: AbortSignal): Promise<'written' | 'stale'>;
-  /** Adds a record unless there is one of its key. Anybody may, without a claim. */
+  /** Adds a record unless there is one of its key. No claim is needed. */
   request(record: StateRecord, signal: AbortSignal): Promise<void>;
   /**
    * Raises the record of a slot to `epoch` and answers with it; null where there is none. Once it resolves, nothing that was begun

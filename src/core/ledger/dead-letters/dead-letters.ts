@@ -87,7 +87,7 @@ export class DeadLetters {
     await this.#change((record) => valueOf(record).namespace === from, to, signal);
   }
 
-  /** Carries out what was asked for: open ones that nobody needs any more are dropped. */
+  /** Carries out requests to drop dead letters that are open. */
   async drop(signal: AbortSignal): Promise<number> {
     const { keys } = this.fenced.context;
     const drops = await openDrops(this.fenced, signal);
@@ -114,7 +114,7 @@ export class DeadLetters {
   }
 }
 
-/** What anybody may read of dead letters. `keyOf`: how the format of the stream reads the bytes of a key. */
+/** Reads dead letters without a claim. `keyOf`: how the format of the stream reads the bytes of a key. */
 export class DeadLetterReader {
   readonly #keys: Keys;
 
