@@ -92,7 +92,9 @@ async function underCircumstance(
     const following = expectArrival(arrivals, name, ({ sent, at }) => sent >= deadAt && at - sent < IN_STEP_MS);
     const starting = sleep(AWAY_MS).then(start);
     const [flows, pastOverlap, next] = await Promise.all([flowing, following, starting]);
-    figures.add(name, FLOWS, 's', (flows.at - killedAt) / 1000).add(name, IN_STEP, 's', (pastOverlap.at - killedAt) / 1000);
+    figures
+      .add(name, FLOWS, 's', (flows.at - killedAt) / 1000)
+      .add(name, IN_STEP, 's', (pastOverlap.at - killedAt) / 1000);
     scope.say(`  ${name}: killed ${round} of ${repetitions}`);
     working = next;
   }
