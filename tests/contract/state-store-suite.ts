@@ -10,7 +10,7 @@ export interface OpenStep {
   commit(): Promise<'written' | 'stale'>;
 }
 
-/** What the suite needs of a store; the records of a fixture are nobody else's. */
+/** What the suite needs of a store; no two fixtures share records. */
 export interface StateStoreFixture extends AsyncDisposable {
   /** Another process's way to the same records. */
   open(): StateStore;

@@ -53,7 +53,7 @@ describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose
       expect(await failure(process().claim(epoch))).toMatchObject({ kind: 'fenced', epoch: 5 });
   });
 
-  it('fences whoever claimed before: lanes, low water and plans', async () => {
+  it('fences earlier claims: lanes, low water and plans', async () => {
     const old = await process().claim(1);
     await old.lanes.commit([share(0, 0, [row('a', 1)])], {}, never);
     let now = 0;
@@ -71,7 +71,7 @@ describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose
     expect(text('a')).toBe('a@1');
   });
 
-  it('lets nobody of an earlier epoch change what the claim owns, however lately that epoch was confirmed', async () => {
+  it('lets no writer of an earlier epoch change what the claim owns, however lately that epoch was confirmed', async () => {
     const old = await process().claim(1);
     const ranges = new Map([['shop.orders', [{ from: null, to: null, estimatedRows: 1 }]]]);
     const [range] = await old.ranges.plan({ ranges, backfill: 'repair' }, never);

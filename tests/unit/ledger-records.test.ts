@@ -37,7 +37,7 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
     now = Date.UTC(2026, 10, 28);
   });
 
-  it('keep what is known of namespaces, and the native part that nobody mentions', async () => {
+  it('keep what is known of namespaces, and the native part that a change leaves out', async () => {
     const first = new NamespaceRecords((await claim(1)).fenced);
     const native = { options: 'AA==', held: ['AQ=='], capping: true };
     await first.change(new Map([['a.b', { target: 'x.y', identity: 'uuid', made: true, native }]]), never);
@@ -56,7 +56,7 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
     expect([third.all, third.derived]).toEqual([[], []]);
   });
 
-  it('let one stream own a target: whoever comes first, until it is released', async () => {
+  it('let one stream own a target: the first that asks, until it is released', async () => {
     const one = (await claim(1, 'one')).fenced.context;
     const two = (await claim(1, 'two')).fenced.context;
     await own(one, ['x.a', 'x.b'], { shared: false }, never);
@@ -70,7 +70,7 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
         ['x.c', 'two'],
       ]),
     );
-    // Nobody releases what is another's.
+    // No stream releases the target of another.
     await release(two, ['x.b'], never);
     await release(one, ['x.b'], never);
     await own(two, ['x.b'], { shared: false }, never);
@@ -325,7 +325,7 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
       expect((await claim(refused.epoch! + 1)).lowWater).toBeNull();
     });
 
-    it('goes on where it was cut short, and lets nobody begin meanwhile', async () => {
+    it('goes on where it was cut short, and lets no stream begin meanwhile', async () => {
       await claim(1);
       const cut = new MemoryProcess(
         server,
