@@ -77,7 +77,7 @@ async function runSuite(suite: Suite, options: Options, lending: Lending, signal
   const servers = await lending.take(suite);
   const scope = new Scope(servers, suite.name, options, say, signal);
   const running = suite.run(scope, new Sizes(options));
-  // After an interruption it fails because everything below it ends, which is nobody's business any more.
+  // After an interruption it fails because everything below it ends: that failure is not reported.
   running.catch(() => undefined);
   try {
     const outcome = await Promise.race([running, aborted(signal)]);

@@ -12,7 +12,7 @@ export async function mark(collection: Collection, name: string): Promise<void> 
 
 const TROUBLE_EVERY_MS = 5_000;
 
-/** Waits until all markers of a name are there; whoever brings them may have given up. */
+/** Waits until all markers of a name are there; fails when the stream that brings them has ended. */
 export async function marked(
   collection: Collection,
   name: string,

@@ -27,7 +27,7 @@ function infoOf(error: unknown, interrupted: boolean): FailureInfo {
     return {
       kind: 'bug',
       code: 'unexpected',
-      // Not the error's own message: nobody vouches that it holds no row and no secret.
+      // Not the error's own message: it may hold a row or a secret.
       message: `an unexpected ${error instanceof Error ? error.name : typeof error} ended the call`,
       remedy: 'The log of the worker names the place; please report it. Resuming the stream tries again.',
     };

@@ -32,7 +32,7 @@ export class ProgressSignals {
     this.#everyMs = durationMs(spec.stream.advanced.status_interval);
   }
 
-  /** Passes on what it looks at. */
+  /** Passes on the progress that it reads. */
   see<P extends Progress>(progress: P): P {
     const now = performance.now();
     const moved = moves(progress);

@@ -3,9 +3,9 @@ import { isatty } from 'node:tty';
 import { CliError, usageError } from './failure';
 
 export interface Question {
-  /** `Drop 3 letters of orders?` */
+  /** `Drop 3 dead letters of orders?` */
   readonly question: string;
-  /** `3 letters of orders would be dropped`: where no person can be asked. */
+  /** `3 dead letters of orders would be dropped`: where no person can be asked. */
   readonly would: string;
   /** `nothing was dropped`: after a no. */
   readonly declined: string;

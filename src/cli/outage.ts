@@ -20,7 +20,7 @@ export interface OutageOptions {
   readonly withinMs?: number;
 }
 
-/** For commands that look at Temporal again and again: it may be away for a while, which is told once. */
+/** For commands that ask Temporal again and again: it may be away for a while, which is told once. */
 export class Outage {
   readonly #temporal: Temporal;
   readonly #say: (line: string) => void;

@@ -23,7 +23,7 @@ const NAMES = [
   ['december', 'sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'],
 ].flat();
 
-/** Temporal takes the beginning of a name from its third letter on, the parser the first three letters alone. */
+/** Temporal takes the beginning of a name from its third character on, the parser the first three characters alone. */
 const shortNames = (line: string): string =>
   line.replaceAll(/[a-z]{3,}/giu, (name) =>
     NAMES.some((known) => known.startsWith(name.toLowerCase())) ? name.slice(0, 3) : name,

@@ -25,7 +25,7 @@ export interface Connection {
   secrets(setting: string): readonly string[];
   /** The setting as it may be shown. */
   redact(setting: string): string;
-  /** Equal for settings that surely name one deployment, whoever logs in. For comparing only: it is never shown. */
+  /** Equal for settings that surely name one deployment, under any login. For comparing only: it is never shown. */
   deployment(setting: string): string;
   /** The setting as the driver takes it: with its references replaced, and encoded where they stand. */
   resolve(setting: string, sources?: ReferenceSources): Secret;

@@ -1,7 +1,7 @@
 import type { StreamSpec } from '../config/schema';
 import type { Namespace } from '../core/model/namespace';
 
-/** Which open letters are replayed; all that is given has to hold. */
+/** Which open dead letters are replayed; all that is given has to hold. */
 export interface ReplayFilter {
   readonly namespace?: Namespace;
   /** Of the error that refused them. */
@@ -12,7 +12,7 @@ export interface ReplayFilter {
 export interface ReplayCall {
   readonly spec: StreamSpec;
   readonly filter: ReplayFilter;
-  /** What earlier calls of this replay have settled: those letters are open no more. */
+  /** Superseded or dropped in earlier calls of this replay: those dead letters are not open any more. */
   readonly settled: Pick<ReplayProgress, 'superseded' | 'dropped'>;
 }
 
@@ -22,9 +22,9 @@ export interface ReplayProgress {
   readonly letters: number;
   /** A full state of their row was written. */
   readonly superseded: number;
-  /** Refused again, for the reason that the letter now has. */
+  /** Rejected again; the dead letter has the new reason. */
   readonly refused: number;
-  /** By somebody else, meanwhile. */
+  /** Dropped while the replay ran, such as by `dead-letters drop`. */
   readonly dropped: number;
   /** The stream did not try them: it does not write their namespace at present. */
   readonly untouched: number;
@@ -37,6 +37,6 @@ export interface ReplayResult {
 
 /** What a replay calls, on the control queue: it writes no row itself. */
 export interface ReplayActivities {
-  /** Asks the stream for fresh copies of the rows of open letters, and waits for what becomes of each. */
+  /** Asks the stream for fresh copies of the rows of open dead letters, and waits for what becomes of each. */
   replayLetters(call: ReplayCall): Promise<ReplayResult>;
 }

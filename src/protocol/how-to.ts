@@ -9,7 +9,7 @@ const link = (stream: string, namespace: string): string => {
   return `[Everything of this stream](/namespaces/${encodeURIComponent(namespace)}/workflows?query=${query})`;
 };
 
-/** How to steer a stream, beside its workflow in the web UI. `namespace`: of Temporal, where it is known. */
+/** How to steer a stream, shown with its workflow in the web UI. `namespace`: of Temporal, where it is known. */
 export const streamHowTo = (stream: string, namespace?: string): string =>
   [
     'Replicates one database to another, for as long as it runs. What it does now stands in the current details.',
@@ -20,7 +20,7 @@ export const streamHowTo = (stream: string, namespace?: string): string =>
       ['go on, also after a failure', `tributary streams resume ${stream}`],
       ['change its configuration', 'tributary apply -f FILE'],
       ['compare both sides', `tributary verify ${stream}`],
-      ['see refused changes', `tributary dead-letters list --stream ${stream}`],
+      ['see rejected changes', `tributary dead-letters list --stream ${stream}`],
       ['copy everything again', `tributary streams restart ${stream} --from snapshot`],
       ['cut over: catch up, put indexes in force, end', `tributary streams finalize ${stream}`],
       ['end it; it can go on later', `tributary streams stop ${stream}`],

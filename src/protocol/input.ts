@@ -4,8 +4,8 @@ import type { StreamState } from './stream-state';
 import type { VerificationState } from './verification-state';
 
 /**
- * Of the shape of the inputs below, states included. Whoever changes one of these shapes raises it, so that a worker which
- * does not know the new shape ends the workflow instead of going on from half of its state.
+ * Of the shape of the inputs below, states included. Raise it with every change of one of these shapes: a worker that
+ * does not know the new shape then ends the workflow instead of going on from half of its state.
  */
 export const INPUT_VERSION = 1;
 
@@ -31,7 +31,7 @@ export interface VerificationInput extends Versioned {
   readonly state?: VerificationState;
 }
 
-/** Input of a replay: the letters of one stream that are open and match. */
+/** Input of a replay: the dead letters of one stream that are open and match. */
 export interface ReplayInput extends Versioned {
   readonly spec: StreamSpec;
   readonly filter: ReplayFilter;

@@ -11,7 +11,7 @@ export const VERIFICATION_TYPE = 'verification';
 
 export const verificationId = (stream: string): string => `tributary-verify/${stream}`;
 
-/** Has the dead letters of a stream tried again, beside it; one at a time. */
+/** Has the dead letters of a stream tried again while the stream goes on; one replay at a time. */
 export const REPLAY_TYPE = 'replayDeadLetters';
 
 export const replayId = (stream: string): string => `tributary-replay/${stream}`;

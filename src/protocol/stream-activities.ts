@@ -57,7 +57,7 @@ export interface Prepared {
     readonly rows: number;
     readonly bytes: number;
     readonly seconds: number;
-    /** For how long the source's log keeps what is written now; null when nobody can tell. */
+    /** For how long the source's log keeps what is written now; null when the source does not tell it. */
     readonly windowSeconds: number | null;
   };
   readonly findings: readonly Finding[];

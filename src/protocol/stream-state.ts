@@ -51,7 +51,7 @@ export interface StreamState {
   until: Position | null;
   /** `until` was reached. */
   caughtUp: boolean;
-  /** What is selected has to be laid out before the stream goes on: at first, and when the selection has changed. */
+  /** `prepare` has to create targets and plan copies before the stream goes on: at first, and when the selection has changed. */
   unprepared: boolean;
   /** Namespaces that have just been found to be unable to go on; the next calls make that durable. */
   park: readonly Parked[];

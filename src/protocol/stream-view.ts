@@ -22,7 +22,7 @@ export interface StreamView {
   readonly asOf: string | null;
   /** They are those of the running leg, whose changes `totals` counts already. */
   readonly live: boolean;
-  /** For how long the source will still have what comes after the position; null where nobody can tell. */
+  /** For how long the source will still have what comes after the position; null where the source does not tell it. */
   readonly windowSeconds: number | null;
   /** At least so long: the source's log has forgotten nothing so far, and is not known to begin soon. */
   readonly windowAtLeast: boolean;

@@ -44,7 +44,7 @@ export interface VerificationLayout {
   /** Errors first; at most `NAMED`. */
   readonly findings: readonly Finding[];
   readonly differences: number;
-  /** Namespaces whose shape changed whenever they were looked at. */
+  /** Namespaces whose shape changed during every comparison of it. */
   readonly unsettled: number;
   /** Those that the stream has parked, or copies, by now. */
   readonly notVerified: readonly NotVerified[];
@@ -68,7 +68,7 @@ export interface VerificationActivities {
   compareRows(call: CompareCall): Promise<VerificationCompared>;
   settleDifferences(call: SettleCall): Promise<VerificationSettled>;
   compareLayout(call: VerificationCall): Promise<VerificationLayout>;
-  /** Asks the stream for fresh copies of what differs, waits for them, and marks them to be looked at anew. */
+  /** Asks the stream for fresh copies of what differs, waits for them, and marks them to be rechecked. */
   repairDifferences(call: VerificationCall): Promise<VerificationRepaired>;
   concludeVerification(call: ConcludeCall): Promise<readonly NamespaceRows[]>;
 }

@@ -38,7 +38,7 @@ export class ContainerServer implements Server {
 
   static async create(options: ContainerOptions, report: Report): Promise<ContainerServer> {
     if (process.env['DOCKER_HOST'] === undefined && !(await engineAnswers())) doesNotApply('no Docker engine answers');
-    // A development dependency: whoever installed the package alone does without containers.
+    // A development dependency: where the package alone is installed, there are no containers.
     const library = await import('testcontainers').catch(() => doesNotApply('testcontainers is not installed'));
     const runtime = await library
       .getContainerRuntimeClient()

@@ -10,7 +10,7 @@ import type { Report } from './report';
 
 const underWay = new Map<string, Promise<string>>();
 
-/** Installs once per home: beside the place first, then renamed, so that nobody ever sees half of it. */
+/** Installs once per home: into a temporary folder, then renamed, so that no process ever sees half an installation. */
 export function installOnce(name: string, install: (directory: string) => Promise<void>): Promise<string> {
   const target = join(servicesHome(), name);
   const running = underWay.get(target) ?? installInto(target, install).finally(() => underWay.delete(target));

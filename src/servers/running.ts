@@ -43,7 +43,7 @@ export function runningHere<T extends object>(
   );
 }
 
-/** A server of somebody else's, named by a variable of the environment. */
+/** A server that was started elsewhere, named by a variable of the environment. */
 export function runningElsewhere<T extends object>(what: T, variable: string): T & Running {
   const refuse = () =>
     Promise.reject(new ServiceError(`the server in ${variable} was not started here, so it is not killed here`));

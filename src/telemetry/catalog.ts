@@ -54,7 +54,7 @@ export const METRICS = {
     'Changes of parked namespaces, which are left out until they are resumed',
   ),
   failed: counter('changes_failed', '{change}', 'Changes that the destination refused, by code of the error', ['code']),
-  deadLetters: counter('dead_letters', '{change}', 'Refused changes that were passed, by code and policy', [
+  deadLetters: counter('dead_letters', '{change}', 'Rejected changes that were passed, by code and policy', [
     'code',
     'policy',
   ]),

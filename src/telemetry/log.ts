@@ -61,7 +61,7 @@ export async function createLogger({ level, format, destination, base = {} }: Lo
         log: fieldsBeside(new Set([...OF_THE_LINE, ...Object.keys(base)])),
       },
       mixin: () => ({ ...currentScope(), ...traceIds() }),
-      // The last look at the finished line: nothing that reads as a login leaves the process.
+      // The finished line is searched once more: nothing that reads as a login leaves the process.
       hooks: { streamWrite: scrubLine },
     },
     stream,

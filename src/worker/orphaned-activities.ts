@@ -30,9 +30,9 @@ function lost({ heartbeatDetails }: Pending): ApplicationFailure {
 }
 
 /**
- * A worker that comes back under a configured identity fails what its former self had been given and cannot finish any
- * more, so that nobody waits for the heartbeat timeout. Only before this process polls: from then on the identity stands
- * for what it runs itself. Should the former self live after all, the destination fences it.
+ * A worker that comes back under a configured identity fails the activities of the process that had this identity before:
+ * Temporal then gives them to a worker at once, instead of after the heartbeat timeout. It does so only before it polls: from
+ * then on its own activities have this identity too. If the earlier process is alive after all, the destination fences it.
  */
 export async function failOrphanedActivities(
   { connection, namespace }: TemporalConnection,
@@ -50,7 +50,7 @@ export async function failOrphanedActivities(
     const { raw } = await within(() => client.workflow.getHandle(workflowId, runId).describe());
     const held = (raw.pendingActivities ?? []).filter(heldBy(identity));
     if (held.length === 0) return;
-    // Its queue of cached workflows has nobody to poll it any more.
+    // No process polls the earlier worker's queue of cached workflows any more: a workflow task in it would wait in vain.
     const execution = { workflowId, runId };
     await within(() => connection.workflowService.resetStickyTaskQueue({ namespace, execution }));
     for (const pending of held) {

@@ -106,7 +106,7 @@ export async function createPair(
         try {
           await worker.run();
         } finally {
-          // Half a pair is no worker: what would start legs that nobody can resume, or the reverse, ends too.
+          // When one worker of the pair ends, the other ends too: workflows alone would start legs that no process runs.
           workers.forEach(stop);
         }
       });

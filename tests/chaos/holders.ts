@@ -60,7 +60,7 @@ export class Holders {
     }
   }
 
-  /** Over a value that nobody has: the first row gives its own up, and the others follow from the last to the second. */
+  /** Over a value that no row has: the first row gives its own up, and the others follow from the last to the second. */
   async #round(holders: readonly Holder[], put: Put, session?: ClientSession): Promise<void> {
     const [first, second] = holders;
     if (first === undefined || second === undefined) return;

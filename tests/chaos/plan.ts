@@ -62,7 +62,7 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'delay'; readonly side: Side; readonly ms: number; readonly delayMs: number }
   /** The destination works for so long on a step of as many changes as the stream may write in one. */
   | { readonly kind: 'slow_steps'; readonly ms: number; readonly fullStepMs: number }
-  /** Takes effect, but nobody is told. */
+  /** The write takes effect, but its reply is lost. */
   | {
       readonly kind: 'drop_reply';
       readonly side: Side;

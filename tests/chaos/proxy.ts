@@ -9,7 +9,7 @@ export type Rule = (command: string) => Action;
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
-  /** Requests whose replies nobody gets. */
+  /** Requests whose replies the client does not get. */
   readonly unanswered: Set<number>;
   /** Each direction delivers in order, late ones included. */
   toServer: Promise<void>;
@@ -41,9 +41,9 @@ export class Proxy implements AsyncDisposable {
   delayMs = 0;
   /** Writes wait for so long with each of their statements, as they would at a server that works on them. */
   msPerStatement = 0;
-  /** Nothing passes, and nobody is told. */
+  /** Nothing passes, and neither side is told. */
   stalled = false;
-  /** Nobody gets through any more; who is through already is reset by `reset`. */
+  /** No new connection gets through; those that are open are reset by `reset`. */
   refusing = false;
   /** Codes of errors that the server has answered with. */
   readonly codes = new Map<number, number>();

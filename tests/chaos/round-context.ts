@@ -212,7 +212,7 @@ export class Round implements AsyncDisposable {
     return view;
   }
 
-  /** Nothing is in the way any more, and somebody works. */
+  /** Ends all faults, and starts a worker where none is left. */
   async mend(): Promise<void> {
     for (const proxy of [...Object.values(this.proxies), ...this.#temporals.values()]) proxy.heal();
     for (const way of this.#ways.values()) way.delayMs = 0;

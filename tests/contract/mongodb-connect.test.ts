@@ -70,7 +70,7 @@ describe('`config check --connect` names host and cause', () => {
     await guarded[Symbol.asyncDispose]();
   });
 
-  it('where nobody listens', async () => {
+  it('where no server listens', async () => {
     const host = `127.0.0.1:${await freePort()}`;
     expect(await checked(`mongodb://u:${CANARY}@${host}/?${FAST}`)).toBe(
       `not_reachable|source: ${host} refuses the connection|Check that the server runs there, and that host and port are right.`,
@@ -178,7 +178,7 @@ describe('`config check --connect` names host and cause', () => {
   });
 
   it('where the login is refused', async () => {
-    for (const login of [`root:${CANARY}-wrong`, `${CANARY}-nobody:x`])
+    for (const login of [`root:${CANARY}-wrong`, `${CANARY}-unknown:x`])
       expect(await checked(guarded.uri.replace(/\/\/[^@]*@/u, `//${login}@`))).toMatch(
         /^authentication_failed\|source: the login was refused \(code 18.*\|Check user name, password/u,
       );

@@ -26,7 +26,7 @@ async function prepared(epoch = 1): Promise<Claim> {
   return made;
 }
 
-/** Its fail points must meet nobody else. */
+/** A server of its own: its fail points must not hit other suites. */
 let server: RunningMongo;
 beforeAll(async () => {
   server = await privateMongo();
@@ -202,7 +202,7 @@ describe('the fence of the MongoDB destination', () => {
     expect((await claim(1)).ledger.epoch).toBe(1);
   });
 
-  it('shows what a thawed pump has dropped as displaced, until it is copied anew', async () => {
+  it('shows what a thawed pump has dropped as replaced, until it is copied anew', async () => {
     await prepared();
     await t.collection().drop();
     expect((await claim(2)).ledger.replaced).toEqual([t.namespace]);

@@ -230,7 +230,7 @@ async function changeOf(source: string, act: () => Promise<unknown>): Promise<Ch
     const command = { aggregate: source, pipeline: [{ $changeStream: {} }], cursor: { batchSize: 10 } };
     const first = await runCursor(db, command, { session }, never);
     await act();
-    // The embedded server begins before the row's insert where somebody else's write was being committed.
+    // The embedded server begins before the row's insert where another client's write was being committed.
     const isInsert = (event: Buffer): boolean => text(event, findOne(event, 0, 'operationType')!) === 'insert';
     const changeIn = ({ buffer, documents }: CursorReply): Buffer | undefined =>
       documents.map((each) => slice(buffer, each)).find((each) => !isInsert(each));

@@ -97,7 +97,7 @@ describe('a leg that meets', () => {
     ['a server that is no primary', 'destination', { errorCode: 10107 }, 'retry not_primary'],
     ['a full disk', 'destination', { errorCode: 14031 }, 'retry out_of_space'],
     ['a user without a privilege', 'destination', { errorCode: 13 }, 'needs_attention unauthorized'],
-    ['a number that nobody foresaw', 'destination', { errorCode: 987_654 }, 'retry server_error'],
+    ['a number that is not in the table', 'destination', { errorCode: 987_654 }, 'retry server_error'],
     ['a command that is not understood', 'destination', { errorCode: 40415 }, 'bug unexpected'],
     ['a higher number on its session', 'destination', { errorCode: 206 }, 'fenced fenced'],
   ] as const)('%s ends as it should', async (_what, role, fault, expected) => {

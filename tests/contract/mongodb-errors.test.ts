@@ -45,7 +45,7 @@ describe('an error of a MongoDB server with access control', () => {
     server.uri.replace(/\/\/[^@]*@/u, `//${encodeURIComponent(user)}:${encodeURIComponent(secret)}@`);
 
   it('is authentication_failed for a wrong password and for a user that is not there', async () => {
-    for (const uri of [as(username, `${CANARY}-wrong`), as(`${CANARY}-nobody`, password)])
+    for (const uri of [as(username, `${CANARY}-wrong`), as(`${CANARY}-unknown`, password)])
       expectError(await failure(opened(uri)), 'needs_attention', 'authentication_failed');
   });
 
@@ -97,7 +97,7 @@ describe('an error of a MongoDB server', () => {
   const insert = (collection: string, ...rows: (Document & { _id: string })[]) =>
     client.db(database).collection<Document & { _id: string }>(collection).insertMany(rows);
 
-  it('is not_reachable where nobody listens', async () => {
+  it('is not_reachable where no server listens', async () => {
     const uri = `mongodb://${CANARY}:${CANARY}@127.0.0.1:${await freePort()}/?directConnection=true`;
     expectError(await failure(opened(uri, { serverSelectionTimeoutMS: 300 })), 'retry', 'not_reachable');
   });

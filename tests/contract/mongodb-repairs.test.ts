@@ -89,7 +89,7 @@ describe('asking the stream for fresh copies of rows', () => {
     expect(await destination.repairsLeft(t.stream, never)).toBe(1);
   });
 
-  it('refuses to ask where nobody would answer', async () => {
+  it('refuses to ask a stream that has no ledger', async () => {
     const error = await failure(destination.askRepairs('no-such-stream', [ask(1)], never));
     expect([error.kind, error.code]).toEqual(['needs_attention', 'ledger_missing']);
     await destination.askRepairs(t.stream, [], never);

@@ -7,7 +7,7 @@ import { at, insert, never, part, sourceNamespace } from './destination-changes'
 import { MongodbFixture } from './destination-mongodb';
 import { failure } from './destination-suite';
 
-/** Its fail points must meet nobody else. */
+/** A server of its own: its fail points must not hit other suites. */
 let server: RunningMongo;
 let t: MongodbFixture;
 let destination: Destination;
@@ -93,7 +93,7 @@ describe('a step that is not done in time', () => {
     expect(await sequence()).toBe(4);
   });
 
-  it('is given up in the middle of its letters too', async () => {
+  it('is given up in the middle of its dead letters too', async () => {
     await using slow = await slowServer(server.uri);
     await using own = await MongodbFixture.on(slow.uri);
     await using served = await own.open();
@@ -102,7 +102,7 @@ describe('a step that is not done in time', () => {
     const row = insert(own.namespace, { _id: 'a' });
     const refusal = { change: row, code: 'too_large', message: 'x', attempts: 1, deadLetter: null, kept: true };
     for (const deadLetters of [{ superseded: ['none'] }, { rejected: [refusal] }]) {
-      // The first update of a step moves the lane's record on; the second one is that of the letters.
+      // The first update of a step moves the lane's record on; the second one is that of the dead letters.
       let updates = 0;
       slow.lateReplies.get = (command) => (command === 'update' && ++updates === 2 ? 8_000 : undefined);
       const began = performance.now();

@@ -187,7 +187,7 @@ describe('bytes of MongoDB', () => {
       ]);
     }));
 
-  it('are looked up there whatever the change was, and whoever made it', () =>
+  it('are looked up there whatever the change was, and whichever stream made it', () =>
     withSource({}, async ({ source, db }) => {
       const namespace = (name: string) => `${db.databaseName}.${name}`;
       const identities = async () =>

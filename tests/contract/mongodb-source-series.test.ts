@@ -54,7 +54,7 @@ describe('a time series of the source', () => {
       expect(options.has('expireAfterSeconds')).toBe(true);
       expect(seriesOf(options)?.text('metaField')).toBe('of');
       expect(found!.indexes.map((index) => RawDocument.from(index).text('name'))).toContain('by_n');
-      // What a server keeps of it is nobody's collection.
+      // The bucket collection in which the server keeps it is never followed.
       expect(t.source.selects(t.namespace('system.buckets.series'))).toBe(false);
       expect(await t.source.inspect(forever)).toContainEqual(
         expect.objectContaining({ code: 'copied_once', severity: 'warning', namespace: t.namespace('series') }),

@@ -294,7 +294,7 @@ describe('trouble with a MongoDB source', () => {
       });
     }));
 
-  it('is seen when the oplog has rolled over a stream that nobody read for a while, though nothing else came to it', () =>
+  it('is seen when the oplog has rolled over a stream that was not read for a while, though nothing else came to it', () =>
     withShortLog(async (fixture) => {
       const from = await fixture.source.currentPosition(soon());
       const stream = fixture.source.stream(from, DELTAS, soon())[Symbol.asyncIterator]();

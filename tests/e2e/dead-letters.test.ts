@@ -1,5 +1,5 @@
 import type { Replayed } from '../../src/cli/dead-letters/replay';
-import type { ShownLetter } from '../../src/cli/dead-letters/shown';
+import type { ShownDeadLetter } from '../../src/cli/dead-letters/shown';
 import { replayId } from '../../src/protocol/names';
 import type { DeadLetterSummary } from '../../src/core/model/dead-letter';
 import { waitFor } from '../../src/servers/wait';
@@ -47,7 +47,7 @@ const lettersOf = (t: Pipeline, count: number, ...filter: string[]) =>
     { what: `${count} letters`, timeoutMs: 30_000 },
   );
 
-test('letters are listed without data, shown with it, replayed to what the source has by now, and dropped', async () => {
+test('dead letters are listed without data, shown with it, replayed to what the source has by now, and dropped', async () => {
   await using t = await open();
   await t.run();
   await Promise.all([refuse(t), refuse(t, 'customers')]);
@@ -67,7 +67,7 @@ test('letters are listed without data, shown with it, replayed to what the sourc
   await lettersOf(t, 4, '--reason', 'duplicate_key');
   await lettersOf(t, 0, '--reason', 'too_large');
 
-  const shown = await Promise.all(letters.map(({ id }) => json<ShownLetter>(t, 'show', id, '--canonical')));
+  const shown = await Promise.all(letters.map(({ id }) => json<ShownDeadLetter>(t, 'show', id, '--canonical')));
   const first = shown.find(({ row }) => (row as Row).secret === 'alpha')!;
   expect(first).toMatchObject({ namespace: `${databaseName}.orders`, key: { _id: { $numberInt: '1' } } });
   expect((await runCli(t, 'dead-letters', 'show', 'nothing', '--stream', t.id)).status).toBe(1);

@@ -180,7 +180,7 @@ describe('a destination that refuses writes', () => {
     await t.expectSame();
   });
 
-  it('because of a unique index that somebody made: it needs attention and names the namespace, and goes on without it', async () => {
+  it('because of a unique index that was made by hand: it needs attention and names the namespace, and goes on without it', async () => {
     await using t = await Pipeline.open({ seed });
     await t.run();
     await t.destination.collection('orders').createIndexes([{ key: { text: 1 }, name: 'by hand', unique: true }]);

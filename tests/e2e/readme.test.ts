@@ -120,7 +120,7 @@ function nameOf(config: string): string {
   return name;
 }
 
-/** The commands of a block, without the addresses of somebody else's servers: the environment has those of the test. */
+/** The commands of a block, without the addresses of the reader's own servers: the environment has those of the test. */
 function commandsOf(block: string, given: Readonly<Record<string, string>>): string {
   const lines = block.trimEnd().split('\n');
   const kept = lines.filter((line) => {

@@ -6,7 +6,7 @@ import { Traffic } from '../support/traffic';
 import { Witness } from '../support/witness';
 import type { WorkerProcess } from '../support/worker-process';
 
-/** No test waits for as long as this: whoever goes on has not waited for the heartbeat timeout. */
+/** No test waits for as long as this: a stream that goes on has not waited for the heartbeat timeout. */
 const NEVER = '30m';
 
 const open = (options: PipelineOptions): Promise<Pipeline> =>

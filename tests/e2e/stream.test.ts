@@ -100,7 +100,7 @@ describe('a stream', () => {
     await using witness = await Witness.open(t.destination);
     await t.run();
     await t.expectSame();
-    // Two changes and not a row more; the update may lie in the overlap of somebody's copy, and is then read again.
+    // Two changes and not a row more; the update may lie in the overlap of the copy, and is then read again.
     const writes = (await witness.seen()).map(({ op, id }) => `${op} ${String(id)}`);
     expect(writes.sort()).toEqual(['delete 4', expect.stringMatching(/^(update|replace) 3$/)]);
     expect((await t.status()).epoch).toBeGreaterThan(1);

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => theatre[Symbol.asyncDispose]());
 
-/** Lets nobody past until all of them are there. */
+/** Each waits there until all of them have come. */
 function barrier(parties: number): () => Promise<void> {
   const waiting: (() => void)[] = [];
   return () =>

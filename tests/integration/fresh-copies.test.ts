@@ -2,7 +2,7 @@ import { document, header } from '../../src/formats/bson/build';
 import { keyOfRow } from '../../src/formats/bson/key';
 import { forever, rows, standing } from './standing';
 
-describe('rows of which somebody wants a fresh copy', () => {
+describe('rows of which a fresh copy was asked for', () => {
   const key = (id: number) => {
     const value = Buffer.alloc(4);
     value.writeInt32LE(id);

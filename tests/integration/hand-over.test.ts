@@ -223,7 +223,7 @@ describe('no row falls between copy and stream', () => {
 });
 
 describe('a stream that is prepared again', () => {
-  it('leaves alone what somebody else has put in place of a namespace that it no longer follows', async () => {
+  it('leaves alone what was put by hand in place of a namespace that it no longer follows', async () => {
     await using t = await CoreStream.open();
     await t.sourceDb.collection('orders').insertMany(rows(10));
     await t.sourceDb.collection('customers').insertMany(rows(10));
@@ -252,7 +252,7 @@ describe('a stream that is prepared again', () => {
     await source.deleteOne({ _id: 1 as never });
     await source.updateOne({ _id: 2 as never }, { $set: { n: 7 } });
     await source.insertOne({ _id: 50 as never });
-    // Nobody has read these changes.
+    // No leg has read these changes.
     await left.advance(await t.source.currentPosition(new AbortController().signal), new AbortController().signal);
     expect(await preparing.run()).toMatchObject({
       copyPending: false,
@@ -299,13 +299,13 @@ describe('a stream that is prepared again', () => {
     expect(writes.sort()).toEqual(['delete customers 5', 'delete orders 1', 'insert customers 5', 'replace orders 2']);
   });
 
-  it('starts again no earlier than what a leg may have written that nobody had stopped', async () => {
+  it('starts again no earlier than what a leg may have written that was not stopped', async () => {
     await using t = await CoreStream.open();
     await t.sourceDb.collection('orders').insertMany(rows(10));
     await new Preparing(t).run();
     await t.resumeCopy();
     await t.catchUp();
-    // The leg of a frozen worker still writes when the restart has looked at the source for the first time.
+    // The leg of a frozen worker still writes when the restart has read the source's position for the first time.
     let furthest: Position | null = null;
     let listings = 0;
     const meanwhile = async (): Promise<void> => {

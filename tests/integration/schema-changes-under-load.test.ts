@@ -10,7 +10,7 @@ interface Row {
   readonly n: number;
 }
 
-/** Somebody who writes to `a` and `b` all the time, whatever becomes of them; what is gone is made anew by the next write. */
+/** A client that writes to `a` and `b` all the time, whatever becomes of them; what is gone is made anew by the next write. */
 class Load implements AsyncDisposable {
   readonly #db: Db;
   #running = true;
@@ -22,7 +22,7 @@ class Load implements AsyncDisposable {
   constructor(db: Db) {
     this.#db = db;
     this.#writing = this.#write();
-    // Whoever waits for it learns of it.
+    // The test that waits for it fails with it; without this the process would end first.
     this.#writing.catch(() => undefined);
   }
 
@@ -88,7 +88,7 @@ async function underLoad(change: (db: Db, round: number) => Promise<unknown>): P
           return Promise.resolve();
         }, 20_000);
       });
-      // Nobody follows what happens here until the next leg.
+      // No leg follows what happens here until the next one begins.
       await load.between(() => change(t.sourceDb, leg * 3 + 3));
     }
   }

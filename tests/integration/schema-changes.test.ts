@@ -189,7 +189,7 @@ describe('what the destination cannot express', () => {
 });
 
 describe('a stream that goes on after it was finalized', () => {
-  it('holds back again what expires rows, and nothing that somebody else made', async () => {
+  it('holds back again what expires rows, and nothing that was made by hand', async () => {
     await using t = await inStep();
     await index(t, 'at', { expireAfterSeconds: 1000 });
     await index({ sourceDb: t.destinationDb }, 'own', { expireAfterSeconds: 9000 });

@@ -1,14 +1,14 @@
 import { waitFor } from '../../src/servers/wait';
 import { CoreStream } from '../support/core';
 import { Witness } from '../support/witness';
-import { never, open, deadLetters, rotate, rows, copied, type Row } from './refused-context';
+import { never, open, deadLetters, rotate, rows, copied, type Row } from './rejected-context';
 
 describe('a unique index in force', () => {
   it.each([
     ['two', [1, 2]],
     ['three', [1, 2, 3]],
     ['seven', [1, 2, 3, 4, 5, 6, 7]],
-  ])('lets values move between %s rows, and nobody sees a row missing or going back', async (_name, ids) => {
+  ])('lets values move between %s rows, and no reader sees a row missing or going back', async (_name, ids) => {
     await using t = await open({ also: 'source', batchSize: 3 });
     await rows(t).insertMany(ids.map((id) => ({ _id: id, u: id, v: 0 })));
     await t.catchUp();

@@ -19,7 +19,7 @@ interface Rows extends Document {
 
 /** Three batches of a comparison; `tributary verify` is tested with more than settling reads at once. */
 const ROWS = 300;
-/** Nobody moves a stream at rest: the time for which it is waited for need not pass. */
+/** A stream at rest does not move: the time for which it is waited for need not pass. */
 const FAST = 20;
 
 /** One run of a verification of a stream without Temporal. */
@@ -172,7 +172,7 @@ describe('comparing both sides of a stream', () => {
     expect((await other.verification.findings(never)).damaged).toEqual({ missing: ROWS, extra: 500, different: 0 });
   });
 
-  it('does not take a backlog of the stream for damage, and tells what it cannot settle', async () => {
+  it('does not take a backlog of the stream for damage, and tells what it cannot resolve', async () => {
     await source().updateMany({ _id: { $lt: 50 } }, { $inc: { n: 1 } });
     await source().deleteOne({ _id: 60 });
     await source().insertOne({ _id: 'new' });
@@ -188,7 +188,7 @@ describe('comparing both sides of a stream', () => {
     expect(await run.settle()).toMatchObject({ cleared: 52, damaged: 1, unsettled: 0 });
   });
 
-  it('does not take a row for damage that goes to and fro while it is looked at', async () => {
+  it('does not take a row for damage that goes to and fro while it is rechecked', async () => {
     const stop = new AbortController();
     const leg = t.leg({ signal: stop.signal });
     let flips = 0;
@@ -271,7 +271,7 @@ describe('comparing both sides of a stream', () => {
   it('takes a plain index for one that is held back, and no other', async () => {
     await source().updateMany({}, [{ $set: { m: '$_id' } }]);
     await source().createIndex({ m: 1 });
-    // It is built beside the lanes: a leg that only catches up may end before.
+    // It is built while lanes write: a leg that only catches up may end before.
     const built = async () => ((await target().indexes()).some(({ name }) => name === 'm_1') ? true : undefined);
     await t.running(() => waitFor(built, { what: 'the index', timeoutMs: 30_000 }));
     await source().dropIndex('m_1');

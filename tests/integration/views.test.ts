@@ -178,7 +178,7 @@ describe('what is at the destination already', () => {
     await view(t.destinationDb, 'changed', 'rows', [{ $match: { by: 'hand' } }]);
     await t.destinationDb.collection('same').drop();
     await view(t.destinationDb, 'same', 'rows');
-    // A collection of somebody else.
+    // A collection that the stream did not make.
     await t.destinationDb.collection('taken').drop();
     await t.destinationDb.collection<{ _id: string }>('taken').insertOne({ _id: 'mine' });
     expect(codes(await derived(t))).toEqual(['view_differs', 'view_in_the_way']);

@@ -151,7 +151,7 @@ const real = createActivities({
   openDestination: unused,
   resolveCredentials: unused,
   log: () => () => {
-    // Nobody reads it.
+    // No test reads it.
   },
   meter: unused,
   clock: systemClock,
@@ -254,7 +254,7 @@ export interface Stage extends AsyncDisposable {
 export interface StageOptions {
   readonly script?: Script;
   readonly spec?: StreamInputPart;
-  /** Instead of `specOf`: what somebody wrote by hand. */
+  /** Instead of `specOf`: a spec that was written by hand. */
   readonly raw?: unknown;
   readonly id?: string;
   /** Of the input; none, as 0.1.0 writes it, when left out. */

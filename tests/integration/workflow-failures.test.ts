@@ -125,7 +125,7 @@ describe('a leg that fails', () => {
     expect(await stage.status()).toMatchObject({ status: 'retrying', failure: { code: 'worker_lost' } });
   });
 
-  test('in a way that nobody foresaw shows nothing of the message', async () => {
+  test('in a way that is not classified shows nothing of the message', async () => {
     const script = new Script().next('pump', () => {
       throw new TypeError('canary row');
     });

@@ -177,7 +177,7 @@ export class CoreStream implements AsyncDisposable {
     return this.resumeCopy(signal);
   }
 
-  /** What no change tells of is copied beside the stream. */
+  /** What no change tells of is copied by backfills. */
   async planOnce(claim: Claim): Promise<void> {
     const once = (await this.source.namespaces(forever)).filter(({ follows }) => follows === 'copy_only');
     await claim.prepare(once, forever);

@@ -4,7 +4,7 @@ import { RejectedChanges } from '../../src/core/failures/rejected-changes';
 import { systemClock } from '../../src/host/clock';
 import { at, order, row, silentMeter } from './changes';
 
-/** A lane's surroundings over a made-up log, in which everything goes through and nobody listens. */
+/** A lane's surroundings over a made-up log, in which everything goes through and no metric is kept. */
 export const laneContext = (rest: Partial<LaneContext> = {}): LaneContext => ({
   source: {
     order,

@@ -11,7 +11,7 @@ const KEYS = 40;
 const STATEMENTS = 10;
 const PACE_MS = 15;
 
-/** Somebody who writes all the time: every row's `n` only ever grows, whatever else happens to it. */
+/** A client that writes all the time: every row's `n` only ever grows, whatever else happens to it. */
 export class Traffic implements AsyncDisposable {
   readonly #rows: Collection<Row>;
   #running = true;

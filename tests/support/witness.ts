@@ -26,7 +26,7 @@ export class Witness implements AsyncDisposable {
     const stream = db.watch([], { maxAwaitTimeMS: 100 });
     await stream.tryNext();
     const witness = new Witness(db, stream);
-    // The embedded server begins before writes that are acknowledged, where somebody else's was being committed.
+    // The embedded server begins before writes that are acknowledged, where another client's was being committed.
     await witness.seen();
     witness.#writes.length = 0;
     return witness;

@@ -13,7 +13,7 @@ export interface LogLine {
 
 const running = new Set<ChildProcess>();
 
-/** Ctrl-C leaves no worker behind; servers notice by themselves that nobody is left. A frozen one ends by SIGKILL alone. */
+/** Ctrl-C leaves no worker behind; servers notice by themselves that no process is left. A frozen one ends by SIGKILL alone. */
 export function endWorkersWithProcess(): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {

@@ -19,7 +19,7 @@ describe('toFailure', () => {
     expect(failure.details?.[0]).toMatchObject({ kind: 'poison', namespace: 'shop.orders', position: at(7) });
   });
 
-  it('tells of an error that nobody classified only its name: its message may hold anything', () => {
+  it('tells only the name of an error that is not classified: its message may hold anything', () => {
     const failure = toFailure(new TypeError('canary'), { stream: 'orders', interrupted: false, progress });
     expect(failure.type).toBe('unexpected');
     expect(JSON.stringify([failure.message, failure.details])).not.toContain('canary');

@@ -76,7 +76,7 @@ describe('the identity of a key', () => {
     expect(new Set(ids.flatMap((set) => [...set])).size).toBe(classes.length);
   });
 
-  it('looks at _id alone', () => {
+  it('reads _id alone', () => {
     expect(key(1, { region: 'eu' }).id).toBe(key(1, { region: 'us' }).id);
     expect(() => keyOf(Buffer.from(BSON.serialize({ a: 1 })))).toThrow('no _id');
   });

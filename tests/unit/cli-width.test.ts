@@ -6,7 +6,7 @@ import { checkedTable } from '../../src/cli/render/check';
 import { findingsTable } from '../../src/cli/render/findings';
 import { widthOf } from '../../src/cli/render/fit';
 import { forgottenText } from '../../src/cli/render/forget';
-import { letterDetails, lettersTable } from '../../src/cli/render/dead-letters';
+import { deadLetterDetails, deadLettersTable } from '../../src/cli/render/dead-letters';
 import { appliedTable } from '../../src/cli/render/plan';
 import { streamDetails, streamsTable } from '../../src/cli/render/streams';
 import { facts, grid, type Look } from '../../src/cli/render/table';
@@ -168,8 +168,8 @@ const drawn: readonly (readonly [string, (look: Look) => string])[] = [
   ],
   ['findings', (look) => findingsTable([{ ...finding, stream: ID, side: 'destination' }], look)],
   ['problems of a file', (look) => checkedTable({ ...checked, problems: [problem] }, look)],
-  ['dead letters', (look) => lettersTable([letter], false, look)],
-  ['details of a dead letter', (look) => letterDetails({ ...letter, position: null as never, ...data }, look)],
+  ['dead letters', (look) => deadLettersTable([letter], false, look)],
+  ['details of a dead letter', (look) => deadLetterDetails({ ...letter, position: null as never, ...data }, look)],
   ['streams', (look) => streamsTable([report, { ...report, view: null }], look)],
   ['details of a stream', (look) => streamDetails(report, look)],
   ['a past failure', (look) => streamDetails(withView({ failure: { ...failure, recoveredAt: AT } }), look)],

@@ -106,17 +106,17 @@ describe('what is refused', () => {
       'ledger_database is followed by the stream "s"',
     ],
     [
-      'refused changes inside what is followed',
+      'dead letters inside what is followed',
       [{ destination: 'database: copy', rest: 'error_handling: { dead_letter_destination: shop.refused }' }],
       'dead_letter_destination is followed by the stream "s"',
     ],
     [
-      'refused changes beside rows',
+      'dead letters among rows',
       [{ destination: 'database: copy', rest: 'error_handling: { dead_letter_destination: copy.refused }' }],
       'dead_letter_destination is where rows may be written to',
     ],
     [
-      'refused changes in the ledger itself',
+      'dead letters in the ledger itself',
       [{ rest: 'error_handling: { dead_letter_destination: tributary.ledger }' }],
       'dead_letter_destination is a collection of the ledger',
     ],
@@ -132,7 +132,7 @@ describe('what is refused', () => {
       'x → y → z → x',
     ],
     ['equal ids', [{ id: 'x' }, { id: 'x', source: 'database: b' }], 'streams[1].id is the id of streams[0] already'],
-    ['an unknown login', [{ source: 'auth_id: nobody' }], 'streams[0].source.auth_id names no entry'],
+    ['an unknown login', [{ source: 'auth_id: unknown' }], 'streams[0].source.auth_id names no entry'],
     [
       'two renames onto one target',
       [{ destination: 'namespaces: { shop.a: x.y, shop.b: x.y }' }],

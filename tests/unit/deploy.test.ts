@@ -90,7 +90,7 @@ describe('deploy/kubernetes/worker.yaml', () => {
     expect(Number(/--max-old-space-size=(\d+)/.exec(options!)?.[1])).toBeLessThanOrEqual(320);
   });
 
-  test('it runs as nobody in particular and writes nothing', () => {
+  test('it runs as an unprivileged user and writes nothing', () => {
     expect(pod().securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 10001 });
     expect(container().securityContext).toEqual({
       allowPrivilegeEscalation: false,

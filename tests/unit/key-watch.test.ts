@@ -35,7 +35,7 @@ describe('KeyWatch', () => {
     expect([watch.covers('a', at(9)), watch.covers('b', at(5))]).toEqual([true, false]);
   });
 
-  it('covers everything where nobody knows, and where it was told too much', () => {
+  it('covers everything where the rows are not known, and where they are too many', () => {
     const unknown = new KeyWatch(order, at(3));
     expect([unknown.covers('x', at(3)), unknown.covers('x', at(4))]).toEqual([true, false]);
     unknown.pass(at(3));

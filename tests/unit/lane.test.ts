@@ -93,7 +93,7 @@ describe('Lane', () => {
     expect(mark.advance() && mark.position).toEqual(at(3));
   });
 
-  it('splits what is larger than one step, and settles the batch with the last piece only', async () => {
+  it('splits what is larger than one step, and acknowledges the batch with the last piece only', async () => {
     const t = lane({
       maxChanges: 2,
       apply: () => {
@@ -169,7 +169,7 @@ describe('Lane', () => {
     expect(t.durable()).toBe(2);
   });
 
-  it('stops at the first failure and settles nothing of it', async () => {
+  it('stops at the first failure and acknowledges nothing of it', async () => {
     const failure = new ReplicationError('poison', { code: 'document_validation', message: 'refused' });
     const t = lane({ apply: () => Promise.reject(failure) });
     const mark = new LowWater(at(0));
@@ -229,7 +229,7 @@ describe('a lane that has looked a row up', () => {
   });
 });
 
-describe('a lane with a change that is refused', () => {
+describe('a lane with a change that is rejected', () => {
   const rows = (count: number) => Array.from({ length: count }, (_, i) => row(`r${i}`, i + 1));
   const refusing = (...ids: string[]) => {
     let calls = 0;
@@ -292,7 +292,7 @@ describe('a lane with a change that is refused', () => {
     }
   });
 
-  it('looks its row up from then on, and settles its letter with the first full state that goes through', async () => {
+  it('looks its row up from then on, and supersedes its dead letter with the first full state that goes through', async () => {
     let open = false;
     const apply = (part: LanePart): Promise<Written> =>
       !open && part.changes.some((change) => change.key.id === 'a')
@@ -332,7 +332,7 @@ describe('a lane with a change that is refused', () => {
     ]);
   });
 
-  it('leaves the change out of a letter that is refused too', async () => {
+  it('leaves the change out of a dead letter that is rejected too', async () => {
     const t = lane({
       apply: (part) =>
         part.changes.length > 0 || part.rejected?.[0]?.kept === true

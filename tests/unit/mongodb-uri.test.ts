@@ -88,7 +88,7 @@ describe('a connection string', () => {
     expect(connectionFault('mongodb://u:${env:P}@h/?w=${env:W}&colour=x')?.message).toContain('the option colour');
   });
 
-  it('is looked at by `config check` without a connection', () => {
+  it('is checked by `config check` without a connection', () => {
     const problem = (uri: string): unknown => {
       try {
         return parseConfig(

@@ -24,6 +24,6 @@ test('a short window is told once when it gets short, and once when that is over
     ['info', 'window.short.over', 60],
     ['warn', 'window.short', 5],
   ]);
-  // What nobody can tell is not 0.
+  // A window that is not known is not 0.
   expect(metered).toEqual([90, 59, 30, 10, 60, 61, 5, -3]);
 });

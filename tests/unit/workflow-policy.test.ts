@@ -94,7 +94,7 @@ describe('a position that is inspected while no leg runs', () => {
   it.each([
     ['what the last inspection has found', { inspected: report }, 30],
     ['what the last leg has told', { progress: { windowSeconds: 40 } }, 40],
-    ['nothing where nobody can tell', {}, null],
+    ['nothing where the source does not tell it', {}, null],
     ['nothing where the log has forgotten nothing so far', { inspected: { ...report, windowAtLeast: true } }, null],
     ['nothing of such a log that a leg has told of', { progress: { windowSeconds: 9, windowAtLeast: true } }, null],
     ['nothing once all is lost', { inspected: { ...report, windowSeconds: 0, lost: { code: 'history_lost' } } }, null],

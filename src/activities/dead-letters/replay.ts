@@ -6,14 +6,14 @@ import { runCall, type Call } from '../call';
 import type { ActivityDeps } from '../deps';
 import { openDestination } from '../open-destination';
 
-/** Letters that are asked for and awaited together. */
+/** Dead letters that are replayed and awaited together. */
 const AT_ONCE = 500;
 const POLL_MS = 100;
 const POLL_MAX_MS = 2_000;
 
 type Outcome = 'superseded' | 'refused' | 'dropped' | 'untouched';
 
-/** What became of a letter since it was asked for; null while that is open. */
+/** What became of a dead letter since its replay began; null while it is open. */
 function outcomeOf({ state, attempts }: DeadLetterSummary, attemptsBefore: number, left: number): Outcome | null {
   if (state !== 'open') return state;
   if (attempts > attemptsBefore) return 'refused';
@@ -50,7 +50,7 @@ class Replay {
 
   async #batch(ids: readonly string[]): Promise<void> {
     const open = await this.#letters(ids);
-    // Noted before asking, or a refusal that comes at once is not told from the one before.
+    // Noted before asking: a rejected copy that comes at once could not be told from the one before.
     const attempts = new Map(open.map((letter) => [letter.id, letter.attempts]));
     const asks: RepairAsk[] = [];
     const match: DeadLetterFilter = { stream: this.#stream, state: 'open', ids };
@@ -65,11 +65,11 @@ class Replay {
   }
 
   async #look(attempts: Map<string, number>): Promise<void> {
-    // In this order: what is closed after it was counted as open is seen by the next look.
+    // Count first, read second: a dead letter that is closed in between is seen by the next round.
     const left = await this.#destination.repairsLeft(this.#stream, this.#signal);
     const found = await this.#letters([...attempts.keys()]);
     const there = new Set(found.map(({ id }) => id));
-    // Whoever empties the collection by hand drops what it held.
+    // Dead letters that a person deleted from the collection by hand count as dropped.
     for (const id of [...attempts.keys()].filter((each) => !there.has(each))) {
       attempts.delete(id);
       this.#tally.dropped += 1;

@@ -46,7 +46,7 @@ export function refuseSelfCopy(
   });
 }
 
-/** Rows that are there already were written by somebody; a person says what becomes of them. */
+/** Rows that are there before the first copy are not the stream's; a person says what becomes of them (`on_existing`). */
 export async function refuseOccupied(
   { destination }: Pipeline,
   namespaces: readonly Namespace[],

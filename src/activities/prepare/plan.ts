@@ -8,7 +8,7 @@ const ROWS_PER_RANGE = 250_000;
 const BIG_ROWS = 50_000;
 const RANGES_MAX = 1_000;
 
-/** A namespace that is gone by now: a range without rows marks it as copied, so that nobody asks for it again. */
+/** A namespace that is gone by now: a range without rows marks it as copied, so that the next `prepare` does not plan it again. */
 const NOTHING: Cut = {
   ranges: [{ from: null, to: null, estimatedRows: 0 }],
   estimatedRows: 0,
@@ -44,7 +44,7 @@ export async function cut(
 export const rangesOf = (cuts: ReadonlyMap<Namespace, Cut>): Map<Namespace, Cut['ranges']> =>
   new Map([...cuts].map(([name, { ranges }]) => [name, ranges]));
 
-/** Ranges of an earlier plan that nobody is going to copy: of namespaces that are no longer selected, or no more. */
+/** Ranges of an earlier plan that will not be copied: their namespaces are no longer selected, or no longer exist. */
 export function abandoned(
   { ranges }: Ledger,
   source: Pick<Source, 'selects'>,

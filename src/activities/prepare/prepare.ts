@@ -21,9 +21,9 @@ const FINDINGS = 100;
 interface Wanted {
   /** Copied before the stream goes on. */
   readonly first: readonly Namespace[];
-  /** Copied beside the stream: what it goes on to follow, and what is copied once. */
+  /** Copied by backfills while the stream goes on: namespaces that it follows from now on, and those that are copied once. */
   readonly backfills: readonly Namespace[];
-  /** The targets of these go: the source no longer has them, and nobody may have told the stream. */
+  /** The targets of these are dropped: the source no longer has them, and not every source reports a drop. */
   readonly gone: readonly Namespace[];
 }
 
@@ -53,7 +53,7 @@ function wanted({ plan, restart, spec }: PrepareLeg, selection: Selection, { sou
   };
 }
 
-/** Rows under a name that the stream has never written were written by somebody else. */
+/** Rows under a name that this stream has never written are not its own: it must not overwrite them. */
 async function refuseForeign(
   leg: PrepareLeg,
   { first, backfills }: Wanted,
@@ -139,7 +139,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
     all.filter(({ follows }) => follows !== 'nothing').map(({ name }) => name),
   );
   const claim = await claimFor(leg, destination, signal);
-  // Until the claim, a leg that was given up may have written what lies beyond the first look: rows would go back to it.
+  // Until the claim, a leg that was given up may have written changes beyond the position that was read first: rows would go back to it.
   if (restart) ({ captured, all } = await listed(source, signal));
   // A new start is one for parked namespaces too.
   if (restart) await claim.unpark(without(claim.ledger.parked, leg.park), signal);
@@ -154,7 +154,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   const position = restart || lowWater === null ? captured : lowWater;
   const { planned, sizes } = await layOut(leg, names, selection, position, pipeline, claim, call);
   const left = [...(await derive(source, all, claim, signal)), ...(await claim.leftOver(all, signal))];
-  // The last step: a start position says that all is laid out.
+  // The last step: a start position says that all targets are created and all copies planned.
   if (fresh) await claim.begin(position, signal);
   const examined = await destination.inspectTargets([...selection.keys()], signal);
   const owed = planned.filter(({ done, namespace }) => !done && !parked.has(namespace));
@@ -174,7 +174,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
     at: source.describe(position),
     resumed: !fresh,
     copyPending: pending.length > 0,
-    // Whoever copied before us may have been cut off inside the copy's overlap.
+    // The leg that copied last may have been cut off inside the copy's overlap.
     inStepAfter: !fresh && pending.length === 0 ? await source.currentPosition(signal) : null,
     namespaceCount: count,
     copying: [...new Set(owed.map(({ namespace }) => namespace))].slice(0, NAMED_NAMESPACES),

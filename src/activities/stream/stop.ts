@@ -10,7 +10,7 @@ export interface Stop {
   reason(): StopReason;
 }
 
-/** A signal without a reason of its own: Temporal's would come out of connectors as an error that nobody there knows. */
+/** A signal without a reason of its own: Temporal's would come out of connectors as an error that they cannot classify. */
 function plain(signal: AbortSignal): AbortSignal {
   const controller = new AbortController();
   const abort = (): void => controller.abort();

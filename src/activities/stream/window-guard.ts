@@ -16,7 +16,7 @@ export class WindowGuard {
     this.#options = options;
   }
 
-  /** Passes on what it looks at. */
+  /** Passes on the progress that it reads. */
   see<P extends { readonly windowSeconds: number | null; readonly windowAtLeast?: boolean }>(progress: P): P {
     const { windowSeconds: seconds, windowAtLeast: atLeast = false } = progress;
     const { warnBelowMs, meter, log } = this.#options;

@@ -10,7 +10,7 @@ const ASKED_AT_ONCE = 1_000;
 const PATIENCE_MS = 60_000;
 const POLL_MS = 200;
 
-/** Nobody but the stream writes rows: it is asked, and then watched. */
+/** Only the stream writes rows: a verification asks it for fresh copies, and waits until they are written. */
 export async function repair(
   { clock }: Pick<ActivityDeps, 'clock'>,
   { destination }: Pipeline,

@@ -33,7 +33,7 @@ export async function applySchedule({ client, taskQueue, namespace }: Temporal, 
     await client.schedule.create({ scheduleId, ...wanted });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    // Whoever paused it by hand finds it paused.
+    // The schedule's state is kept: one that was paused by hand stays paused.
     await client.schedule.getHandle(scheduleId).update(({ state }) => ({ ...wanted, state }));
   }
 }

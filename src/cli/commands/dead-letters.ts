@@ -10,12 +10,12 @@ import { replay, type Told } from '../dead-letters/replay';
 import { shown } from '../dead-letters/shown';
 import { examples, type TemporalOptions, whole } from '../options';
 import { emit, remark } from '../output';
-import { letterDetails, lettersTable, replayLine } from '../render/dead-letters';
+import { deadLetterDetails, deadLettersTable, replayLine } from '../render/dead-letters';
 import { count } from '../render/text';
 import { specInFile, specOf } from '../streams/spec';
 import { command, temporalCommand, withTemporal } from './command';
 
-interface LetterOptions extends TemporalOptions {
+interface DeadLetterOptions extends TemporalOptions {
   readonly stream: string;
   readonly file?: string;
   readonly namespace?: string;
@@ -26,7 +26,7 @@ interface LetterOptions extends TemporalOptions {
 const COUNTED = 10_000;
 
 export const deadLettersCommand = (io: Io): Command =>
-  command(io, 'dead-letters', 'see and settle changes that the destination refused')
+  command(io, 'dead-letters', 'see, replay and drop changes that the destination rejected')
     .addCommand(list(io))
     .addCommand(show(io))
     .addCommand(replayCommand(io))
@@ -42,19 +42,19 @@ const local = (made: Command): Command =>
 const filtered = (made: Command): Command =>
   made
     .option('--namespace <name>', 'only of this namespace, as the source names it')
-    .option('--reason <code>', 'only those refused for this reason, such as duplicate_key');
+    .option('--reason <code>', 'only those rejected for this reason, such as duplicate_key');
 
-const specFrom = (io: Io, options: LetterOptions): Promise<StreamSpec> =>
+const specFrom = (io: Io, options: DeadLetterOptions): Promise<StreamSpec> =>
   options.file === undefined
     ? withTemporal(io, options, (temporal) => specOf(temporal, options.stream))
     : Promise.resolve(specInFile(options.file, options.stream));
 
-async function atDestination<T>(io: Io, options: LetterOptions, work: (at: Destination) => Promise<T>): Promise<T> {
+async function atDestination<T>(io: Io, options: DeadLetterOptions, work: (at: Destination) => Promise<T>): Promise<T> {
   await using destination = await destinationOf(await specFrom(io, options));
   return await work(destination).catch(namingStream(options.stream));
 }
 
-const criteria = ({ namespace, reason }: LetterOptions, ids: readonly string[]) => ({
+const criteria = ({ namespace, reason }: DeadLetterOptions, ids: readonly string[]) => ({
   ...(namespace !== undefined && { namespace }),
   ...(reason !== undefined && { code: reason }),
   ...(ids.length > 0 && { ids }),
@@ -73,12 +73,12 @@ const list = (io: Io): Command =>
           .default('open'),
       )
       .option('--limit <n>', 'at most so many', whole, 100)
-      .action(async (options: LetterOptions & { state: DeadLetterState | 'all'; limit: number }) => {
+      .action(async (options: DeadLetterOptions & { state: DeadLetterState | 'all'; limit: number }) => {
         const { stream, state, limit } = options;
         const filter: DeadLetterFilter = { stream, ...criteria(options, []), ...(state !== 'all' && { state }) };
         const found = await atDestination(io, options, (at) => at.deadLetters(filter, limit + 1, io.interrupted()));
         const listed = found.slice(0, limit).map(withoutPosition);
-        emit(io, options.format, listed, (data) => lettersTable(data, found.length > limit, io));
+        emit(io, options.format, listed, (data) => deadLettersTable(data, found.length > limit, io));
       }),
     'tributary dead-letters list --stream orders',
     'tributary dead-letters list --stream orders --reason duplicate_key --format json',
@@ -87,9 +87,9 @@ const list = (io: Io): Command =>
 const show = (io: Io): Command =>
   examples(
     local(letters(io, 'show', 'show one dead letter, with its key and its row'))
-      .argument('<letter>', 'its id')
+      .argument('<dead-letter>', 'its id')
       .option('--canonical', 'every value with its type (canonical Extended JSON)')
-      .action(async (id: string, options: LetterOptions & { canonical?: true }) => {
+      .action(async (id: string, options: DeadLetterOptions & { canonical?: true }) => {
         const { stream } = options;
         const letter = await atDestination(io, options, (at) => at.deadLetter(stream, id, io.interrupted()));
         if (letter === null)
@@ -98,7 +98,7 @@ const show = (io: Io): Command =>
             `see \`tributary dead-letters list --stream ${stream} --state all\``,
           );
         const data = shown(letter, { canonical: options.canonical === true });
-        emit(io, options.format, data, (each) => letterDetails(each, io));
+        emit(io, options.format, data, (each) => deadLetterDetails(each, io));
       }),
     'tributary dead-letters show 0f3c… --stream orders',
   );
@@ -106,8 +106,8 @@ const show = (io: Io): Command =>
 const replayCommand = (io: Io): Command =>
   examples(
     filtered(letters(io, 'replay', 'have the stream copy these rows again, as the source has them by now'))
-      .argument('[letter...]', 'ids; all open ones that match when left out')
-      .action(async (ids: string[], options: LetterOptions) => {
+      .argument('[dead-letter...]', 'ids; all open ones that match when left out')
+      .action(async (ids: string[], options: DeadLetterOptions) => {
         const { stream } = options;
         const signal = io.interrupted();
         const telling = { tell: teller(io), say: (line: string): void => remark(io, line) };
@@ -118,7 +118,7 @@ const replayCommand = (io: Io): Command =>
         const { refused, untouched } = replayed;
         if (refused + untouched > 0)
           throw new CliError(
-            `${count(refused + untouched)} letters of ${stream} are still open`,
+            `${count(refused + untouched)} dead letters of ${stream} are still open`,
             `see why with \`tributary dead-letters list --stream ${stream}\``,
           );
       }),
@@ -141,9 +141,9 @@ function teller(io: Io): (told: Told) => void {
 const drop = (io: Io): Command =>
   examples(
     filtered(local(letters(io, 'drop', 'close dead letters without writing anything; their rows stay as they are')))
-      .argument('[letter...]', 'ids; all open ones that match when left out')
+      .argument('[dead-letter...]', 'ids; all open ones that match when left out')
       .option('-y, --yes', 'do not ask')
-      .action(async (ids: string[], options: LetterOptions & { yes?: true }) => {
+      .action(async (ids: string[], options: DeadLetterOptions & { yes?: true }) => {
         const { stream } = options;
         const filter: DeadLetterFilter = { stream, state: 'open', ...criteria(options, ids) };
         const signal = io.interrupted();
@@ -152,14 +152,19 @@ const drop = (io: Io): Command =>
           if (found > 0 && options.yes !== true) await confirmDrop(stream, found, signal);
           return found === 0 ? 0 : at.dropDeadLetters(filter, signal);
         });
-        emit(io, options.format, { stream, dropped }, (data) => `${count(data.dropped)} letters of ${stream} dropped`);
+        emit(
+          io,
+          options.format,
+          { stream, dropped },
+          (data) => `${count(data.dropped)} dead letters of ${stream} dropped`,
+        );
       }),
     'tributary dead-letters drop 0f3c… --stream orders',
     'tributary dead-letters drop --stream orders --reason too_large --yes',
   );
 
 function confirmDrop(stream: string, found: number, signal: AbortSignal): Promise<void> {
-  const many = `${found === COUNTED ? `${count(found)} or more` : count(found)} letters of ${stream}`;
+  const many = `${found === COUNTED ? `${count(found)} or more` : count(found)} dead letters of ${stream}`;
   const question = {
     question: `Drop ${many}? Their rows stay behind the source until they change.`,
     would: `${many} would be dropped`,

@@ -124,7 +124,7 @@ async function tell(
   );
 }
 
-/** Keys of rows that differ never enter the workflow's history; without access to the destination nobody is shown them. */
+/** Keys of rows that differ never enter the workflow's history; a command without access to the destination does not show them. */
 async function keysOf(
   io: Io,
   temporal: Temporal,

@@ -63,7 +63,7 @@ async function begin(temporal: Temporal, stream: string, filter: ReplayFilter): 
     .catch((cause: unknown) => {
       if (!(cause instanceof WorkflowExecutionAlreadyStartedError)) throw cause;
       throw new CliError(
-        `letters of ${stream} are being replayed already, as workflow ${replayId(stream)}`,
+        `dead letters of ${stream} are being replayed already, as workflow ${replayId(stream)}`,
         'wait until that has ended, then replay what is left',
         { cause },
       );
@@ -81,7 +81,7 @@ export interface Telling {
   readonly say: (line: string) => void;
 }
 
-/** Starts a replay and follows it to its end. Whoever stops looking does not stop it. */
+/** Starts a replay and follows it to its end. Ctrl-C ends the command, not the replay. */
 export async function replay(
   temporal: Temporal,
   stream: string,

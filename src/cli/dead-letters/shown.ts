@@ -2,7 +2,7 @@ import { extended } from '../../formats/bson/extended-json';
 import type { DeadLetter } from '../../core/model/dead-letter';
 
 /** The documented JSON of `dead-letters show`: the summary, and the data themselves as Extended JSON. */
-export interface ShownLetter extends Omit<DeadLetter, 'key' | 'row' | 'delta'> {
+export interface ShownDeadLetter extends Omit<DeadLetter, 'key' | 'row' | 'delta'> {
   readonly key: unknown;
   readonly row: unknown;
   readonly delta: unknown;
@@ -13,7 +13,7 @@ export interface ShowOptions {
   readonly canonical: boolean;
 }
 
-export function shown(letter: DeadLetter, { canonical }: ShowOptions): ShownLetter {
+export function shown(letter: DeadLetter, { canonical }: ShowOptions): ShownDeadLetter {
   const read = (encoded: Buffer | null): unknown => (encoded === null ? null : extended(encoded, { canonical }));
   return { ...letter, key: read(letter.key), row: read(letter.row), delta: read(letter.delta) };
 }

@@ -19,7 +19,7 @@ export interface DemoServers {
 
 export const DATABASE = 'shop';
 
-/** Servers of the demo's own, never ones that hold somebody's data. */
+/** Servers of the demo's own, never ones that hold data of the user. */
 export async function startServers(
   directory: string,
   env: NodeJS.ProcessEnv,

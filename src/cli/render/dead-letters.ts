@@ -1,7 +1,7 @@
 import type { Colors } from 'picocolors/types';
 import type { ReplayProgress } from '../../protocol/dead-letter-replay';
 import type { DeadLetterState, DeadLetterSummary } from '../../core/model/dead-letter';
-import type { ShownLetter } from '../dead-letters/shown';
+import type { ShownDeadLetter } from '../dead-letters/shown';
 import { orderedJson } from '../ordered-json';
 import { facts, grid, type Look } from './table';
 import { age, count } from './text';
@@ -12,8 +12,8 @@ function paintState(paint: Colors, state: DeadLetterState): string {
   return state === 'open' ? paint.red(state) : paint.green(state);
 }
 
-/** One line per letter; a key is shown by its hash. */
-export function lettersTable(
+/** One line per dead letter; a key is shown by its hash. */
+export function deadLettersTable(
   letters: readonly Omit<DeadLetterSummary, 'position'>[],
   more: boolean,
   look: Look,
@@ -38,11 +38,11 @@ export function lettersTable(
 
 const json = (value: unknown): string => orderedJson(value, '  ');
 
-/** All of one letter, the data included. */
-export function letterDetails(letter: ShownLetter, look: Look): string {
+/** All of one dead letter, the data included. */
+export function deadLetterDetails(letter: ShownDeadLetter, look: Look): string {
   const blocks = [
     facts(look, [
-      ['letter', letter.id],
+      ['dead letter', letter.id],
       ['stream', letter.stream],
       ['namespace', letter.namespace],
       ['target', letter.target === letter.namespace ? null : letter.target],
@@ -52,7 +52,7 @@ export function letterDetails(letter: ShownLetter, look: Look): string {
       ['', letter.message],
       ['tries', count(letter.attempts)],
       ['at the source', letter.sourceTime.toISOString()],
-      ['first refused', letter.firstAt.toISOString()],
+      ['first rejected', letter.firstAt.toISOString()],
       ['last', letter.lastAt.toISOString()],
       ['key hash', hashText(letter.keyHash)],
     ]),
@@ -64,13 +64,13 @@ export function letterDetails(letter: ShownLetter, look: Look): string {
   return blocks.join('\n\n');
 }
 
-/** `12 of 30: 10 superseded, 2 refused again`. */
+/** `12 of 30 dead letters: 10 superseded, 2 rejected again`. */
 export function replayLine({ letters, superseded, refused, dropped, untouched }: ReplayProgress): string {
   const parts = [
     `${count(superseded)} superseded`,
-    ...(refused === 0 ? [] : [`${count(refused)} refused again`]),
+    ...(refused === 0 ? [] : [`${count(refused)} rejected again`]),
     ...(dropped === 0 ? [] : [`${count(dropped)} dropped meanwhile`]),
     ...(untouched === 0 ? [] : [`${count(untouched)} left alone: the stream does not write their namespace`]),
   ];
-  return `${count(superseded + refused + dropped + untouched)} of ${count(letters)} letters: ${parts.join(', ')}`;
+  return `${count(superseded + refused + dropped + untouched)} of ${count(letters)} dead letters: ${parts.join(', ')}`;
 }

@@ -14,7 +14,7 @@ export interface DifferingRow {
   readonly key: string;
 }
 
-/** Keys are data: they are read where the rows are, by whoever may read there. */
+/** Keys are data: the command reads them from the destination, with a login that may read there. */
 export async function differingRows(
   spec: StreamSpec,
   run: string,

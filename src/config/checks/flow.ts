@@ -55,8 +55,8 @@ function checkLedgers({ flows, readers }: Followed): readonly Found[] {
   });
 }
 
-/** Nor must refused changes be copied, by this stream or another one. */
-function checkLetters({ flows, readers }: Followed): readonly Found[] {
+/** Nor must dead letters be copied, by this stream or another one. */
+function checkDeadLetters({ flows, readers }: Followed): readonly Found[] {
   return flows.flatMap((flow) => {
     const letters = flow.stream.error_handling.dead_letter_destination;
     if (letters === undefined) return [];
@@ -99,5 +99,10 @@ export function checkFlow(streams: readonly Placed[]): readonly Found[] {
   }));
   const enabled = flows.filter(({ stream }) => stream.enabled);
   const followed = { flows: enabled, readers: new Readers(enabled.map((flow) => [flow, flow.from] as const)) };
-  return [...flows.flatMap(checkSelf), ...checkLedgers(followed), ...checkLetters(followed), ...checkCycles(followed)];
+  return [
+    ...flows.flatMap(checkSelf),
+    ...checkLedgers(followed),
+    ...checkDeadLetters(followed),
+    ...checkCycles(followed),
+  ];
 }

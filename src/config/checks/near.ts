@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 
-/** What was meant, where that is really near: a third of the letters may differ, or the end is missing or too much. */
+/** What was meant, where that is really near: a third of the characters may differ, or the end is missing or too much. */
 export function nearest(name: string, known: readonly string[]): string | null {
   if (known.length === 0) return null;
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/gu, '');

@@ -14,7 +14,7 @@ const EXPRESSION_REMEDY =
 
 type Report = (path: Path, message: string, remedy: string, at?: 'key') => void;
 
-/** What a ledger database keeps besides refused changes. */
+/** What a ledger database keeps besides dead letters. */
 const LEDGER_COLLECTIONS: readonly string[] = ['ledger', 'ranges', 'namespaces', 'repairs', 'verification', 'together'];
 
 const wildcards = (pattern: string): string => pattern.replace(/[^*?]/gu, '');
@@ -140,7 +140,7 @@ function checkTarget(stream: StreamConfig, report: Report): void {
   }
 }
 
-function checkLetters(stream: StreamConfig, report: Report): void {
+function checkDeadLetters(stream: StreamConfig, report: Report): void {
   const { dead_letter_destination: letters, max_retries: retries = 0, retry_delay: delay } = stream.error_handling;
   if (durationMs(delay) * retries > durationMs(stream.advanced.slice) / 2) {
     const path = ['error_handling', 'max_retries'];
@@ -206,7 +206,7 @@ export function checkStream(stream: StreamConfig, logins: ReadonlySet<string>, a
   if (checkPatterns(stream, report)) {
     checkRenames(stream, report);
     checkTarget(stream, report);
-    checkLetters(stream, report);
+    checkDeadLetters(stream, report);
   }
   checkTimes(stream, report);
   return found;

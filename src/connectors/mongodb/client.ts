@@ -19,7 +19,7 @@ const DEFAULTS: MongoClientOptions = {
   serverSelectionTimeoutMS: 8_000,
   connectTimeoutMS: 8_000,
   waitQueueTimeoutMS: 10_000,
-  // Who waits for a primary asks more often; this is for clients that nobody waits for, and every stream has two.
+  // While an operation waits for a primary, the driver asks more often by itself. This is for idle clients: every stream has two.
   heartbeatFrequencyMS: 5_000,
   // Half the messages and connections of the driver's way to be told at once.
   serverMonitoringMode: 'poll',

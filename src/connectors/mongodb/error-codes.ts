@@ -82,7 +82,7 @@ const meanings: readonly (readonly [
     'retry',
     'writes_blocked',
     'the server takes no writes of users just now',
-    'Somebody has run setUserWriteBlockMode, as tools that migrate clusters do: the stream goes on when that is over.',
+    'setUserWriteBlockMode is on, as tools that migrate clusters set it: the stream goes on when it is off.',
   ],
   [
     [64, 79, 100],

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 
 /** Rejects as soon as the signal aborts, for promises that take no signal. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  // First of all: whoever loses the race, or never runs in it, must not end the process.
+  // First of all: without a handler, a promise that rejects after the signal would end the process.
   promise.catch(() => undefined);
   signal.throwIfAborted();
   // Every lane and loader listens to the one signal of its leg.

@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock';
 
-/** Wakes whoever waits for a condition, each time something may have changed. */
+/** Wakes all that wait for a condition, each time something may have changed. */
 export class Condition {
   readonly #clock: Clock;
   #waiting: (() => void)[] = [];
@@ -10,7 +10,7 @@ export class Condition {
     this.#clock = clock;
   }
 
-  /** Something changed: conditions are looked at again. */
+  /** Something changed: conditions are evaluated again. */
   notify(): void {
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -50,7 +50,7 @@ const NO_DELTA = Buffer.alloc(0);
 
 const sizeOf = (change: Unplaced): number => (change.op === 'delete' ? change.key.bytes.length : change.row.length);
 
-/** What a leg writes beside the changes that it reads: rows of copies, and rows that somebody has asked for. */
+/** What a leg writes besides the changes that it reads: rows of backfills, and single rows that `verify --repair` or a replay asked for. */
 export class Backfill {
   readonly #context: BackfillContext;
   readonly copies: NamespaceBackfills;
@@ -77,7 +77,7 @@ export class Backfill {
     this.repairs = new Repairs({
       ...context,
       ready: () => between() !== null && caughtUp() && inFlight.room,
-      // Of what is gone at both sides by now nobody needs a fresh copy.
+      // A namespace that is gone at both sides by now needs no fresh copies.
       target: async (namespace) =>
         (context.namespaces.has(namespace) || (await context.source.namespace(namespace, context.reading)) !== null) &&
         this.#target(namespace),

@@ -66,7 +66,7 @@ interface Chunk {
 class GivenUp extends Error {}
 
 /**
- * Copies namespaces beside the stream. What is read is compared with what the destination has, and goes through the
+ * Copies namespaces while the stream goes on. What is read is compared with what the destination has, and goes through the
  * lanes like changes do, at the place up to which the stream has come: no row ever goes back.
  */
 export class NamespaceBackfills {
@@ -220,7 +220,7 @@ export class NamespaceBackfills {
           .then(async () => {
             record = await this.#record(overlap, record, chunk);
           });
-        // Looked at when there are too many, and at the end.
+        // Awaited when there are too many, and at the end.
         recorded.catch(() => undefined);
         inLanes.push(recorded);
       };
@@ -236,7 +236,7 @@ export class NamespaceBackfills {
     }
   }
 
-  /** One chunk is read while the one before it is looked at. Ends early where there are too many notes. */
+  /** One chunk is read while the one before it is compared. Ends early where there are too many notes. */
   async *#chunks(overlap: Overlap, range: RangeRecord, signal: AbortSignal): AsyncGenerator<Chunk> {
     // Notes first, the place second: what is routed later may not be in the rows that are read.
     const notes = (overlap.notes = new Set());
@@ -336,7 +336,7 @@ export class NamespaceBackfills {
     const { room, routed, target } = this.#context;
     await target(overlap.namespace);
     while (routed() === null || !room() || signal.aborted) await this.#whenRouted(signal, room);
-    // Nothing is awaited from the last look on: a change that comes later is routed later.
+    // Nothing is awaited from here to the push: a change that comes later is routed later.
     const current = changes.filter(({ key }) => overlap.notes?.has(key.id) !== true);
     return current.length === 0 ? [] : [this.#context.push(overlap.namespace, current)];
   }

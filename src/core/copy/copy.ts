@@ -198,7 +198,7 @@ class RangeCopy implements Copy {
     }
     const [first, second] = halves;
     const at = await this.#take(loader, range, first);
-    // Each half may be as many refusals as it has rows: a copy that is told to end does not go through all of them.
+    // Each half may have as many rejected rows as it has rows: a copy that is told to end does not go through all of them.
     return this.#reading.signal.aborted ? at : this.#take(loader, at, second);
   }
 

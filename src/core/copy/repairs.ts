@@ -6,7 +6,7 @@ import type { Namespace } from '../model/namespace';
 import type { Source } from '../ports/source';
 
 const AT_ONCE = 500;
-/** On a silent source the low water does not move, and nothing tells that somebody has asked. */
+/** On a silent source the low water does not move, so its answers do not tell of new requests: the pump reads them by itself. */
 const LOOK_EVERY_MS = 5_000;
 
 export interface RepairsContext {
@@ -19,18 +19,18 @@ export interface RepairsContext {
   readonly target: (namespace: Namespace) => Promise<boolean>;
   /** Routes look-ups of these keys behind all that was routed before. Only while `ready`. */
   readonly push: (namespace: Namespace, keys: readonly DeltaChange['key'][]) => Batch;
-  /** A look has found nothing. */
+  /** A read has found no requests. */
   readonly settled: () => void;
   readonly reading: AbortSignal;
   readonly writing: AbortSignal;
 }
 
-/** Gets fresh copies of the rows that somebody has asked for, through the lanes of their keys. */
+/** Gets fresh copies of the rows that verifications, replays and copies have asked for, through the lanes of their keys. */
 export class Repairs {
   readonly #context: RepairsContext;
   #asked: number | null = null;
   #due = true;
-  /** A look has found none, and nobody has asked since. */
+  /** The last read found no requests, and none was made since. */
   #none = false;
 
   constructor(context: RepairsContext) {

@@ -2,7 +2,7 @@ import type { ReplicationError } from '../model/errors';
 
 /**
  * What stands in the way of one namespace and of no other: it is parked, and the others go on. Errors of other codes may
- * name a namespace too, but a person has to look at the whole stream.
+ * name a namespace too, but a person has to decide about the whole stream.
  */
 const PARKS: ReadonlySet<string> = new Set([
   'collation_differs',

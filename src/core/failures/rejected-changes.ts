@@ -7,7 +7,7 @@ import type { DeadLetterKey } from '../model/dead-letter';
 import { splitNamespace, type Namespace } from '../model/namespace';
 import type { Meter } from '../pump/progress';
 
-/** Keys of refused changes are held in memory; more of them than this are a fault of the whole, not of rows. */
+/** Keys of rejected changes are held in memory; more of them than this are a fault of the whole, not of rows. */
 export const MAX_DEAD_LETTERS = 100_000;
 
 /** What follows a change that the destination refuses. */
@@ -32,10 +32,10 @@ export const isRejection = (error: unknown): error is ReplicationError =>
 /** A value belongs to another row just now; where lanes are not level that may be no fault of the row. */
 export const isCollision = (error: ReplicationError): boolean => error.code === 'duplicate_key';
 
-/** Which rows were left behind the source by a refusal, and what becomes of the next change that is refused. */
+/** Which rows are behind the source because a change of theirs was rejected, and what becomes of the next rejected change. */
 export class RejectedChanges {
   readonly #context: RejectedChangesContext;
-  /** The letter of each row that is behind. */
+  /** The dead letter of each row that is behind. */
   readonly #behind = new Map<string, string>();
 
   constructor(context: RejectedChangesContext, behind: readonly DeadLetterKey[]) {
@@ -58,7 +58,7 @@ export class RejectedChanges {
     return this.#behind.has(rowId(change));
   }
 
-  /** Letters of rows of which these changes hold a full state. */
+  /** Dead letters of rows of which these changes hold a full state. */
   supersededBy(changes: readonly Change[]): readonly string[] {
     if (this.none) return [];
     return changes.flatMap((change) => {

@@ -15,7 +15,7 @@ export interface RejectedRowsContext {
 
 /**
  * Rows of a copy that the destination refuses. What collides may be no fault of the row, because the rows of a copy are of no
- * one moment; and a letter has a place in the stream. So the stream is asked for such a row, and passes it by its own rules.
+ * one moment; and a dead letter has a place in the stream. So the stream is asked for such a row, and passes it by its own rules.
  */
 export class RejectedRows {
   readonly #context: RejectedRowsContext;

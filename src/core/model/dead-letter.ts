@@ -4,7 +4,7 @@ import type { Position } from './position';
 
 /**
  * `open`: the row at the destination is older than at the source. `superseded`: a full state of it was written since, or its namespace is copied anew.
- * `dropped`: nobody wants to hear of it any more; the stream still writes the row anew as soon as it changes.
+ * `dropped`: a person closed it (`dead-letters drop`); the stream still writes the row anew as soon as it changes.
  */
 export type DeadLetterState = 'open' | 'superseded' | 'dropped';
 

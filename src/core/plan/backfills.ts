@@ -4,7 +4,7 @@ import type { Size } from '../ports/source';
 
 type Sizes = ReadonlyMap<Namespace, Pick<Size, 'estimatedRows'>>;
 
-/** Plans copies beside the stream, each as its kind of namespace is copied; answers with all ranges of the stream. */
+/** Plans backfills, each as its kind of namespace is copied; answers with all ranges of the stream. */
 export async function planBackfills(
   claim: Pick<Claim, 'planBackfill'>,
   sizes: Sizes,

@@ -11,6 +11,6 @@ export type Log = (
 export interface ConnectorContext {
   readonly stream: string;
   readonly log: Log;
-  /** Where a destination keeps changes that it refused; beside its ledger when left out. */
+  /** Where a destination keeps dead letters; in its ledger database when left out. */
   readonly deadLetters?: Namespace;
 }

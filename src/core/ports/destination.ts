@@ -46,9 +46,9 @@ export interface RangeRecord extends Range {
   readonly done: boolean;
   readonly rows: number;
   readonly bytes: number;
-  /** Copied by the pump, beside the stream; null where it is copied before the stream goes on. */
+  /** Copied by a backfill of the pump while the stream goes on; null where it is copied before that. */
   readonly backfill: BackfillKind | null;
-  /** Of an inline copy that is complete: updates up to here are looked up. */
+  /** Of a backfill that is complete: updates up to here are looked up. */
   readonly overlapEnd: Position | null;
 }
 
@@ -104,7 +104,7 @@ export interface RejectedChange {
   readonly message: string;
   /** Tries since the last time that this was written down. */
   readonly attempts: number;
-  /** The open letter of this row, where it has one. */
+  /** The open dead letter of this row, where it has one. */
   readonly deadLetter: string | null;
   /** Keeps the change itself. */
   readonly kept: boolean;
@@ -127,7 +127,7 @@ export interface LanePart {
   readonly readAheadLimit?: Position;
   /** Changes that are passed by dead letters. */
   readonly rejected?: readonly RejectedChange[];
-  /** Letters of rows of which this has a full state. */
+  /** Dead letters of rows of which this has a full state. */
   readonly superseded?: readonly string[];
   /** What takes longer is given up, and answered with `too_slow` once nothing of it can come any more; missing: as long as it takes. */
   readonly withinMs?: number;
@@ -156,14 +156,14 @@ export interface LoadPart {
 export interface Written {
   /** False when the ledger shows that this very part was written before (an unknown commit that had succeeded). */
   readonly fresh: boolean;
-  /** The letter of each refusal, in order. */
+  /** The dead letter of each rejected change, in order. */
   readonly deadLetters?: readonly string[];
 }
 
 /** How the destination must look before a namespace is copied. */
 export type CopyMode = 'refuse' | 'merge' | 'replace';
 
-/** A row of which somebody wants a fresh copy. */
+/** A row of which a verification, a replay or a copy wants a fresh copy. */
 export interface RepairAsk {
   /** As the source names it. */
   readonly namespace: Namespace;
@@ -232,7 +232,7 @@ export interface Destination extends AsyncDisposable {
   ): AsyncIterable<RowBatch>;
   /** The rows of these keys that are at the target, by the `id` of their key. */
   fetch(namespace: Namespace, keys: readonly Key[], signal: AbortSignal): Promise<ReadonlyMap<string, EncodedRow>>;
-  /** Asks the stream for fresh copies of rows; nobody but the stream writes them. Asking twice is asking once. */
+  /** Asks the stream for fresh copies of rows; only the stream writes them. Asking twice is asking once. */
   askRepairs(stream: string, asks: readonly RepairAsk[], signal: AbortSignal): Promise<void>;
   /** The records of one run of a verification of a stream. */
   verification(stream: string, run: string): Verification;
@@ -296,7 +296,7 @@ export interface Claim {
   applyGroup(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;
   /** Parts of several lanes in one atomic step, as the final states of their rows: what is in the way leaves first. */
   rewriteConflicts(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;
-  /** Rows that a refusal has left behind the source, at most `limit`. */
+  /** Rows that are behind the source because a change of theirs was rejected, at most `limit`. */
   behind(limit: number, signal: AbortSignal): Promise<readonly DeadLetterKey[]>;
   /** Sets a start position: what lanes and barriers remember from before no longer counts. */
   begin(position: Position, signal: AbortSignal): Promise<void>;
@@ -314,9 +314,9 @@ export interface Claim {
     report: (done: number, total: number) => void,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Rows that somebody wants a fresh copy of, at most `limit`; they stay until they are `repaired`. */
+  /** Rows of which a fresh copy was asked for, at most `limit`; they stay until they are `repaired`. */
   repairs(limit: number, signal: AbortSignal): Promise<readonly RepairRequest[]>;
-  /** Asks for fresh copies of rows, as somebody else may. */
+  /** Asks for fresh copies of rows from inside a leg, as `askRepairs` does from outside. */
   ask(asks: readonly RepairAsk[], signal: AbortSignal): Promise<void>;
   /** What these asked for is durable. One that was asked for again meanwhile stays open. */
   repaired(ids: readonly string[], signal: AbortSignal): Promise<void>;

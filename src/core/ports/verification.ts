@@ -15,7 +15,7 @@ export const DIFFERENCE_KINDS: readonly DifferenceKind[] = ['missing', 'extra', 
  */
 export type DifferenceState = 'suspect' | 'damaged' | 'unsettled';
 
-/** A row that differs. Its key is data: it is kept at the destination, and shown by whoever may read there. */
+/** A row that differs. Its key is data: it is kept at the destination, and shown by commands whose login may read there. */
 export interface Difference {
   /** As the source names it. */
   readonly namespace: Namespace;
@@ -32,7 +32,7 @@ export interface Difference {
 export interface ComparedRange extends Range {
   readonly number: number;
   readonly namespace: Namespace;
-  /** Raised with every record of progress: whoever is not the only one at work notices. */
+  /** Raised with every record of progress: of two activities that compare one range, the later one is `fenced`. */
   readonly sequence: number;
   readonly after: Buffer | null;
   readonly done: boolean;
@@ -105,7 +105,7 @@ export interface Verification {
     signal: AbortSignal,
   ): Promise<void>;
   openRanges(signal: AbortSignal): Promise<readonly ComparedRange[]>;
-  /** Differences first, then how far the range is; rejects with `fenced` when somebody else went on with the range. */
+  /** Differences first, then how far the range is; rejects with `fenced` when another activity went on with the range. */
   note(differences: readonly Difference[], signal: AbortSignal): Promise<void>;
   advance(from: ComparedRange, to: ComparedRange, signal: AbortSignal): Promise<void>;
   /** In a fixed order, those behind `after`. */
@@ -115,7 +115,7 @@ export interface Verification {
     signal: AbortSignal,
   ): Promise<{ readonly list: readonly Difference[]; readonly last: string | null }>;
   resolve(settled: readonly Rechecked[], signal: AbortSignal): Promise<void>;
-  /** Damaged and unsettled ones are to be looked at anew. */
+  /** Damaged and unsettled ones are to be rechecked. */
   reopen(signal: AbortSignal): Promise<void>;
   listed(signal: AbortSignal): Promise<number>;
   findings(signal: AbortSignal): Promise<Findings>;

@@ -2,7 +2,7 @@ import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
 import { isReplicationError, ReplicationError } from '../model/errors';
 
-/** `slice`: its time is over. `reached`: it is where it was to go. `stopped`: somebody has told it to end, or it has failed. */
+/** `slice`: its time is over. `reached`: it is where it was to go. `stopped`: its signal was aborted, or it has failed. */
 export type EndReason = 'slice' | 'stopped' | 'reached';
 
 const HARD_STOP_MS = 7000;

@@ -183,7 +183,7 @@ class Leg implements Pump {
     if (until) this.#lookFor(until, start);
   }
 
-  /** Not every source reports what becomes of derived namespaces: each leg looks once. */
+  /** Not every source reports what becomes of derived namespaces: each leg reads them once. */
   async #derive(listed: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
     const { claim, log, source } = this.#options;
     for (const { code, namespace } of await derive(source, listed, claim, signal))
@@ -275,7 +275,7 @@ class Leg implements Pump {
 
   /** What is reported from here on lies at the barrier, not before it. */
   async #levelRecorded(): Promise<void> {
-    // Whoever records it is to see that somebody waits.
+    // Wakes the recorder: it writes the low water at once, because the barrier waits for it, and not only when it is due.
     this.#progressed.notify();
     await this.#progressed.until(() => this.#recorder?.upToDate === true || this.#ending.isBegun);
   }

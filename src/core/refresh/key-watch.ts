@@ -11,7 +11,7 @@ export class KeyWatch {
   readonly #order: (a: Position, b: Position) => Order;
   /** In the order in which they were looked up, and so in that of their positions. */
   readonly #rows = new Map<string, Position>();
-  /** All rows of the lane: nobody knows which were looked up before a crash. */
+  /** All rows of the lane: after a crash it is not known which of them were looked up. */
   #all: Position | null;
 
   constructor(order: (a: Position, b: Position) => Order, all: Position | null) {

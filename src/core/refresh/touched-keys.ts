@@ -20,8 +20,8 @@ export interface Watched {
 }
 
 /**
- * Reads the source's log between two positions. Without it nobody can tell a row that is wrong from one that is about to
- * be written: a row that was `a`, became `b` and is `a` again looks the same in two reads.
+ * Reads the source's log between two positions. Without them a verification cannot tell a wrong row from one that is
+ * about to be written: a row that was `a`, became `b` and is `a` again looks the same in two reads.
  */
 export async function touchedBetween(
   source: Pick<Source, 'stream' | 'order'>,

@@ -12,7 +12,7 @@ import type { ComparedRange, Difference, DifferenceKind, Verification } from '..
 
 /** Beyond this a run counts differences and does not list them. */
 export const LISTED_MAX = 100_000;
-/** So many that may be lag are looked at again before the comparison goes on. */
+/** So many differences that may be lag are rechecked before the comparison goes on. */
 const SUSPECTS_AT_ONCE = 20_000;
 const NOTED_AT_ONCE = 1_000;
 
@@ -45,7 +45,7 @@ export interface CompareProgress {
   readonly differences: number;
 }
 
-/** `suspects`: some are to be looked at again before it goes on. */
+/** `suspects`: some are to be rechecked before it goes on. */
 export type CompareReason = 'done' | 'slice' | 'suspects' | 'stopped';
 
 /** A running comparison of the ranges that are open; its progress can be read at any time. */

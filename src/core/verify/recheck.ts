@@ -8,7 +8,7 @@ import { touchedBetween } from '../refresh/touched-keys';
 import type { Source } from '../ports/source';
 import type { Difference, DifferenceKind, Rechecked, StreamProgress, Verification } from '../ports/verification';
 
-/** A row that changes all the time is looked at so often. */
+/** A row that changes all the time is rechecked this often. */
 export const ROUNDS = 12;
 const KEYS_AT_ONCE = 1_000;
 /** Rows that are in memory at a time; a larger one goes alone. */
@@ -45,7 +45,7 @@ export interface RecheckOutcome extends RecheckProgress {
 /**
  * Tells damage from lag. The low water is taken, both sides are read, a position is taken; a row that did not change at the
  * source between the two positions must be the same on both sides, because the destination had everything up to the low
- * water and there is nothing behind it. A row that did change is looked at again, when the stream has moved on.
+ * water and there is nothing behind it. A row that did change is rechecked when the stream has moved on.
  */
 export async function recheck(options: RecheckOptions, signal: AbortSignal): Promise<RecheckOutcome> {
   const { clock, verification, sliceMs } = options;

@@ -229,8 +229,8 @@ export class Collisions {
   }
 
   /**
-   * Whoever gives the value up is not read before this is over. So the row stays behind for now, and a fresh copy of it is
-   * asked for, before it is passed: that one is judged when the stream has gone on.
+   * The change of the row that gives the value up is not read before this one is passed. So a fresh copy of this row is asked for,
+   * then the change is passed by a dead letter. When the stream has gone on, the copy either fits or is a true conflict.
    */
   async #postpone({ share, change }: Found, error: ReplicationError): Promise<void> {
     const { claim, log, rejected, writing } = this.#context;

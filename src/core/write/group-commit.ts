@@ -73,14 +73,14 @@ export class GroupCommit {
       this.#context.failed(error);
     } finally {
       this.#running = null;
-      // Whoever was given something while a step was under way that was then refused, or just now, is nobody's yet.
+      // A lane that got changes while its group commit was rejected must be written too, or they wait for the next change.
       if (this.#lanes.some((lane) => lane.isWaiting)) this.wake();
     }
   }
 
   /** False when lanes have nothing, or are left to write by themselves. */
   async #next(): Promise<boolean> {
-    // Whoever still writes by itself leaves its rest to the next step, unless it will be long about it.
+    // A lane that still writes by itself leaves its rest to the next group commit, unless that takes long.
     const isBusy = (): boolean => this.#lanes.some((lane) => lane.isBusy);
     const isWaiting = (): boolean => this.#lanes.some((lane) => lane.isWaiting);
     await this.#told.until(() => !isWaiting() || !isBusy() || !this.#fits());

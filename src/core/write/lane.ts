@@ -100,7 +100,7 @@ export class Lane {
     return this.#running ?? this.#context.groupCommit?.running ?? null;
   }
 
-  /** Has something to write, and nobody writes it. */
+  /** Has changes to write, and neither the lane itself nor a group commit writes them. */
   get isWaiting(): boolean {
     return this.#running === null && this.#queue.length + this.#parts.length > 0 && !this.#blocked && !this.#closed;
   }
@@ -143,7 +143,7 @@ export class Lane {
     await this.idle();
   }
 
-  /** What is not written, as one part of about `maxBytes`; whoever takes it writes it, and says so by `wrote`. */
+  /** What is not written, as one part of about `maxBytes`. The group commit that takes it writes it and calls `wrote`. */
   drain(maxBytes: number): Drained {
     const pieces: (Part | Item)[] = [];
     let left = maxBytes;
@@ -243,7 +243,7 @@ export class Lane {
     return this.#parts.length === 0 && !this.#judging && this.#context.groupCommit?.awaits(this) === true;
   }
 
-  /** Whoever waits for this lane waits no longer: what comes may take a while. */
+  /** A group commit that waits for this lane goes on without it: halving a rejected part may take seconds. */
   #keepsToItself(): void {
     this.#ownPiece = true;
     this.#context.groupCommit?.wake();

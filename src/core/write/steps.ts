@@ -105,7 +105,7 @@ export class Steps {
     return null;
   }
 
-  /** Passes a change that is refused, by a letter. */
+  /** Passes a rejected change by a dead letter. */
   async pass(piece: Piece, refusal: RejectedChange, signal: AbortSignal): Promise<void> {
     const { claim, rejected } = this.#context;
     const { lane, expected, position, pastOverlap } = this.#part(piece, []);
@@ -116,7 +116,7 @@ export class Steps {
       this.written(piece, part, written.fresh);
     };
     await send(refusal).catch((error: unknown) => {
-      // What is too large for a row is too large for a letter.
+      // What is too large for a row is too large for a dead letter.
       if (!isRejection(error) || !refusal.kept) throw error;
       return send({ ...refusal, kept: false });
     });

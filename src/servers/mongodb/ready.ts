@@ -39,7 +39,7 @@ export async function checkAddress(uri: string, variable: string): Promise<void>
   }
 }
 
-/** The first user, made while the server still asks nobody who they are. */
+/** The first user, made while the server still takes commands without a login. */
 export async function createAdministrator(port: number, { username, password }: MongoCredentials): Promise<void> {
   await using client = open(direct(port));
   try {

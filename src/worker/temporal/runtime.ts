@@ -33,7 +33,7 @@ export async function installRuntime(logger: Logger): Promise<{ readonly metrics
       });
       return { metricsUrl: `http://${bindAddress}/metrics` };
     } catch (error) {
-      // Somebody else took the port in between.
+      // Another process took the port in between.
       if (attempt === ATTEMPTS) throw error;
     }
   }

@@ -17,7 +17,7 @@ import { failureOf, refusalOf } from '../stream/refuse';
 import { unreadable } from '../shared/version';
 
 const RETRY = { maxAttempts: 0, initialMs: 1_000, maxMs: 30_000, multiplier: 2 };
-/** In a row. What was asked for stays asked for; whoever wants to know what became of it starts another replay. */
+/** Failures in a row that end the replay. Fresh copies that it has asked for are still made; another replay tells how they went. */
 const FAILURES = 20;
 
 const { replayLetters: call } = proxyActivities<ReplayActivities>({
@@ -53,7 +53,7 @@ function show({ letters, superseded, refused, dropped, untouched }: ReplayProgre
   );
 }
 
-/** Has the stream copy again the rows of its dead letters. Doing it twice does no harm: what is settled is open no more. */
+/** Has the stream copy again the rows of its dead letters. Doing it twice does no harm: a dead letter that was superseded or dropped is not open any more. */
 export async function replayDeadLetters(input: ReplayInput): Promise<ReplayProgress> {
   const unread = unreadable(input);
   if (unread !== null) throw failureOf(unread);
@@ -78,7 +78,7 @@ export async function replayDeadLetters(input: ReplayInput): Promise<ReplayProgr
       if (progress !== null) adopt(progress);
       failures += 1;
       if (cause === 'platform' && failures < FAILURES) continue;
-      // A day, and the stream has not settled them: it rests, or is gone.
+      // A day, and the stream has not tried them: it rests, or is gone.
       if (info.kind !== 'retry' || info.code === 'leg_overrun' || failures >= FAILURES) throw refusalOf(error);
       await sleep(backOffMs(failures, RETRY, Math.random()));
     }

@@ -82,7 +82,7 @@ function application(failure: ApplicationFailure): CallFailure {
   return stream({
     kind: 'retry',
     code: 'activity_failed',
-    // Not the failure's own message: nobody vouches that it holds no row and no secret.
+    // Not the failure's own message: it may hold a row or a secret.
     message: `the call failed outside Tributary (${failure.type ?? 'no type'})`,
     remedy: 'look at the log of the worker that ran it; workers of different versions may share a task queue',
   });

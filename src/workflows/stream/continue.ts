@@ -7,7 +7,7 @@ const HISTORY_EVENTS = 2_000;
 /** So many times as long as it was when the next run was due, a history may get while updates hold that run back. */
 const HELD_FACTOR = 5;
 const RUN_MS = 24 * 60 * 60_000;
-/** With handlers at work an old run goes on; it looks again after this long. */
+/** With handlers at work an old run goes on; it checks again after this long. */
 const LOOK_AGAIN_MS = 60_000;
 
 const ageMs = (): number => Date.now() - workflowInfo().runStartTime.getTime();

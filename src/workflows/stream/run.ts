@@ -62,7 +62,7 @@ export function seen({ state }: Run): void {
   delete state.inspected;
 }
 
-/** Makes the call in flight return, and ends a wait. Safe at any time: the loop looks at the state before it goes on. */
+/** Makes the call in flight return, and ends a wait. Safe at any time: the loop reads the state before it goes on. */
 export function interrupt(run: Run): void {
   run.nudges += 1;
   run.resting = false;

@@ -38,7 +38,7 @@ function end(run: Run): void {
   record(run, 'stream.stopped');
 }
 
-/** One call, one rest or one wait at a time; between two of them everything is looked at anew. */
+/** One call, one rest or one wait at a time; between two of them the whole state is read anew. */
 async function step(run: Run): Promise<void> {
   const { state } = run;
   if (state.phase === 'ended') return;
@@ -61,7 +61,7 @@ async function live(run: Run): Promise<StreamView> {
   return viewOf(run);
 }
 
-/** Status and web UI say why, also when the workflow has failed; the state is not looked at. */
+/** Status and web UI say why, also when the workflow has failed; the state is not read. */
 function refuse({ spec }: StreamInput, failure: FailureInfo): never {
   const run = openRun({ spec });
   run.state.failure = { ...failure, at: new Date().toISOString() };

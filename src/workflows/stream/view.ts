@@ -20,7 +20,7 @@ export function statusOf(run: Run): StreamStatus {
   return failures > 0 ? 'retrying' : PHASE_STATUS[phase];
 }
 
-/** The id in the spec, which nobody has checked yet when the stream was started by hand. */
+/** The id in the spec; not checked yet when the stream was started by hand, without `apply`. */
 export const streamId = (run: Run): string => {
   const given: unknown = (run.spec as Partial<typeof run.spec> | undefined)?.stream?.id;
   if (typeof given === 'string') return given;
@@ -28,7 +28,7 @@ export const streamId = (run: Run): string => {
   return id.startsWith(workflowId('')) ? id.slice(workflowId('').length) : id;
 };
 
-/** One side of a stream for people: no connection string, which may hold a host that is nobody's business. */
+/** One side of a stream as it is shown: without the connection string, which may name a private host. */
 export function sideOf(run: Run, side: 'source' | 'destination'): string {
   if (!run.state.parsed) return '';
   const { type, database } = run.spec.stream[side];

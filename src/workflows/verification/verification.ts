@@ -93,7 +93,7 @@ async function compare(run: Verifying): Promise<VerificationPhase> {
 
 async function settle(run: Verifying): Promise<VerificationPhase> {
   const { input, state } = run;
-  const { reason, findings } = await calls('look at differences again').settleDifferences({
+  const { reason, findings } = await calls('recheck differences').settleDifferences({
     ...callOf(run),
     sliceMs: SETTLE_SLICE_MS,
   });

@@ -62,7 +62,7 @@ export function verificationDetails(view: VerificationView): string {
     ['Missing', missing === 0 ? '' : count(missing)],
     ['Extra', extra === 0 ? '' : count(extra)],
     ['Different', different === 0 ? '' : count(different)],
-    ['To be looked at again', findings.suspects === 0 ? '' : count(findings.suspects)],
+    ['To be rechecked', findings.suspects === 0 ? '' : count(findings.suspects)],
     ['Unsettled', findings.unsettled === 0 ? '' : count(findings.unsettled)],
     ['Repaired', view.repaired === 0 ? '' : count(view.repaired)],
     ['Indexes and options', view.layout.map(({ namespace = '', message }) => `${namespace}: ${message}`).join('; ')],

@@ -49,7 +49,7 @@ const endedUpTo = (lines: readonly string[], epoch: number): boolean =>
     return ended !== undefined && ended <= epoch;
   });
 
-/** Somebody else takes over while `worker` cannot know; then it finds out. */
+/** Another worker takes over while `worker` is cut off from Temporal; then `worker` finds out. */
 async function overtaken(
   round: Round,
   { ms, during }: { readonly ms: number; readonly during: Held },

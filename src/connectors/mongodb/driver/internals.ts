@@ -39,7 +39,7 @@ function loadCommands(): Partial<Commands> {
 
 const { DocumentSequence: Sequence, OpMsgRequest: Message } = loadCommands();
 
-/** Those of ours, which nobody else touches. */
+/** Sequences that this file made: the driver and other commands do not change them. */
 const OURS = new WeakSet<object>();
 
 /**
@@ -103,7 +103,7 @@ interface Response {
  */
 export async function nextRows(cursor: FindCursor<Buffer>): Promise<Buffer[]> {
   if (!(await cursor.hasNext())) {
-    // Closed before its end by whoever closed the client: that is no end.
+    // The client was closed, and the cursor with it: without this, half of a range would count as all of it.
     if (cursor.killed) throw new MongoCursorExhaustedError('the cursor was closed before its end');
     return [];
   }
@@ -115,7 +115,7 @@ export async function nextRows(cursor: FindCursor<Buffer>): Promise<Buffer[]> {
   return elements.map(([, , , offset, length]) => bson.subarray(offset, offset + length));
 }
 
-/** What the next messages of a cursor bring at most; the driver lets nobody change that once they have begun to come. */
+/** What the next messages of a cursor bring at most; the driver has no setting for it once the first ones have come. */
 export function askFor(cursor: FindCursor<Buffer>, rows: number): void {
   const { cursorOptions } = cursor as unknown as { cursorOptions?: { batchSize?: number } };
   if (cursorOptions !== undefined) cursorOptions.batchSize = rows;

@@ -8,7 +8,7 @@ const TELLING = 0.25;
 export interface Reach {
   readonly oldestMs: number;
   readonly newestMs: number;
-  /** How full the oplog is, 0 to 1; null where nobody can tell. */
+  /** How full the oplog is, 0 to 1; null where the server does not tell it. */
   readonly filled: number | null;
   /** Its oldest entry was seen to move. */
   readonly forgets: boolean;

@@ -85,7 +85,7 @@ export function tokenOf(position: Position): StreamToken {
   };
 }
 
-/** Time of the event that a position names; undefined where it names a time, or nobody can tell. */
+/** Time of the event that a position names; undefined where the position names a time, or its token cannot be read. */
 export function eventTime(at: Position): string | undefined {
   const { data, time } = tokenOf(at);
   const facts = typeof data === 'string' ? readToken(data) : null;

@@ -14,8 +14,8 @@ interface Answer<T> {
 }
 
 /**
- * Answers of some seconds ago, by whom they are of. What many streams of a worker want to know of one deployment is
- * asked by one of them: some servers read their whole log for it, into memory.
+ * Answers of some seconds ago, by deployment. What many streams of a worker ask of one deployment is asked by one of them:
+ * some servers read their whole log into memory to tell where it begins.
  */
 export class SharedCache<T> {
   readonly #answers = new Map<string, Answer<T>>();
@@ -23,7 +23,7 @@ export class SharedCache<T> {
   readonly #tookMs = new Map<string, number>();
   readonly #asking = new Map<string, Promise<T | null>>();
 
-  /** `ask` answers null where nobody can tell; that is true of who has asked, and of nobody else. */
+  /** `ask` answers null where its stream cannot tell, such as for a missing privilege. Another stream may, so null is not shared. */
   async get(key: string, ask: () => Promise<T | null>, signal: AbortSignal): Promise<T | null> {
     const known = this.#answers.get(key);
     if (known !== undefined && performance.now() < known.untilMs) return known.value;
@@ -36,7 +36,7 @@ export class SharedCache<T> {
     return shared ?? abortable(ask(), signal);
   }
 
-  /** As of now, from whoever is quick to answer; as of lately from others. */
+  /** Asks anew where the last answer came quickly; a slow deployment gives its last answer again. */
   async fresh(key: string, ask: () => Promise<T | null>, signal: AbortSignal): Promise<T | null> {
     const asking = this.#asking.get(key);
     if (asking !== undefined)

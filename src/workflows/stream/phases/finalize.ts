@@ -41,7 +41,7 @@ async function putInForce(run: Run): Promise<Phase> {
   const findings = await leg(run, (base) => dataCalls(run, LONGEST_MS, 'put held indexes in force').finalize(base));
   if (findings === null) return 'finalize';
   succeeded(run);
-  // Asked for during the call, too late to end it, and promised to whoever asked.
+  // A restart or a reconfigure was accepted while the call ran, too late to end the call: it is done now.
   if (run.state.restart || run.state.unprepared || run.state.until === null) return 'finalize';
   run.state.findings = boundedFindings(findings);
   run.state.outcome = 'finalized';

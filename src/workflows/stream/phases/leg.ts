@@ -12,7 +12,7 @@ import type { Run } from '../run';
 /** Before the spec is parsed there is no policy of its own. */
 const PLAIN_RETRY = { maxAttempts: 0, initialMs: 1_000, maxMs: 30_000, multiplier: 2 };
 
-/** Takes over what a failed call had reached; true when the stream has moved since the last look. */
+/** Takes over what a failed call had reached; true when the stream has moved since the last call. */
 export type Adopt = (run: Run, progress: CallFailure['progress']) => boolean;
 
 function adoptPosition(run: Run, failure: CallFailure): boolean {
@@ -68,7 +68,7 @@ function failed(run: Run, failure: CallFailure, adopt: Adopt | null, overtaken: 
   follow(run, decide(failure, { failures: state.failures, fencings: run.fencings }, times, Math.random()), failure);
 }
 
-/** Runs one call that `interrupt` can end. Nothing may be awaited between the loop's look at the state and this. */
+/** Runs one call that `interrupt` can end. Nothing may be awaited between the loop's read of the state and this. */
 async function interruptible<T>(run: Run, call: () => Promise<T>): Promise<T> {
   const scope = new CancellationScope();
   run.scope = scope;

@@ -2,7 +2,7 @@ import { controlCalls } from '../../shared/calls';
 import { attempt, succeeded } from './leg';
 import type { Run } from '../run';
 
-/** A stream that was started by hand has a spec that nobody has checked yet. */
+/** Checks the spec: that of a stream which was started by hand did not go through `apply`. */
 export async function parseSpec(run: Run): Promise<void> {
   const { revision } = run.state;
   const spec = await attempt(run, () => controlCalls('check the spec').parse(run.spec));

@@ -24,7 +24,7 @@ function adopt(run: Run, prepared: Prepared, asked: Asked): void {
   if (asked.restart) state.restart = false;
   if (asked.restart || prepared.copyPending) state.inStepAfter = null;
   else state.inStepAfter ??= prepared.inStepAfter;
-  // Somebody may have selected more meanwhile.
+  // A reconfigure during the call may have selected more: then `prepare` runs once more.
   if (run.spec === asked.spec) state.unprepared = false;
   // What is owed from here on is copied before the stream is where it is to be finalized.
   state.caughtUp = false;

@@ -32,12 +32,12 @@ interface Task {
 interface Build {
   readonly task: Task;
   readonly running: Promise<void>;
-  /** Whoever halts a build says by what is owed afterwards what becomes of the index. */
+  /** Halted on purpose. The namespace's `pending` then tells what becomes of the index: built by the next leg, or dropped. */
   halted: boolean;
 }
 
 /**
- * Builds indexes beside the lanes: a build takes as long as it takes, and rows do not wait for it. What is to be built
+ * Builds indexes while lanes write: a build takes as long as it takes, and rows do not wait for it. What is to be built
  * stands in the namespace's record before the schema change that asks for it counts as done.
  */
 export class Builds {

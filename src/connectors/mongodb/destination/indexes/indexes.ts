@@ -65,7 +65,7 @@ export class Indexes {
     }
   }
 
-  /** Left to the stream, which builds it beside its lanes. */
+  /** Left to the pump, which builds it while lanes write. */
   async #postpone(source: Namespace, raw: Uint8Array, signal: AbortSignal): Promise<void> {
     const record = this.namespaces.get(source);
     if (record === undefined) return;
@@ -76,7 +76,7 @@ export class Indexes {
 
   /**
    * A stream that was finalized goes on: what expires rows at the destination is held back again, because the source
-   * may have extended them since. Indexes that somebody made by hand stay.
+   * may have extended them since. Indexes that were made by hand stay.
    */
   async holdExpiring(signal: AbortSignal): Promise<void> {
     for (const record of this.namespaces.all()) {

@@ -20,7 +20,7 @@ export interface Placing {
   readonly target: Namespace;
   readonly log: (event: string, fields: { readonly index: string; readonly other: string }) => void;
   /**
-   * A refusal leaves the old one in force: the new one is built beside it first, under another name, or the old one is
+   * A rejected build leaves the old one in force: the new one is built beside it first, under another name, or the old one is
    * brought back. Not where a build may be halted because its collection goes, which would then be made anew.
    */
   readonly keepOld: boolean;

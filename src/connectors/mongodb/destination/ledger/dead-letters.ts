@@ -45,7 +45,7 @@ interface DeadLetterDocument {
 /** The rows of these are behind the source. */
 const BEHIND: readonly DeadLetterState[] = ['open', 'dropped'];
 
-/** The same for the same refusal: writing it twice is writing it once. The key's identity may be long, and is data. */
+/** The same for the same rejected change: writing it twice is writing it once. The key's identity may be long, and is data. */
 export const deadLetterId = (stream: string, { namespace, key }: Change, position: Position): string =>
   createHash('sha256')
     .update(JSON.stringify([stream, namespace, position]))
@@ -196,7 +196,7 @@ export class DeadLetters {
     return this.documents.countDocuments({ stream }, { signal });
   }
 
-  /** Only open ones: what is superseded needs nobody any more. */
+  /** Only open ones: the row of a superseded one was written already. */
   async drop(filter: DeadLetterFilter, signal: AbortSignal): Promise<number> {
     const query = { $and: [queryOf(filter), { state: 'open' }] };
     const update = { $set: { state: 'dropped' as const, lastAt: new Date() } };

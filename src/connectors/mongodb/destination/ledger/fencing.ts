@@ -7,7 +7,7 @@ import { belongsTo, loaderId, newSessionId, type StreamDocument } from './record
 import { FixedSession } from './session';
 import { newLane, type LedgerDocument, type Store } from './store';
 
-/** What a successful claim holds: the records as they are once nobody of an earlier epoch can change them. */
+/** What a successful claim holds: the records as they are once no leg of an earlier epoch can change them. */
 export interface FencedRecords {
   readonly stream: StreamDocument;
   readonly records: readonly LedgerDocument[];
@@ -27,7 +27,7 @@ export async function fenceWriters(store: Store, request: ClaimRequest, signal: 
   if (record === null) throw ledgerMissing(stream);
   if (record.epoch >= epoch) throw fencedBy(stream, record.epoch);
 
-  // The stream's record first: from here on nobody of an earlier epoch lets in a loader, changes the layout or plans.
+  // The stream's record first: from here on no leg of an earlier epoch lets in a loader, changes the shape of targets or plans copies.
   await raise(store, record, epoch, signal);
   const raised = (await store.stream(stream, signal)) ?? record;
   const writers = await writersOf(store, raised, signal);

@@ -12,7 +12,7 @@ const AHEAD = 1_000;
 /** Records that one transaction deletes. */
 const AT_ONCE = 500;
 
-/** What is kept of a stream, beside the rows of its targets. */
+/** What is kept of a stream, apart from the rows of its targets. */
 export async function kept(store: Store, letters: DeadLetters, stream: string, signal: AbortSignal): Promise<Kept> {
   const own = belongsTo(stream);
   const [record, writers, ranges, namespaces, derived, repairs, deadLetters, verification] = await Promise.all([

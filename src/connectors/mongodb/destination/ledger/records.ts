@@ -48,7 +48,7 @@ export interface StreamDocument extends Writing {
   /** How many loaders have ever been let in. */
   readonly loaders: number;
   readonly barrier: StoredBarrier | null;
-  /** Counts how often somebody asked for repairs. */
+  /** Counts how often repairs were asked for. */
   readonly repairs?: number;
 }
 
@@ -123,7 +123,7 @@ export interface NamespaceDocument {
   readonly pending?: readonly PendingIndex[];
   /** TTL indexes that `finalize` has put in force. */
   readonly expiring?: readonly Binary[];
-  /** Identity of the namespace at the source, as it was when it was laid out; null after it was renamed, dropped or made. */
+  /** Identity of the namespace at the source, as it was when its target was created; null after it was renamed, dropped or made. */
   readonly origin?: string | null;
   /** The target is the stream's own making, maybe before its identity is known: a start that was cut short is undone. */
   readonly made?: boolean;
@@ -153,7 +153,7 @@ export interface PendingIndex {
   readonly tries: number;
 }
 
-/** A row of which somebody wants a fresh copy. */
+/** A row of which a fresh copy was asked for. */
 export interface RepairDocument {
   readonly _id: string;
   readonly stream: string;

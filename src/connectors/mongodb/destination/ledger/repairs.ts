@@ -40,7 +40,7 @@ async function ask(store: Store, stream: string, asks: readonly RepairAsk[], sig
   const write = () => abortable(store.repairs.bulkWrite(writes, { ordered: false }), signal);
   await write().catch((error: unknown) => {
     if (codeOf(error) !== DUPLICATE) throw error;
-    // Somebody else asked for the same in the same moment; it is there now, and counting once more does no harm.
+    // Another process asked for the same row in the same moment. The request is there now; counting once more does no harm.
     return write();
   });
 }
@@ -66,7 +66,7 @@ const readRequest = ({ _id, times, namespace, key, reason }: RepairDocument): Re
   reason,
 });
 
-/** What was asked for again since it was read stays: whoever asked may have seen a change that came after the copy. */
+/** A request that was made again since it was read stays open: the second one may be about a change that came after the copy. */
 export async function closeRepairs(store: Store, ids: readonly string[], signal: AbortSignal): Promise<void> {
   const writes = ids.map((id) => {
     const colon = id.indexOf(':');
@@ -79,6 +79,6 @@ export async function closeRepairs(store: Store, ids: readonly string[], signal:
 const noLedger = (stream: string): ReplicationError =>
   new ReplicationError('needs_attention', {
     code: 'ledger_missing',
-    message: `the destination holds no ledger of ${stream}, so nobody would repair its rows`,
+    message: `the destination holds no ledger of ${stream}, so no stream would repair its rows`,
     remedy: 'start the stream first',
   });

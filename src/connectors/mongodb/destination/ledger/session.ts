@@ -39,9 +39,9 @@ export class FixedSession {
   /** Number of the last transaction. */
   #number: number;
   #left: number;
-  /** Whoever asks while a transaction is open waits for its turn. */
+  /** A transaction that is asked for while another one is open waits until that one has ended. */
   #turn: Promise<unknown> = Promise.resolve();
-  /** The last transaction's end, where nobody waited for it. */
+  /** The end of the last transaction that was rolled back, where its caller did not wait for it. */
   #settling: Promise<void> = Promise.resolve();
 
   constructor(
@@ -136,7 +136,7 @@ export class FixedSession {
     }
   }
 
-  /** Rolls back what is open. Nobody waits for a server that does not answer: the next claim aborts it anyway. */
+  /** Rolls back what is open. An aborted caller does not wait for a server that does not answer: the next claim aborts the transaction anyway. */
   async #abandon(signal: AbortSignal): Promise<void> {
     if (!this.#session.inTransaction()) return;
     this.#settling = this.#session.abortTransaction().catch(() => undefined);

@@ -86,7 +86,7 @@ export class Store {
     return found as ForgottenDocument | null;
   }
 
-  /** Records at an epoch below every claim that may come. Whoever comes second changes nothing. */
+  /** Records at an epoch below every claim that may come. Of two processes that create them at once, the second one changes nothing. */
   async create(stream: string, lanes: number, epoch: number, signal: AbortSignal): Promise<void> {
     for (const name of ['ledger', 'ranges', 'namespaces', 'views'])
       await this.#db.command({ create: name }, { signal }).catch((error: unknown) => {

@@ -181,7 +181,7 @@ export class MongodbVerification implements Verification {
         this.#records.updateOne({ _id, sequence: from.sequence }, { $set }),
         signal,
       );
-      if (matchedCount === 0) throw fenced(`somebody else compares ${from.namespace} for ${this.stream}`);
+      if (matchedCount === 0) throw fenced(`another activity compares ${from.namespace} for ${this.stream}`);
     });
   }
 

@@ -73,7 +73,7 @@ export class Alterations {
     }
   }
 
-  /** Letters name rows by where they stand. */
+  /** A dead letter names its row by namespace and key: after a rename it has to name the new namespace. */
   async #followLetters(
     { op, namespace, to }: SchemaChange,
     touched: readonly Namespace[],
@@ -175,7 +175,7 @@ export class Alterations {
         ),
       );
     const now = await this.#present(target, signal);
-    // Gone from both names: somebody else took it away, which the next claim will see.
+    // Gone from both names: another program dropped it. The next claim finds that and copies the namespace anew.
     if (now === undefined) return;
     await this.namespaces.save(
       [

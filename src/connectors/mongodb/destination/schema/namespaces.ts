@@ -204,7 +204,7 @@ export class Namespaces {
       )
         throw otherCollation(namespace.name);
     }
-    // Whoever takes over has to know what was made, should this end before its identity is recorded.
+    // Recorded before it is made: if this process ends in between, the next claim knows the collection for its own.
     await this.save(
       missing
         .filter(({ name }) => this.#records.get(name)?.identity == null)
@@ -227,7 +227,7 @@ export class Namespaces {
       // Gone at the source by now: what was recorded while it was there still holds.
       const wholeOrder = isTold(namespace) ? namespace.wholeOrder : (known?.wholeOrder ?? false);
       const identity = known?.identity ?? there.get(this.rename(name))?.identity ?? null;
-      // Nobody has copied what the stream meets under a name that is gone at the source by now.
+      // A namespace that is gone at the source by now was not copied: the stream has changes of it, and no full rows.
       const partial = !isTold(namespace) && (known?.identity == null || known.partial);
       const stored = (!isTold(namespace) && known?.options) || new Binary(this.#options(options).bytes);
       const origin = known?.origin ?? (isTold(namespace) ? namespace.identity : null);
@@ -458,7 +458,7 @@ export class Namespaces {
       await dropCollection(this.client, name, await this.identities.guard(identity, signal), signal);
     } catch (error) {
       if (codeOf(error) !== MISMATCH) throw error;
-      // Replaced since it was looked at: by a successor, or by somebody who is no stream.
+      // Replaced since it was read: by a later leg of this stream (then the fence tells), or by another program.
       await this.fence.check(signal);
       throw gone(source);
     }

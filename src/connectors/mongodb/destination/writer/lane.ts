@@ -115,7 +115,7 @@ export async function writeParts(
 }
 
 /**
- * Moves the records of these lanes on, runs `body` and writes letters, in one transaction on the session of the first:
+ * Moves the records of these lanes on, runs `body` and writes dead letters, in one transaction on the session of the first:
  * the records name every session, so that a later claim finds the transaction on one of them. False when the ledger shows
  * that all this was written before.
  */
@@ -169,7 +169,7 @@ async function onRecords(
   }
 }
 
-/** Which letter each refusal of a part has. */
+/** Which dead letter each rejected change of a part has. */
 export const deadLettersOf = (stream: string, { rejected = [] }: LanePart): readonly string[] =>
   rejected.map(({ deadLetter, change }) => deadLetter ?? deadLetterId(stream, change, change.position));
 

@@ -74,7 +74,7 @@ async function send(client: MongoClient, command: Command, session: ClientSessio
     // Only where it matters: it needs a privilege of its own.
     ...(target.validated && verb !== 'delete' && { bypassDocumentValidation: true }),
   };
-  // Raw, because the reply lists every upsert, and nobody wants to see them.
+  // Raw, because the reply lists every upsert: decoding the list would cost time and is of no use.
   const reply = await client.db(database).command(body, { session, signal, raw: true });
   const [error] = (reply['writeErrors'] as readonly Buffer[] | undefined) ?? [];
   if (error !== undefined) throw refused(command, error);

@@ -5,7 +5,7 @@ import type { Namespace } from '../../../../core/model/namespace';
 import type { Position } from '../../../../core/model/position';
 import { parseTime, position, tokenData, tokenOf, type PositionScope } from '../position';
 
-/** What a place is made of: the event's own bytes, looked at only when somebody asks. */
+/** What a place is made of: the event's own bytes, decoded only when its position is needed. */
 export interface PlaceParts {
   readonly scope: PositionScope;
   readonly buffer: Buffer;
@@ -18,7 +18,7 @@ export interface PlaceParts {
   readonly collection: Element | null;
 }
 
-/** Where an event stands. Its position is made only when somebody asks. */
+/** Where an event stands. Its position is made only when it is needed: most events are no boundary. */
 export class Place {
   readonly #of: PlaceParts | Position;
   readonly sourceTimeMs: number;

@@ -49,7 +49,7 @@ function deploymentFilter({ include, exclude }: Selection): Document[] {
 }
 
 /**
- * The stages after `$changeStream`. Every event is looked at again when it arrives, so this need not be exact: it leaves
+ * The stages after `$changeStream`. Every event is checked again when it arrives, so this need not be exact: it leaves
  * out what would cost to send, and costs nothing itself where there is nothing to leave out.
  */
 export function streamFilter(selection: Selection): Document[] {

@@ -31,7 +31,7 @@ const FOUND_AFTER_MS = new Map<string, number>();
 export class GapGuard {
   readonly #deployment: Deployment;
   readonly #streams: ChangeStreams;
-  /** Of whom it is remembered what was read; nothing is where nobody goes on from it. */
+  /** The stream whose last read position is remembered; null for a read that no stream goes on from, such as that of a verification. */
   readonly #stream: string | null;
   /** The server process that the stream is open on. */
   #process: string | null = null;

@@ -5,7 +5,7 @@ const GAP_MS = 1 / 500;
 const MAX_GAP_MS = 15;
 /** A reply with as much as this, half a batch, or all that was asked for shows a stream that is behind: the next one is asked for at once. */
 const BEHIND = 500;
-/** Over how long the rate is looked at. */
+/** Over how long the rate is measured. */
 const WINDOW_MS = 100;
 /** Of a reply, about: it is held until its last change is written, and more would be memory and no speed. */
 const REPLY_BYTES = 4 * 1024 * 1024;
@@ -18,8 +18,8 @@ const FIRST_AWAIT_MS = 250;
 /**
  * How far apart reads begin, how much they ask for, and for how long they wait. A read, and the step that writes what it
  * brought, cost as many messages for five events as for five hundred: the more events come in a second, the longer a few
- * of them are left to gather at the source. The longer a source is silent, the less often it is asked; whoever begins to read, which is mostly
- * because somebody waits for where the source stands, is told so soon.
+ * of them are left to gather at the source. The longer a source is silent, the less often it is asked. A stream that
+ * was just opened asks often at first: `finalize` or `wait` may need its position at once.
  */
 export class Pace {
   readonly #batchSize: number;

@@ -83,7 +83,7 @@ const uris = {
   ...(process.env['PROPERTY_DESTINATION'] && { destinationUri: process.env['PROPERTY_DESTINATION'] }),
 };
 
-describe('a copy inside the stream that is under way', () => {
+describe('a backfill that is under way', () => {
   it(
     'mends any damage, whatever is written meanwhile and whenever legs are interrupted',
     async () => {
@@ -158,7 +158,7 @@ describe('a copy inside the stream that is under way', () => {
   );
 });
 
-describe('a copy inside the stream', () => {
+describe('a backfill', () => {
   it('finds rows that are missing, stale or too many, of every type of key, and leaves equal ones alone', async () => {
     await using t = await CoreStream.open({ batchSize: 4 });
     const ids = [...KEYS, new Double(NaN), 'b', 'c', 'd'] as never[];
@@ -302,7 +302,7 @@ describe('a copy inside the stream', () => {
     legs.abort();
     expect((await running).copying).toEqual([`${t.sourceDb.databaseName}.orders`]);
     const [range] = (await t.claim('existing')).ledger.ranges.filter(
-      ({ backfill: inline, done }) => inline !== null && !done,
+      ({ backfill, done }) => backfill !== null && !done,
     );
     expect(range?.after).not.toBeNull();
     expect(range?.rows).toBeGreaterThan(0);
@@ -312,7 +312,7 @@ describe('a copy inside the stream', () => {
   });
 });
 
-describe('a target that somebody has put in place of another', () => {
+describe('a target that was put in place of another by hand', () => {
   it('is not written to where it holds other keys for equal', async () => {
     await using t = await standing();
     await t.sourceDb.collection('orders').insertMany([{ _id: 'a' as never }, { _id: 'A' as never }]);

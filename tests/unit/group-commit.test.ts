@@ -92,7 +92,7 @@ function lanes(options: {
   };
 }
 
-describe('JointSteps', () => {
+describe('GroupCommit', () => {
   it('writes what is little in one step, and what comes meanwhile in the next one', async () => {
     const first = held();
     const t = lanes({ applyGroup: first.wait });
@@ -117,7 +117,7 @@ describe('JointSteps', () => {
     expect(t.steps).toEqual(['lane 1: replace a@1, replace b@1']);
   });
 
-  it('leaves more than fits to the lanes, beside each other', async () => {
+  it('leaves more than fits to the lanes, in parallel', async () => {
     const [first, second] = [held(), held()];
     const t = lanes({ maxChanges: 3, apply: ({ lane }) => (lane === 0 ? first.wait() : second.wait()) });
     t.push(['a', 'b'], ['c', 'd']);
@@ -160,7 +160,7 @@ describe('JointSteps', () => {
   it.each([
     ['a delta that meets no row', () => deltaMissed('shop.orders'), ['lane 0: replace a@1', 'lane 1: update b@1']],
     [
-      'a row that is refused',
+      'a row that is rejected',
       () => new ReplicationError('poison', { code: 'refused', message: 'no' }),
       ['lane 0: replace a@1', 'lane 1: update b@1'],
     ],
@@ -173,7 +173,7 @@ describe('JointSteps', () => {
     expect(t.mark.advance() && t.mark.position).toEqual(at(1));
   });
 
-  it('does not forget a lane that is given something during a step that is then refused', async () => {
+  it('does not forget a lane that is given changes during a step that is then rejected', async () => {
     const [step, first] = [held(), held()];
     const t = lanes({
       applyGroup: async () => {
@@ -194,7 +194,7 @@ describe('JointSteps', () => {
     expect(t.steps.slice(1).sort()).toEqual(['lane 0: replace a@1', 'lane 1: replace b@1']);
   });
 
-  it('does not make others wait for a lane that is busy with something refused', async () => {
+  it('does not make others wait for a lane that is busy with a rejected change', async () => {
     const tried = held();
     const refused = new ReplicationError('poison', { code: 'refused', message: 'no' });
     let tries = 0;
@@ -218,7 +218,7 @@ describe('JointSteps', () => {
     expect(t.steps.at(-1)).toBe('lane 0: replace b@1');
   });
 
-  it('fails as a lane does, and nobody writes behind it', async () => {
+  it('fails as a lane does, and no lane writes after it', async () => {
     const lost = new ReplicationError('retry', { code: 'not_reachable', message: 'gone' });
     const t = lanes({ applyGroup: () => Promise.reject(lost) });
     t.push(['a'], ['b']);

@@ -16,9 +16,9 @@ import {
   rows,
   states,
   type Row,
-} from './refused-context';
+} from './rejected-context';
 
-describe('a change that the destination refuses', () => {
+describe('a change that the destination rejects', () => {
   it('stops the stream before it by default, and names it by its hash', async () => {
     await using t = await open();
     await rows(t).insertMany(Array.from({ length: 50 }, (_, i) => ({ _id: i, u: i === 40 ? 7 : i })));
@@ -27,7 +27,7 @@ describe('a change that the destination refuses', () => {
     expect(await states(t)).toEqual([]);
   });
 
-  it('is passed by a letter, and everything else goes through', async () => {
+  it('is passed by a dead letter, and everything else goes through', async () => {
     await using t = await open({ errors: { onError: 'dead_letter' } });
     await rows(t).insertMany(Array.from({ length: 500 }, (_, i) => ({ _id: i, u: i === 400 ? 7 : i })));
     await t.catchUp();
@@ -115,11 +115,11 @@ function inOneBatch(t: CoreStream, count: number): void {
   };
 }
 
-describe('a part that the destination refuses', () => {
+describe('a part that the destination rejects', () => {
   // One part of 64 changes, so that the first one is alone after six halvings.
   it.each([
     ['goes through in halves', 6, [], 64],
-    ['leaves out no more than the change that is refused alone', 7, ['too_large open'], 63],
+    ['leaves out no more than the change that is rejected alone', 7, ['too_large open'], 63],
   ])('%s', async (_name, times, left, written) => {
     await using t = await refusing(times);
     await t.copy();
@@ -147,7 +147,7 @@ describe('a row that waits for a value', () => {
   });
 });
 
-/** Each leg loses its worker after so many writes: the last one took effect, and nobody has heard of it. */
+/** Each leg loses its worker after so many writes: the last one took effect, and its reply was lost. */
 function losing(t: CoreStream, writes: number): () => void {
   const claim = t.destination.claim.bind(t.destination);
   t.destination.claim = async (request, signal) => {
@@ -167,8 +167,8 @@ function losing(t: CoreStream, writes: number): () => void {
   return () => (t.destination.claim = claim);
 }
 
-describe('a worker that is lost while changes are refused', () => {
-  it('leaves each change written, or passed by one letter', async () => {
+describe('a worker that is lost while changes are rejected', () => {
+  it('leaves each change written, or passed by one dead letter', async () => {
     await using t = await open({ errors: { onError: 'dead_letter' }, lanes: 2 });
     await rows(t).insertMany([1, 2, 3, 4].map((id) => ({ _id: id, u: id, v: 0 })));
     await t.catchUp();
@@ -201,7 +201,7 @@ describe('a worker that is lost while changes are refused', () => {
   });
 });
 
-describe('any changes of which some are refused', () => {
+describe('any changes of which some are rejected', () => {
   it('end as at the source once the reason is gone and the rows are asked for', async () => {
     const write = fc.record({
       _id: fc.nat(11),

@@ -54,7 +54,7 @@ export async function refusing(times: number): Promise<CoreStream> {
   return t;
 }
 
-/** Values go round between rows, as the source allows it: over one that nobody has. */
+/** Values go round between rows, as the source allows it: over one that no row has. */
 export async function rotate(t: CoreStream, ids: readonly number[], spare: number, version: number): Promise<void> {
   const before = await rows(t)
     .find({ _id: { $in: [...ids] } })

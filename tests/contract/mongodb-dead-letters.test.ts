@@ -42,8 +42,8 @@ const keys = async () => {
   return ids;
 };
 
-describe('letters at the MongoDB destination', () => {
-  it('are settled by a drop of their database that was cut short after the drop', async () => {
+describe('dead letters at the MongoDB destination', () => {
+  it('are superseded by a drop of their database that was cut short after the drop', async () => {
     await made.apply(part([], { rejected: [refusal()] }), never);
     const { database } = splitNamespace(t.namespace);
     const drop = { op: 'drop_database', namespace: `${database}.`, kind: 'dropDatabase', sourceTimeMs: 1 } as const;
@@ -87,7 +87,7 @@ describe('letters at the MongoDB destination', () => {
     expect((await list()).map(({ attempts }) => attempts)).toEqual([1]);
   });
 
-  it('are not there when the step that they are part of is refused or fenced', async () => {
+  it('are not there when the step that they are part of is rejected or fenced', async () => {
     await made.apply(part([insert(t.namespace, { _id: 9, a: { b: 1 } })]), never);
     const misfit = update(t.namespace, 7, { updatedFields: { a: 1 } });
     await failure(made.apply(part([misfit], { expected: 1, rejected: [refusal()] }), never));
@@ -98,7 +98,7 @@ describe('letters at the MongoDB destination', () => {
     expect(await list()).toEqual([]);
   });
 
-  it('count another refusal of the row, and hold its newest state', async () => {
+  it('count another rejected change of the row, and hold its newest state', async () => {
     const { deadLetters: letters } = await made.apply(part([], { rejected: [refusal()] }), never);
     const change = replace(t.namespace, { _id: 1, a: 'newer' });
     const next = refusal({ change, deadLetter: letters![0]!, attempts: 3, code: 'document_validation' });

@@ -1,5 +1,5 @@
 import { CoreStream, type CoreOptions } from '../support/core';
-import { copied, duplicateIn, deadLetters, never, refusing, rows, states } from './refused-context';
+import { copied, duplicateIn, deadLetters, never, refusing, rows, states } from './rejected-context';
 
 /** Nothing is copied yet, and the destination has a unique index on `u` that the source knows nothing of. */
 async function beforeCopy(options: CoreOptions = {}): Promise<CoreStream> {
@@ -9,7 +9,7 @@ async function beforeCopy(options: CoreOptions = {}): Promise<CoreStream> {
   return t;
 }
 
-/** Whoever reads rows for the copy is given one after the other, and `between` is done after the first one. */
+/** The copy is given its rows one after the other, and `between` is done after the first one. */
 function readSlowly(t: CoreStream, between: () => Promise<unknown>): void {
   const read = t.source.rows.bind(t.source);
   t.source.rows = async function* (namespace, range, options, signal) {
@@ -27,8 +27,8 @@ function readSlowly(t: CoreStream, between: () => Promise<unknown>): void {
   };
 }
 
-describe('a row that the copy brings and the destination refuses', () => {
-  it('is passed by a letter, and all others are copied', async () => {
+describe('a row that the copy brings and the destination rejects', () => {
+  it('is passed by a dead letter, and all others are copied', async () => {
     await using t = await beforeCopy({ errors: { onError: 'dead_letter' } });
     await rows(t).insertMany(Array.from({ length: 500 }, (_, i) => ({ _id: i, u: i === 400 ? 7 : i })));
     await t.copy();
@@ -53,7 +53,7 @@ describe('a row that the copy brings and the destination refuses', () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  it('was read after a value had moved to it: the stream settles that without anybody', async () => {
+  it('was read after a value had moved to it: the stream resolves that by itself', async () => {
     await using t = await beforeCopy({ batchSize: 2 });
     await rows(t).insertMany([1, 2, 3, 4].map((id) => ({ _id: id, u: id, v: 0 })));
     readSlowly(t, async () => {
@@ -83,7 +83,7 @@ describe('a row that the copy brings and the destination refuses', () => {
     expect(await copied(t)).toHaveLength(1);
   });
 
-  it('is tried in halves: what is refused as a whole goes through', async () => {
+  it('is tried in halves: what is rejected as a whole goes through', async () => {
     await using t = await refusing(3);
     await rows(t).insertMany(Array.from({ length: 100 }, (_, i) => ({ _id: i, u: i })));
     await t.copy();
