@@ -86,6 +86,28 @@ describe.each(['step', 'part', 'none'] as const)('the ledger over a writer whose
     expect((await process().claim(3)).ranges.records).toMatchObject([{ rows: 1, done: false, overlapEnd: at(8) }]);
   });
 
+  it('knows what a write has left, whose answer was lost, before it writes the same record again', async () => {
+    let lost: RegExp | null = null;
+    const ledger = await new MemoryProcess(
+      server,
+      { atomic },
+      {
+        interrupt: (call, moment, key) => {
+          if (moment !== 'after' || lost?.test(`${call} ${key}`) !== true) return;
+          lost = null;
+          throw new ReplicationError('retry', { code: 'not_reachable', message: 'no answer' });
+        },
+      },
+    ).claim(1);
+    const ranges = new Map([['shop.orders', [{ from: null, to: null, estimatedRows: 1 }]]]);
+    const [range] = await ledger.ranges.plan({ ranges, backfill: 'repair' }, never);
+    const progress = { after: Buffer.from('m'), done: false, rows: 1, bytes: 1 };
+    lost = atomic === 'none' ? /^write .*:range:/u : /^commit/u;
+    expect((await failure(ledger.ranges.progressed(range!, progress, never))).code).toBe('not_reachable');
+    await ledger.ranges.copied('shop.orders', at(2), never);
+    expect((await process().claim(2)).ranges.records).toMatchObject([{ rows: 1, overlapEnd: at(2) }]);
+  });
+
   it('plans anew: nothing, for namespaces that are gone', async () => {
     const first = await process().claim(1);
     const range = { from: Buffer.from([0, 1]), to: null, estimatedRows: 1 };
@@ -173,6 +195,35 @@ describe('the ledger over atomic steps', () => {
     const shares = [share(1, 0, [row('b', 2)]), share(0, 0, [row('a', 1)])] as const;
     expect((await ledger.lanes.commit(shares, {}, never)).type).toBe('written');
     expect(ledger.laneRecords.map(({ position }) => position)).toEqual([at(1), at(2)]);
+  });
+
+  it('loads rows with the progress of their range, once', async () => {
+    const server = new MemoryServer();
+    const ledger = await new MemoryProcess(server, { atomic: 'step' }).claim(1);
+    const ranges = new Map([['copy', [{ from: null, to: null, estimatedRows: 1 }]]]);
+    const [range] = await ledger.ranges.plan({ ranges, backfill: null }, never);
+    const load = (id: string) =>
+      ({
+        type: 'load',
+        namespace: 'copy',
+        rows: { rows: [Buffer.from(id)], bytes: 1, last: Buffer.from(id) },
+        over: false,
+      }) as const;
+    const progress = { after: Buffer.from('a'), done: false, rows: 1, bytes: 1 };
+    const sent = { loader: 3, range: range!, load: load('a'), progress };
+    expect((await ledger.loaders.load(sent, {}, never)).type).toBe('written');
+    server.rows('copy').clear();
+    expect((await ledger.loaders.load(sent, {}, never)).type).toBe('before');
+    expect(server.rows('copy').size).toBe(0);
+    expect(ledger.ranges.records).toMatchObject([{ sequence: 1, rows: 1, after: Buffer.from('a') }]);
+    // The next claim fences the loader, too.
+    const next = await new MemoryProcess(server, { atomic: 'step' }).claim(2);
+    expect(next.fenced.root.state.loaders).toBe(4);
+    const late = { ...sent, range: ledger.ranges.records[0]!, load: load('b') };
+    expect((await failure(ledger.loaders.load(late, {}, never))).kind).toBe('fenced');
+    // A range of an earlier plan is none any more.
+    await next.ranges.plan({ ranges, backfill: null }, never);
+    expect((await failure(next.ranges.progressed(late.range, progress, never))).code).toBe('ledger_behind');
   });
 
   it('takes no other step for written after one whose outcome is not known', async () => {

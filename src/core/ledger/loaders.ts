@@ -32,6 +32,7 @@ export class Loaders {
     signal: AbortSignal,
   ): Promise<Judged> {
     const slot = await this.#slot(loader, signal);
+    if (this.ranges.isDone(range)) return { type: 'before' };
     const needs: RecordOp[] = [];
     const after = this.ranges.progress(range, progress, needs);
     const step = {

@@ -52,12 +52,13 @@ export class NamespaceRecords {
 
   /** Changes what is known of these, and makes records of those that have none. */
   async change(changes: ReadonlyMap<Namespace, NamespaceChange & { readonly target: Namespace }>, signal: AbortSignal) {
-    const puts = [...changes].map(([source, { native, ...change }]) => {
-      const state = { ...(this.get(source) ?? unknownNamespace(source, change.target)), ...change };
-      const key = this.fenced.context.keys.namespace(source);
-      return put(key, namespaceCodec, state, native === undefined ? {} : { native });
-    });
-    await this.#write(puts, signal);
+    const make = (): readonly Put[] =>
+      [...changes].map(([source, { native, ...change }]) => {
+        const state = { ...(this.get(source) ?? unknownNamespace(source, change.target)), ...change };
+        const key = this.fenced.context.keys.namespace(source);
+        return put(key, namespaceCodec, state, native === undefined ? {} : { native });
+      });
+    if (changes.size > 0) await this.fenced.own.write(make, signal);
   }
 
   /** Remembers why these cannot go on; those that have no record are none of the stream's. */
@@ -85,11 +86,7 @@ export class NamespaceRecords {
 
   async forget(sources: readonly Namespace[], signal: AbortSignal): Promise<void> {
     const { own, context } = this.fenced;
-    await own.write(
-      [],
-      signal,
-      sources.map((source) => context.keys.namespace(source)),
-    );
+    await own.remove(() => sources.map((source) => context.keys.namespace(source)), signal);
   }
 
   /** Derived namespaces that the stream keeps, each with the connector's own part. */
@@ -100,14 +97,12 @@ export class NamespaceRecords {
   }
 
   async keepDerived(state: DerivedState, native: Json, signal: AbortSignal): Promise<void> {
-    await this.#write([put(this.fenced.context.keys.derived(state.source), derivedCodec, state, { native })], signal);
+    const { own, context } = this.fenced;
+    await own.write(() => [put(context.keys.derived(state.source), derivedCodec, state, { native })], signal);
   }
 
   async dropDerived(source: Namespace, signal: AbortSignal): Promise<void> {
-    await this.fenced.own.write([], signal, [this.fenced.context.keys.derived(source)]);
-  }
-
-  async #write(puts: readonly Put[], signal: AbortSignal): Promise<void> {
-    if (puts.length > 0) await this.fenced.own.write(puts, signal);
+    const { own, context } = this.fenced;
+    await own.remove(() => [context.keys.derived(source)], signal);
   }
 }

@@ -5,6 +5,7 @@ import type { Range } from '../ports/source';
 import type { RecordOp, StateRecord } from '../ports/state-store';
 import type { FencedRecords } from './claim';
 import { put, type Put } from './records/own-records';
+import { ledgerBehind } from './records/context';
 import { nameCodec, rangeCodec, type PutOp } from './records/records';
 
 export interface Plan {
@@ -55,7 +56,7 @@ export class Ranges {
     const names = [...ranges.keys()].map((namespace) =>
       put(context.keys.plan(generation, namespace), nameCodec, { namespace }, { generation }),
     );
-    await own.write([...planned, ...names], signal);
+    await own.write(() => [...planned, ...names], signal);
     await root.move((state) => ({ ...state, plan: generation, ranges: number }), signal);
     await this.finish(signal);
     return this.records;
@@ -73,7 +74,7 @@ export class Ranges {
     const copies = names.map((namespace) =>
       put(context.keys.copy(namespace), nameCodec, { namespace }, { generation: plan }),
     );
-    await own.write(copies, signal);
+    await own.write(() => copies, signal);
     await root.move((state) => ({ ...state, plan: null }), signal);
     await this.collect(signal);
   }
@@ -88,18 +89,19 @@ export class Ranges {
         .under(`${context.keys.own}range:`)
         .filter((record) => inForce.get(own.read(record, rangeCodec).namespace) !== record.generation),
     ];
-    if (dead.length > 0)
-      await own.write(
-        [],
-        signal,
-        dead.map(({ key }) => key),
-      );
+    const keys = dead.map(({ key }) => key);
+    if (keys.length > 0) await own.remove(() => keys, signal);
   }
 
   /** Records how far the copy of a range is; what lies before is durable. */
   async progressed(range: RangeRecord, progress: Progress, signal: AbortSignal): Promise<RangeRecord> {
-    await this.fenced.own.write([this.#progress(range, progress)], signal);
+    await this.fenced.own.write(() => (this.isDone(range) ? [] : [this.#progress(range, progress)]), signal);
     return { ...range, ...progress, sequence: range.sequence + 1 };
+  }
+
+  /** Progress from here was recorded before, by a write whose answer was lost. */
+  isDone(range: RangeRecord): boolean {
+    return this.#recordOf(range).sequence > range.sequence;
   }
 
   /** The same as a record of a step; once that is written, it has to be noted. */
@@ -113,18 +115,19 @@ export class Ranges {
 
   /** The copy of a namespace inside the stream is complete; updates up to `overlapEnd` are still read again. */
   async copied(namespace: Namespace, overlapEnd: Position, signal: AbortSignal): Promise<void> {
-    const { own } = this.fenced;
-    const ranges = this.records.filter((range) => range.namespace === namespace);
-    const puts = ranges.map((range) =>
-      put(this.#recordOf(range).key, rangeCodec, { ...stateOf(range, range), overlapEnd }),
-    );
-    await own.write(puts, signal);
+    const make = (): readonly Put[] =>
+      this.records
+        .filter((range) => range.namespace === namespace)
+        .map((range) => put(this.#recordOf(range).key, rangeCodec, { ...stateOf(range, range), overlapEnd }));
+    await this.fenced.own.write(make, signal);
   }
 
   #recordOf({ namespace, number, sequence }: RangeRecord): StateRecord {
     const { own, context } = this.fenced;
-    const record = own.get(context.keys.range(this.#generations().get(namespace) ?? 0, number));
-    if (record?.sequence !== sequence) throw new RangeError('a range is not as its record has it');
+    const { generation = 0 } = own.get(context.keys.copy(namespace)) ?? {};
+    const record = own.get(context.keys.range(generation, number));
+    // A later plan took its place, or it was never planned by this claim's ledger.
+    if (record === undefined || record.sequence < sequence) throw ledgerBehind(context.stream);
     return record;
   }
 }

@@ -55,30 +55,40 @@ export class Root {
   }
 
   /**
-   * Writes records that the claim owns. Where a step is atomic, the record of the stream fences them. Where it is not, each is
-   * written by its own condition: a claim has raised all of them, so that one of an earlier epoch meets no record that it knows.
+   * Writes records that the claim owns; `note` hears of each that is written, also of those that only a later call finishes. Where a
+   * step is atomic, the record of the stream fences them. Where it is not, each is written by its own condition: a claim has raised
+   * all of them, so that a writer of an earlier epoch expects another mark.
    */
-  async write(ops: readonly RecordOp[], signal: AbortSignal): Promise<void> {
+  async write(ops: readonly RecordOp[], signal: AbortSignal, note: (op: RecordOp) => void = () => undefined) {
     const { traits, limits } = this.context.writer;
-    if (traits.atomic === 'none') {
-      await this.confirm(signal);
-      for (const op of ops) await (expectsAny(op) ? writeKept : writeRecord)(this.context, op, signal);
-      return;
+    const size = traits.atomic === 'none' ? 1 : limits.records;
+    for (let at = 0; at < ops.length; at += size) {
+      const some = ops.slice(at, at + size);
+      await this.#inTurn(() => {
+        const write = traits.atomic === 'none' ? this.#alone(some) : this.#together(some);
+        return async (limit) => {
+          await write(limit);
+          for (const op of some) note(op);
+        };
+      }, signal);
     }
-    for (let at = 0; at < ops.length; at += limits.records)
-      await this.#commit(ops.slice(at, at + limits.records), signal);
   }
 
-  #commit(ops: readonly RecordOp[], signal: AbortSignal): Promise<void> {
-    return this.#inTurn(() => {
-      const record = following(this.#record, this.context.epoch, this.#record.value);
-      const step: Step = { fences: [replace(this.#record, record)], before: ops, rows: [], after: [] };
-      return async (limit) => {
-        const outcome = await commitStep(this.context, await this.#opened(limit), step, limit);
-        if (outcome.type !== 'written' && outcome.type !== 'before') throw notWritten(outcome);
-        this.#record = record;
-      };
-    }, signal);
+  #alone(ops: readonly RecordOp[]): (signal: AbortSignal) => Promise<void> {
+    return async (signal) => {
+      await this.confirm(signal);
+      for (const op of ops) await (expectsAny(op) ? writeKept : writeRecord)(this.context, op, signal);
+    };
+  }
+
+  #together(ops: readonly RecordOp[]): (signal: AbortSignal) => Promise<void> {
+    const record = following(this.#record, this.context.epoch, this.#record.value);
+    const step: Step = { fences: [replace(this.#record, record)], before: ops, rows: [], after: [] };
+    return async (signal) => {
+      const outcome = await commitStep(this.context, await this.#opened(signal), step, signal);
+      if (outcome.type !== 'written' && outcome.type !== 'before') throw notWritten(outcome);
+      this.#record = record;
+    };
   }
 
   /** Rejects with `fenced` when a later epoch was claimed. What follows is not protected: only a write in the same step is. */
@@ -97,6 +107,11 @@ export class Root {
       throw error;
     });
     return this.#unit;
+  }
+
+  /** Finishes a write whose outcome is not known: what is made of records after that counts with it. */
+  finish(signal: AbortSignal): Promise<void> {
+    return this.#inTurn(() => () => Promise.resolve(), signal);
   }
 
   /** `prepare` sees the record as the writes before have left it; what it answers may be repeated. */

@@ -65,14 +65,31 @@ export class OwnRecords {
     else this.#records.delete(op.key);
   }
 
-  /** Writes and removes records, fenced. Not one step: what has to count at once is decided by one record. */
-  write(puts: readonly Put[], signal: AbortSignal, removed: readonly string[] = []): Promise<void> {
+  /** Writes records, fenced. Not one step: what has to count at once is decided by one record. */
+  write(make: () => readonly Put[], signal: AbortSignal): Promise<void> {
+    return this.#inTurn((needs) => make().map((each) => this.op(each, needs)), signal);
+  }
+
+  /** Removes records, fenced; those that are not there are left out. */
+  remove(keys: () => readonly string[], signal: AbortSignal): Promise<void> {
+    return this.#inTurn(
+      () =>
+        keys()
+          .flatMap((key) => this.#records.get(key) ?? [])
+          .map(remove),
+      signal,
+    );
+  }
+
+  /** `make` is asked when every write before is finished: what it reads would be written over a record that has moved on. */
+  #inTurn(make: (needs: RecordOp[]) => readonly RecordOp[], signal: AbortSignal): Promise<void> {
     const mine = this.#turn.then(async () => {
+      await this.root.finish(signal);
       const needs: RecordOp[] = [];
-      const ops = puts.map((each) => this.op(each, needs));
-      const gone = removed.flatMap((key) => this.#records.get(key) ?? []).map(remove);
-      await this.root.write([...needs, ...ops, ...gone], signal);
-      for (const op of [...ops, ...gone]) this.note(op);
+      const owned = new Set(make(needs));
+      await this.root.write([...needs, ...owned], signal, (op) => {
+        if (owned.has(op)) this.note(op);
+      });
     });
     this.#turn = mine.catch(() => undefined);
     return mine;
