@@ -66,7 +66,7 @@ export class BenchStream implements AsyncDisposable {
     await this.#current.executeUpdate('catchUp', { args: [{ timeoutMs: PATIENCE_MS }] });
   }
 
-  /** Waits until all is laid out and rows are copied, or even followed already. */
+  /** Waits until targets are created and rows are copied, or even followed already. */
   copying(everyMs: number): Promise<void> {
     return this.#reached(['copying', 'replicating'], everyMs);
   }

@@ -9,14 +9,14 @@ import { Figures, type Line } from '../report/outcome';
 import type { Suite } from '../suite';
 
 const RATE = 'documents per second';
-const ROWS_RATE = 'the same once all is laid out';
+const ROWS_RATE = 'the same once all targets are created';
 const POLL_MS = 50;
 
 export const copy: Suite = {
   name: 'copy',
   about: 'the initial copy of 1,000,000 documents, against a bare parallel copy',
   method:
-    'Documents of 300 bytes are copied into a new database. The stream is timed from the start of its workflow until it follows changes, with everything that comes before and after the rows, and from when all is laid out: what it asks for before (sizes, the first and the last key) MongoDB knows at once, while the embedded servers go through all keys for each of these questions. The bare copy (four ranges at a time, rows that stay encoded, unordered inserts with majority) knows its ranges beforehand and is timed from its first to its last row.',
+    'Documents of 300 bytes are copied into a new database. The stream is timed from the start of its workflow until it follows changes, with everything that comes before and after the rows, and from when all targets are created: what it asks for before (sizes, the first and the last key) MongoDB knows at once, while the embedded servers go through all keys for each of these questions. The bare copy (four ranges at a time, rows that stay encoded, unordered inserts with majority) knows its ranges beforehand and is timed from its first to its last row.',
   // Nothing is written meanwhile.
   history: 10_000,
   run: async (scope, sizes) => {

@@ -29,5 +29,5 @@ export const INTERRUPTED: FailureInfo = {
   remedy: '',
 };
 
-/** Type of the failure that a worker gives to what its former self had been running. */
+/** Type of the failure that a worker gives to activities of the process that had its identity before. */
 export const WORKER_LOST = 'worker_lost';

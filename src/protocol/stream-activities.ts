@@ -95,7 +95,7 @@ export interface PumpResult {
   readonly position: Position;
   readonly progress: LegProgress;
   readonly totals: Totals;
-  /** Namespaces whose copy inside the stream is not complete; at most `NAMED_NAMESPACES` of them. */
+  /** Namespaces whose backfill is not complete; at most `NAMED_NAMESPACES` of them. */
   readonly copying: readonly Namespace[];
   readonly parked: ParkedReport;
   /** Of those that were to be resumed. */

@@ -46,7 +46,7 @@ export const positionQuery = defineQuery<Position | null>('position');
 /** Answers when the leg has returned and nothing is being written. */
 export const pauseUpdate = defineUpdate<StreamView, [{ readonly reason?: string }]>('pause');
 export const resumeUpdate = defineUpdate<StreamView>('resume');
-/** The same, of one namespace that is parked: it is taken up by a copy inside the stream, and the others go on meanwhile. */
+/** The same, of one namespace that is parked: a backfill copies it anew, and the others go on meanwhile. */
 export const resumeNamespaceUpdate = defineUpdate<StreamView, [ResumeOptions]>('resume');
 /** Answers when the new spec is in force. */
 export const reconfigureUpdate = defineUpdate<StreamView, [StreamSpec, ReconfigureOptions?]>('reconfigure');

@@ -63,7 +63,7 @@ async function within(
   await using versions = await Versions.open(stage.destination.uri, t.destination.databaseName);
   await writer.seed();
   await Promise.all([writer.play(plan.before), round.workers(plan.workers)]);
-  round.note('the source is laid out');
+  round.note('the source is filled');
   await t.start();
   const ended = new AbortController();
   const armed = arm(round, versions, ended.signal);

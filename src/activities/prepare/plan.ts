@@ -50,7 +50,7 @@ export function abandoned(
   source: Pick<Source, 'selects'>,
   wanted: ReadonlySet<Namespace>,
 ): readonly Namespace[] {
-  // A copy inside the stream also deletes what the source no longer has.
+  // A backfill also deletes what the source no longer has.
   const open = ranges.filter(
     ({ namespace, done, backfill }) =>
       !done && !wanted.has(namespace) && (backfill === null || !source.selects(namespace)),

@@ -24,7 +24,7 @@ export const catchUp =
         const ledger = await destination.readLedger(spec.stream.id, signal);
         const lowWater = ledger?.lowWater ?? null;
         const there = lowWater !== null && reached(source.order(lowWater, target));
-        // Rows from before come by copies inside the stream.
+        // Rows from before the position come by backfills.
         if (there && ledger?.copying.length === 0) return { target: words };
         if (deps.clock.now() >= deadline) {
           throw new ReplicationError('retry', {

@@ -87,7 +87,7 @@ class RangeCopy implements Copy {
     this.#size = new StepSize({ ...options, most: options.batchSize, learned: options.stepRows });
     const { parked, ranges } = options.claim.ledger;
     const left = new Set(parked.map(({ namespace }) => namespace));
-    // Copies inside the stream are the pump's.
+    // Backfills are the pump's.
     this.#ranges = ranges.filter(({ backfill, namespace }) => backfill === null && !left.has(namespace));
     this.#waiting = this.#ranges.filter((range) => !range.done).reverse();
     this.#rows = this.#ranges.reduce((sum, range) => sum + range.rows, 0);

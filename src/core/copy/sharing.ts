@@ -7,7 +7,7 @@ import type { Meter } from '../pump/progress';
 export interface SharingContext {
   readonly namespaces: Namespaces;
   readonly isParked: (namespace: Namespace) => boolean;
-  /** The copy inside the stream that a namespace is in. */
+  /** The overlap of the backfill that a namespace is in. */
   readonly overlapOf: (namespace: Namespace) => Overlap | undefined;
   readonly meter: Pick<Meter, 'leftOut'>;
 }

@@ -40,7 +40,7 @@ export interface DeadLetter extends DeadLetterSummary {
   readonly delta: Buffer | null;
 }
 
-/** Letters of one stream; all that is given has to hold. */
+/** Dead letters of one stream; all that is given has to hold. */
 export interface DeadLetterFilter {
   readonly stream: string;
   readonly namespace?: Namespace;

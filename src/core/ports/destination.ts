@@ -184,7 +184,7 @@ export interface RepairRequest {
 export interface LedgerSummary {
   readonly epoch: number;
   readonly lowWater: Position | null;
-  /** Namespaces whose copy inside the stream is not complete, parked ones left out. */
+  /** Namespaces whose backfill is not complete, parked ones left out. */
   readonly copying: readonly Namespace[];
 }
 
@@ -263,7 +263,7 @@ export interface Claim {
   discard(namespace: Namespace, signal: AbortSignal): Promise<void>;
   /** Replaces the ranges of these namespaces in the ledger, by nothing where there are none; returns all ranges of the stream. */
   plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]>;
-  /** Plans copies inside the stream, each as one range, in place of what was planned for these namespaces before. */
+  /** Plans backfills, each as one range, in place of what was planned for these namespaces before. */
   planBackfill(
     namespaces: ReadonlyMap<Namespace, { readonly estimatedRows: number }>,
     mode: BackfillKind,

@@ -46,7 +46,7 @@ export interface PumpOptions {
 export interface PumpOutcome {
   readonly reason: EndReason;
   readonly position: Position;
-  /** Namespaces whose copy inside the stream is not complete. */
+  /** Namespaces whose backfill is not complete. */
   readonly copying: readonly Namespace[];
   readonly parked: readonly Parked[];
   /** Of those that were to be resumed. A leg may end before it comes to them. */

@@ -25,7 +25,7 @@ export interface LegProgress {
   readonly windowSeconds: number | null;
   /** At least so long: the source's log has forgotten nothing so far. Missing where an older version told. */
   readonly windowAtLeast?: boolean;
-  /** Copies inside the stream; null when there are none. */
+  /** Backfills; null when there are none. */
   readonly copies: CopiesProgress | null;
   /** Of this leg alone. */
   readonly totals: Totals;
@@ -33,7 +33,7 @@ export interface LegProgress {
   readonly stepChanges?: number | null;
 }
 
-/** How far the copies inside the stream are. */
+/** How far the backfills are. */
 export interface CopiesProgress {
   readonly namespaces: number;
   readonly rows: number;

@@ -338,7 +338,7 @@ class Leg implements Pump {
   }
 
   #barrierNow(): Barrier {
-    if (this.#backfill === null) throw new RangeError('a schema change came before anything was laid out');
+    if (this.#backfill === null) throw new RangeError('a schema change came before its targets were created');
     return new Barrier({
       ...this.#options,
       copies: this.#backfill.copies,

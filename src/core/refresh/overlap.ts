@@ -2,7 +2,7 @@ import type { RangeRecord } from '../ports/destination';
 import type { Namespace } from '../model/namespace';
 import type { Position } from '../model/position';
 
-/** A namespace that is copied inside the stream, until the stream has passed what the copy has read. */
+/** A namespace that a backfill copies, until the stream has passed what the backfill has read. */
 export class Overlap {
   readonly namespace: Namespace;
   readonly #ended = new AbortController();

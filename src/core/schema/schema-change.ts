@@ -6,7 +6,7 @@ import type { Position } from '../model/position';
 import type { Source } from '../ports/source';
 
 export type Decision =
-  /** `ignored`: what of it the destination cannot express, in words. `copy`: to be copied inside the stream from here on. */
+  /** `ignored`: what of it the destination cannot express, in words. `copy`: to be copied by a backfill from here on. */
   | {
       readonly action: 'alter';
       readonly change: SchemaChange;

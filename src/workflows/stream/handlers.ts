@@ -57,7 +57,7 @@ async function pause(run: Run, reason: string | undefined): Promise<StreamView> 
   if (state.desired !== 'pause') {
     state.desired = 'pause';
     state.pauseReason = reason ?? null;
-    // Who asked for it is told that it does not come to pass; it must not do so later, of itself.
+    // The caller of `finalize` is told that the pause came first: the stream must not finalize by itself after a resume.
     if (!endsByItself(run)) withdrawFinalize(state);
     record(run, 'stream.paused');
     interrupt(run);
@@ -81,7 +81,7 @@ async function resume(run: Run, namespace: string | undefined): Promise<StreamVi
   return viewOf(run);
 }
 
-/** Taken up by the next leg, with a copy inside the stream. A stream that rests takes it up when it is resumed. */
+/** The next leg copies it by a backfill. A stream that rests takes it up when it is resumed. */
 async function resumeNamespace(run: Run, namespace: string): Promise<StreamView> {
   const { state } = run;
   if (!state.unpark.includes(namespace)) state.unpark = [...state.unpark, namespace];

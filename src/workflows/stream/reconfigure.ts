@@ -57,7 +57,7 @@ async function replaceSpec(run: Run, next: StreamSpec, options: Options): Promis
     const unchanged = state.parsed && JSON.stringify(spec) === JSON.stringify(run.spec);
     if (unchanged && !state.needsAttention) return false;
     refuseOverwriting(run, options);
-    // What it adds is copied inside the stream. Only `prepare`, once no leg of the old one runs, can tell what that is.
+    // Namespaces that it adds are copied by backfills. Only `prepare`, once no leg of the old one runs, can tell what that is.
     if (reselected) state.unprepared = true;
     run.spec = spec;
     state.parsed = true;

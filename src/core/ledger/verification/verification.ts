@@ -29,7 +29,7 @@ import {
   type RunState,
 } from './verification-record';
 
-/** Runs whose findings can still be looked at. */
+/** Runs whose findings can still be read. */
 const KEPT_RUNS = 5;
 /** No claim holds these records: the run is the only one that writes them. */
 const UNCLAIMED = 0;

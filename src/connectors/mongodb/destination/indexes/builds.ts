@@ -16,7 +16,7 @@ import { onIndexes } from './target-indexes';
 const TRIES = 6;
 /** Times that a unique index may meet a value twice while the stream is in step: lanes are not level at every moment. */
 const VIOLATIONS = 4;
-/** Whether the stream is in step is looked at so often, where a unique index waits for it. */
+/** How often it is checked whether the stream is in step, where a unique index waits for that. */
 const LOOK_EVERY_MS = 500;
 const PAUSE_MS = 1_000;
 const PAUSE_MAX_MS = 30_000;

@@ -13,7 +13,7 @@ export interface Plan {
   readonly inline: BackfillKind | null;
 }
 
-/** What is to be copied, and how far the copies inside the stream are. */
+/** What is to be copied, and how far the backfills are. */
 export class Copies {
   constructor(
     private readonly fence: Fence,

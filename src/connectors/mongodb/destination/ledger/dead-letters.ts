@@ -17,7 +17,7 @@ import type { Position } from '../../../../core/model/position';
 import { readPosition, storePosition, type StoredPosition } from './records';
 import type { Store } from './store';
 
-/** Where a ledger database keeps letters unless the stream says otherwise. */
+/** Where a ledger database keeps dead letters unless the stream says otherwise. */
 export const DEFAULT_DEAD_LETTERS = 'dead_letters';
 
 /** A change that was refused, as it is kept. */

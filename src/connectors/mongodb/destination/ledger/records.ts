@@ -95,7 +95,7 @@ export interface RangeDocument extends Fenced {
   readonly estimatedRows: number;
   /** A later plan took its place. */
   readonly replaced: boolean;
-  /** Copied inside the stream. */
+  /** Copied by a backfill of this kind; absent where the snapshot copies it. */
   readonly inline?: BackfillKind | null;
   readonly inStepAfter?: StoredPosition | null;
 }

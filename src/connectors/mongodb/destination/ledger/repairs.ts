@@ -9,7 +9,7 @@ import type { Store } from './store';
 const AT_ONCE = 1_000;
 const DUPLICATE = 11000;
 
-/** One open request for a row, however often and by whomever it is asked for. */
+/** One open request for a row, however often it is asked for, and by however many processes. */
 const idOf = (stream: string, { namespace, key }: RepairAsk): string => `${stream}/${namespace}/${keyDigest(key)}`;
 
 /** Requests first, then the counter that tells the stream of them: the reverse would let it look too early. */

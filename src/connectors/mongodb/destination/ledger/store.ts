@@ -213,7 +213,7 @@ export class Store {
       .toArray();
   }
 
-  /** Copies inside the stream that are not complete, apart from parked namespaces. */
+  /** Backfills that are not complete, apart from parked namespaces. */
   async copying(stream: string, signal: AbortSignal): Promise<readonly Namespace[]> {
     const open = { replaced: false, inline: { $in: ['repair', 'merge', 'once'] as const }, inStepAfter: null };
     const ranges = await this.ranges

@@ -34,7 +34,7 @@ import {
 import { compareLayout, type LayoutOptions } from '../schema/schema-diff';
 import { compareViews } from '../schema/view-diff';
 
-/** Runs whose findings can still be looked at. */
+/** Runs whose findings can still be read. */
 const KEPT_RUNS = 5;
 const WRITES = 1_000;
 

@@ -63,7 +63,7 @@ export class Namespaces {
       const record = converted(found, now);
       this.#keep(record, now);
       if (record.identity === null || touched.has(record.source)) continue;
-      // What stands there is looked at when they come back.
+      // What stands there is inspected when they come back.
       if (record.left === true || (record.parked ?? null) !== null) continue;
       if (now?.identity !== record.identity) replaced.push(record.source);
     }

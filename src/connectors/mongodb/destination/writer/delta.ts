@@ -83,7 +83,7 @@ function truncate(delta: Buffer, truncation: NamedElement): Buffer | null {
 
 const isPlain = (name: string): boolean => name !== '' && !name.startsWith('$');
 
-/** One character for each byte: to be looked at and compared as the server does, and never to be sent. */
+/** One character for each byte: to be read and compared as the server does, and never to be sent. */
 const characters = (name: Buffer): string => name.toString('latin1');
 
 const addressable = (path: string): boolean =>
