@@ -44,7 +44,7 @@ const lettersOf = (t: Pipeline, count: number, ...filter: string[]) =>
       const found = await json<DeadLetterSummary[]>(t, 'list', ...filter);
       return found.length === count ? found : undefined;
     },
-    { what: `${count} letters`, timeoutMs: 30_000 },
+    { what: `${count} dead letters`, timeoutMs: 30_000 },
   );
 
 test('dead letters are listed without data, shown with it, replayed to what the source has by now, and dropped', async () => {
@@ -94,7 +94,7 @@ test('dead letters are listed without data, shown with it, replayed to what the 
 
   const unasked = await runCli(t, 'dead-letters', 'drop', '--stream', t.id);
   expect(unasked).toMatchObject({ status: 2, out: '' });
-  expect(unasked.err).toContain('1 letters');
+  expect(unasked.err).toContain('1 dead letters');
   expect(await json(t, 'drop', ...customers, '--yes')).toEqual({ stream: t.id, dropped: 1 });
   await lettersOf(t, 0);
   expect((await lettersOf(t, 1, '--state', 'dropped'))[0]?.id).toBe(customer!.id);

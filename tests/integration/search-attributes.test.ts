@@ -66,7 +66,7 @@ test('one that may not even list them is told when Temporal refuses the start', 
   const { stream, runs } = await applied(without, LIST_AND_ADD);
   expect(stream?.error?.message).toMatch(/^Temporal refuses to start the stream: .*Tributary/u);
   expect(stream?.error?.remedy).toBe(
-    `this login may not look at search attributes; where they are missing, ask the administrator of the namespace for: ${CREATE}`,
+    `this login may not list search attributes; where they are missing, ask the administrator of the namespace for: ${CREATE}`,
   );
   expect(runs).toBe(false);
 });

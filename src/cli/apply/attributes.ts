@@ -65,12 +65,12 @@ export function refuseMissing(stream: string, namespace: string, attributes: Att
   );
 }
 
-/** What the server refused may be the attributes that this login could not look at. */
+/** What the server refused may be the attributes that this login could not list. */
 export function startRefused(namespace: string, { unknown }: Attributes, cause: unknown): unknown {
   if (!unknown || codeOf(cause) !== INVALID_ARGUMENT) return cause;
   return new CliError(
     `Temporal refuses to start the stream: ${detailsOf(cause)}`,
-    `this login may not look at search attributes; where they are missing, ask the administrator of the namespace for: ${createAttributes(namespace, NAMES)}`,
+    `this login may not list search attributes; where they are missing, ask the administrator of the namespace for: ${createAttributes(namespace, NAMES)}`,
     { cause },
   );
 }

@@ -48,7 +48,7 @@ export async function watch(temporal: Temporal, options: WatchOptions, signal: A
 const detailed = async (temporal: Temporal): Promise<StreamReport[]> =>
   Promise.all((await listStreams(temporal)).map(({ stream }) => observe(temporal, stream)));
 
-/** What a person should look at, besides failures. */
+/** What needs a person's attention, besides failures. */
 function warnings(io: Io, reports: readonly StreamReport[]): string[] {
   return reports.flatMap(({ stream, view }) => {
     if (view === null) return [];

@@ -187,7 +187,7 @@ class RangeCopy implements Copy {
     this.#options.log('debug', 'range_copied', { namespace: range.namespace, range: range.number, rows: record.rows });
   }
 
-  /** Halves what is refused until the row is alone, and goes over that one; and what is too much for a slow destination. */
+  /** Halves a rejected batch until the rejected row is alone, and skips that row; halves also what is too much for a slow destination. */
   async #take(loader: number, range: RangeRecord, batch: RowBatch): Promise<RangeRecord> {
     const loaded = await this.#tryLoad(loader, range, batch);
     if (!(loaded instanceof ReplicationError)) return loaded;

@@ -25,7 +25,7 @@ export class RejectedRows {
     this.#context = context;
   }
 
-  /** Both halves of a batch that is refused; null where one row alone is. */
+  /** Both halves of a batch that is rejected; null where one row alone is. */
   halved({ rows, bytes }: RowBatch): readonly [RowBatch, RowBatch] | null {
     const middle = rows.length >> 1;
     const before = rows[middle - 1];

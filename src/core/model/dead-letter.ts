@@ -8,7 +8,7 @@ import type { Position } from './position';
  */
 export type DeadLetterState = 'open' | 'superseded' | 'dropped';
 
-/** What may be shown of a change that was refused: no row and no key. */
+/** What may be shown of a rejected change: no row and no key. */
 export interface DeadLetterSummary {
   readonly id: string;
   readonly stream: string;
@@ -21,7 +21,7 @@ export interface DeadLetterSummary {
   readonly code: string;
   readonly message: string;
   readonly attempts: number;
-  /** Of the change that was refused first. */
+  /** Of the change that was rejected first. */
   readonly position: Position;
   /** When the change that is kept happened at the source. */
   readonly sourceTime: Date;
@@ -35,7 +35,7 @@ export interface DeadLetterSummary {
 /** The whole of it, in the source's encoding. These are data. */
 export interface DeadLetter extends DeadLetterSummary {
   readonly key: Buffer;
-  /** The full state that was refused last; null for deltas, deletes, and where nothing is kept. */
+  /** The full state that was rejected last; null for deltas, deletes, and where nothing is kept. */
   readonly row: Buffer | null;
   readonly delta: Buffer | null;
 }
@@ -49,7 +49,7 @@ export interface DeadLetterFilter {
   readonly ids?: readonly string[];
 }
 
-/** A row whose last change was refused. */
+/** A row whose last change was rejected. */
 export interface DeadLetterKey {
   readonly deadLetter: string;
   readonly namespace: Namespace;

@@ -86,6 +86,6 @@ export const deltaMissed = (namespace: Namespace): ReplicationError =>
     namespace,
   });
 
-/** A remedy as a person reads it who looks at a stream: with what follows it there. */
+/** A remedy as it is shown with the stream: with the command that follows it there. */
 export const remedyInStream = ({ remedy, then }: ReplicationError): string =>
   [remedy, then].filter((text) => text !== '').join(/[.!?]$/u.test(remedy) ? ' ' : '. ');

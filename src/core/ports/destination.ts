@@ -97,7 +97,7 @@ export interface ClaimRequest {
 
 /** A change that the destination refuses, and that is passed. */
 export interface RejectedChange {
-  /** As it was refused last: a full state where the row was looked up. */
+  /** As it was rejected last: a full state where the row was looked up. */
   readonly change: Change;
   readonly code: string;
   /** Holds no row and no key. */
@@ -221,7 +221,7 @@ export interface Destination extends AsyncDisposable {
   inspectTargets(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Finding[]>;
   /** Fences every older epoch, then reads. Rejects with `fenced` when the ledger is at `epoch` or above already. */
   claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim>;
-  /** A look into the ledger without a claim: null when there is none. */
+  /** Reads the ledger without a claim: null when there is none. */
   readLedger(stream: string, signal: AbortSignal): Promise<LedgerSummary | null>;
   /** Rows of the target of a namespace, in key order; none where there is no target. */
   rows(
@@ -238,7 +238,7 @@ export interface Destination extends AsyncDisposable {
   verification(stream: string, run: string): Verification;
   /** How many rows the stream has still to copy again. */
   repairsLeft(stream: string, signal: AbortSignal): Promise<number>;
-  /** Changes that were refused, oldest first, at most `limit`. */
+  /** Dead letters, oldest first, at most `limit`. */
   deadLetters(filter: DeadLetterFilter, limit: number, signal: AbortSignal): Promise<readonly DeadLetterSummary[]>;
   deadLetter(stream: string, id: string, signal: AbortSignal): Promise<DeadLetter | null>;
   /** The rows of these dead letters, oldest first, to ask for repairs of. A row is there once for each of its dead letters. */
@@ -292,7 +292,7 @@ export interface Claim {
    */
   add(part: AddPart, signal: AbortSignal): Promise<number>;
   apply(part: LanePart, signal: AbortSignal): Promise<Written>;
-  /** The same for parts of several lanes, one of each, in one atomic step. They hold nothing that is refused. */
+  /** The same for parts of several lanes, one of each, in one atomic step. They hold no rejected change. */
   applyGroup(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;
   /** Parts of several lanes in one atomic step, as the final states of their rows: what is in the way leaves first. */
   rewriteConflicts(parts: readonly LanePart[], signal: AbortSignal): Promise<readonly Written[]>;

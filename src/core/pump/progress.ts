@@ -8,7 +8,7 @@ export interface Totals {
   readonly skipped: number;
   readonly bytes: number;
   readonly schemaChanges: number;
-  /** Changes that the destination refused, and that were passed. Missing where an older version counted. */
+  /** Changes that the destination rejected, and that were passed. Missing where an older version counted. */
   readonly refused?: number;
 }
 

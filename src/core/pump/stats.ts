@@ -38,7 +38,7 @@ export class Stats {
     this.#rate.add(changes);
   }
 
-  /** Changes that the destination refused, and that were passed. */
+  /** Changes that the destination rejected, and that were passed. */
   refused(changes: number): void {
     this.#refused += changes;
   }

@@ -11,7 +11,7 @@ import type { Preparing } from './steps';
 import type { Source } from '../ports/source';
 import type { StepSize } from './step-size';
 
-/** How often rows are looked up again before a collision counts as a true one; and where the row was refused before. */
+/** How often rows are looked up again before a collision counts as a true one; and where the row was rejected before. */
 const HOLDS = 8;
 const HOLDS_BEHIND = 1;
 /** Of all that is written in one step. */
@@ -250,7 +250,7 @@ interface Share extends LanesPart {
   rejected: readonly RejectedChange[];
 }
 
-/** A row that is refused, and the part that it is in. */
+/** A row that is rejected, and the part that it is in. */
 interface Found {
   readonly share: Share;
   readonly change: Change;

@@ -8,7 +8,7 @@ import type { Meter } from '../pump/progress';
 import { isRejection } from '../failures/rejected-changes';
 import type { StepSize } from './step-size';
 
-/** Where something was refused, more of it may come: for this long every lane writes by itself. */
+/** After a rejected group commit the next one may be rejected too: for this long every lane writes by itself. */
 const APART_MS = 1_000;
 /** Beyond this, writing takes longer than its messages do: lanes beside each other are faster. */
 const LITTLE_BYTES = 1024 * 1024;
@@ -29,7 +29,7 @@ export interface GroupCommitContext {
 /**
  * Writes what all lanes have in one atomic step, as long as it is little. A step costs as many messages whether it writes
  * five changes or five hundred: near the source's end, where lanes get a few changes at a time, one step for all of them
- * costs a quarter. What is refused, and more than fits, is left to the lanes.
+ * costs a quarter. A rejected step, and more than fits into one, is left to the lanes.
  */
 export class GroupCommit {
   readonly #context: GroupCommitContext;
@@ -102,7 +102,7 @@ export class GroupCommit {
     return changes <= this.#context.size.most && bytes <= LITTLE_BYTES;
   }
 
-  /** False when something is refused: nothing is written, and the lanes have it back. */
+  /** False when a change is rejected: nothing is written, and the lanes have their parts back. */
   async #write(lanes: readonly Lane[]): Promise<boolean> {
     const { claim, clock, log, maxBytes, meter, size, writing } = this.#context;
     const started = clock.monotonic();

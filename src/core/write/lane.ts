@@ -53,7 +53,7 @@ export class Lane {
   #queue: Item[] = [];
   /** Changes of the first item that were written in an earlier part. */
   #offset = 0;
-  /** Parts that were taken and are not written: pieces of one that was refused. The next one is the last. */
+  /** Parts that were taken and are not written: pieces of one that was rejected. The next one is the last. */
   #parts: Part[] = [];
   /** Deals with such a piece, which may take a while. */
   #ownPiece = false;
@@ -115,7 +115,7 @@ export class Lane {
     return this.#written;
   }
 
-  /** Has, or deals with, a piece of something that was refused, which only the lane itself writes. */
+  /** Has, or writes, a piece of a rejected part, which only the lane itself writes. */
   get hasOwn(): boolean {
     return this.#ownPiece || this.#parts.length > 0;
   }
@@ -135,7 +135,7 @@ export class Lane {
     return this.#blocked && !this.#closed;
   }
 
-  /** Tries again after a collision. `judge`: what collides now is refused. */
+  /** Tries again after a collision. `judge`: a change that collides now is rejected. */
   async retry(judge: boolean, signal: AbortSignal): Promise<void> {
     this.#blocked = false;
     this.#judging = judge;
@@ -259,13 +259,13 @@ export class Lane {
     this.#parts.push({ ...part, changes: first, bytes, position: this.#mark(first, []), ended: [] });
   }
 
-  /** One change alone is refused. */
+  /** One change alone is rejected. */
   async #reject(part: Part, first: Rejection, signal: AbortSignal): Promise<void> {
     const { alive, clock, rejected } = this.#context;
     this.#keepsToItself();
     const [change] = part.changes as [Change];
     let { error, sent } = first;
-    // Of a row that was refused before, time alone changes nothing.
+    // A row whose change was rejected before is not retried: time alone changes nothing.
     const tries = rejected.isBehind(change) ? 0 : rejected.policy.maxRetries;
     for (let tried = 0; tried < tries; tried += 1) {
       await clock.sleep(rejected.policy.retryDelayMs, AbortSignal.any([this.#closing.signal, signal]));

@@ -160,7 +160,7 @@ export class Steps {
     return { lane: this.#lane, expected: this.#sequence, changes, position, pastOverlap };
   }
 
-  /** Which changes must not be applied as they are. Where no row was looked up or refused, deltas alone are asked. */
+  /** Which changes must not be applied as they are. Where no row was looked up or rejected, deltas alone are asked. */
   #needed(everyDelta: boolean): (change: Change) => boolean {
     const { rejected } = this.#context;
     const asDelta = (change: Change): boolean => change.op === 'update' && (everyDelta || change.needsLookup);

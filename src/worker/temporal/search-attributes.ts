@@ -25,7 +25,7 @@ export async function ensureSearchAttributes({ connection, namespace }: Temporal
     log('warn', 'search_attributes.unknown', {
       namespace,
       code: codeOf(error),
-      remedy: `this worker could not look at search attributes; where they are missing, streams cannot start until an administrator has run: ${createAttributes(namespace, names)}`,
+      remedy: `this worker could not list search attributes; where they are missing, streams cannot start until an administrator has run: ${createAttributes(namespace, names)}`,
     });
     return;
   }

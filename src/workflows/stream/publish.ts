@@ -18,7 +18,7 @@ const KEYS = {
 export function publish(run: Run): void {
   const details = detailsOf(viewOf(run));
   const { continuedFromExecutionRunId, namespace } = workflowInfo();
-  // Static details belong to the first run alone, and most people look at a later one.
+  // Static details belong to the first run alone, and most people open a later one.
   const isLater = continuedFromExecutionRunId !== undefined;
   setCurrentDetails(isLater ? `${details}\n\n${streamHowTo(streamId(run), namespace)}` : details);
   const wanted = [

@@ -220,7 +220,7 @@ export class MongodbClaim implements Claim {
     );
     return classified(async () => {
       const planned = await this.#copies.plan({ ranges, inline: mode }, signal);
-      // Every row is compared, and no delta is applied before that: what is refused then is told anew.
+      // Every row is compared, and no delta is applied before that: a row that is rejected then is told anew.
       await this.options.deadLetters.supersedeAll(this.options.stream, [...namespaces.keys()], signal);
       return planned;
     });

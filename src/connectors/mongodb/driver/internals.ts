@@ -99,7 +99,7 @@ interface Response {
 
 /**
  * The next rows of a raw cursor, as many as a message brings; none at the end. As `readBufferedDocuments` gives them, which
- * looks at every field of every row before it hands out the bytes.
+ * reads every field of every row before it hands out the bytes.
  */
 export async function nextRows(cursor: FindCursor<Buffer>): Promise<Buffer[]> {
   if (!(await cursor.hasNext())) {

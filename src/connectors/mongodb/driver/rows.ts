@@ -46,7 +46,7 @@ export async function* readRows(
     const rows = await next;
     if (rows.length === 0) return;
     next = opened.next();
-    // Looked at only in the next round; a failure must not count as unhandled until then.
+    // Awaited only in the next round; a failure must not count as unhandled until then.
     next.catch(() => undefined);
     yield* bounded(namespace, rows);
     if (signal.aborted) throw cancelled(namespace);

@@ -18,7 +18,7 @@ export function parkFailed(run: Run, { parks, code, message, remedy, namespace }
   const { state } = run;
   if (parks !== true || namespace === undefined || !run.spec.stream.error_handling.isolate_namespaces) return false;
   const waiting = state.park.some((parked) => parked.namespace === namespace);
-  // Parked before, and in the way all the same: that is for a person to look at.
+  // Parked before, and it stops the stream all the same: a person has to decide.
   if (waiting || (state.namespaces[namespace] === 'parked' && !state.unpark.includes(namespace))) return false;
   if (state.namespaceCount > 0 && state.parkedCount + state.park.length + 1 >= state.namespaceCount) return false;
   const at = new Date().toISOString();

@@ -89,7 +89,7 @@ async function makeUnique(modify: (change: object) => Promise<void>, now: Index)
   try {
     await modify({ unique: true });
   } catch (error) {
-    // A plain one again, as it was: rows that the stream writes later must not be refused for it.
+    // A plain one again, as it was: rows that the stream writes later must not be rejected for it.
     await modify({ prepareUnique: false }).catch(() => undefined);
     throw error;
   }
@@ -159,7 +159,7 @@ async function build(placing: Placing, there: TargetIndexes, index: Index, signa
   }
 }
 
-/** Brings back what was dropped where the other one is refused after all, unless its collection is gone too. */
+/** Brings back the index that was dropped where the server refuses the other one after all, unless the collection is gone too. */
 async function orBack(
   { client, target, keepOld }: Placing,
   there: TargetIndexes,

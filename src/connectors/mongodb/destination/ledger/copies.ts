@@ -45,7 +45,7 @@ export class Copies {
     const copied = sources.filter((name) => (ranges.get(name) ?? []).length > 0);
     const fields = { partial: false, left: false };
     // A new copy takes the collections that stand there now for its own. One inside the stream keeps their rows: `prepare`
-    // looks at a collection that is not the recorded one before it is written to.
+    // inspects a collection that is not the recorded one before it is written to.
     if (inline === null) await this.namespaces.adopt(copied, fields, signal);
     else await this.namespaces.reconsider(copied, fields, signal);
     return (await store.rangesOf(stream, signal)).map(readRange);

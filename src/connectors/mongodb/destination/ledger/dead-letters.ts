@@ -20,7 +20,7 @@ import type { Store } from './store';
 /** Where a ledger database keeps dead letters unless the stream says otherwise. */
 export const DEFAULT_DEAD_LETTERS = 'dead_letters';
 
-/** A change that was refused, as it is kept. */
+/** A rejected change, as it is kept. */
 interface DeadLetterDocument {
   readonly _id: string;
   readonly stream: string;
@@ -53,7 +53,7 @@ export const deadLetterId = (stream: string, { namespace, key }: Change, positio
     .digest('hex')
     .slice(0, 32);
 
-/** What was refused, in a collection that no stream copies. */
+/** Rejected changes, in a collection that no stream copies. */
 export class DeadLetters {
   readonly documents: Collection<DeadLetterDocument>;
   #made: Promise<void> | null = null;

@@ -131,7 +131,7 @@ export class Store {
     }
   }
 
-  /** Removes records of a stream in one step with a look at whose removal it is; answers whether it is this one still. */
+  /** Removes records of a stream in one step with a read of whose removal it is; answers whether it is this one still. */
   async remove(
     { stream, removal }: Removal,
     records: Records,

@@ -26,7 +26,7 @@ export interface ReshapeOptions {
 /**
  * Takes indexes and options of a target to what the source has now. Dropped indexes go at once, and new ones are put
  * down as owed: they are built while lanes write. Only what a change names is touched, as targets may have indexes of
- * their own; a refusal is told and holds up no rows.
+ * their own; an index that the server refuses is logged and holds up no rows.
  */
 export class Reshaping {
   constructor(

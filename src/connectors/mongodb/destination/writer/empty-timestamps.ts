@@ -19,7 +19,7 @@ export function emptyTimestamps(row: Buffer): Buffer | null | 'impossible' {
   const impossible: string[] = [];
   walk(row, 0, (type, nameStart, nameEnd, start, end) => {
     if (type !== BsonType.timestamp || ZEROS.compare(row, start, end) !== 0) return false;
-    // One character for each byte: only looked at.
+    // One character for each byte: only read.
     const name = row.toString('latin1', nameStart, nameEnd);
     if (name === '_id') return false;
     if (name === '' || name.startsWith('$') || name.includes('.')) impossible.push(name);

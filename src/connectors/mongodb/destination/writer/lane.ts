@@ -62,7 +62,7 @@ export class Lane {
     return { filter, update: { $set: { confirmed: new Date() } } };
   }
 
-  /** What a part says of changes that are refused, and of rows that were behind. */
+  /** What a part says of rejected changes, and of rows that were behind. */
   async writeDeadLetters(
     { superseded, rejected }: LanePart,
     targets: Targets,

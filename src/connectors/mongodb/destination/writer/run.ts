@@ -63,7 +63,7 @@ function* messagesOf(command: Command): Generator<Command> {
   yield from === 0 ? command : { ...command, documents: documents.slice(from), owners: owners.slice(from) };
 }
 
-/** Looks at everything that the server says about the statements of one message. */
+/** Checks everything that the server says about the statements of one message. */
 async function send(client: MongoClient, command: Command, session: ClientSession, signal: AbortSignal): Promise<void> {
   const { verb, target, documents } = command;
   const { database, collection } = splitNamespace(target.name);

@@ -70,7 +70,7 @@ const evenBounds = ({ lowest, highest }: Ends, wanted: number): Buffer[] =>
 const numberKey = (value: number): Buffer =>
   Buffer.from(BSON.serialize({ _id: value === (value | 0) ? value : Long.fromNumber(value) }));
 
-/** Null where they are no whole numbers. Two looks at the index, where a sample may read all rows. */
+/** Null where they are no whole numbers. Two reads of the index, where a sample may read all rows. */
 async function endsOf(asked: Asked): Promise<Ends | null> {
   const [lowest, highest] = await Promise.all([endOf(asked, 1), endOf(asked, -1)]);
   return lowest === null || highest === null ? null : { lowest, highest };

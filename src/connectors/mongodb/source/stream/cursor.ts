@@ -61,7 +61,7 @@ export class ChangeStreams {
   }
 
   /**
-   * Whether the server would still go on after a token. Some look into their log only once they are read from, MongoDB among
+   * Whether the server would still go on after a token. Some servers read their log only once they are read from, MongoDB among
    * them: of those, `goes` says no more than that the token has the right form.
    */
   async goesOnAfter(token: Document, signal: AbortSignal): Promise<'goes' | 'lost' | 'unknown'> {

@@ -13,7 +13,7 @@ const nameOf = ({ literal, source }: NamePattern): unknown => literal ?? new BSO
 
 const isAny = ({ pattern }: NamePattern): boolean => pattern === '*';
 
-/** Events without a collection; the client looks at them itself. */
+/** Events without a collection; the client checks them itself. */
 const WITHOUT_COLLECTION = { operationType: { $in: ['dropDatabase', 'invalidate'] } };
 
 /** Inside one database only collections are told apart. */
