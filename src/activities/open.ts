@@ -15,19 +15,19 @@ export async function openSource(deps: ActivityDeps, spec: StreamSpec): Promise<
   return deps.openSource(source, deps.resolveCredentials(spec, 'source'), { stream: id, log: deps.log(id) });
 }
 
+export async function openDestination(deps: ActivityDeps, spec: StreamSpec): Promise<Destination> {
+  const { id, destination, error_handling: errors } = spec.stream;
+  return deps.openDestination(destination, deps.resolveCredentials(spec, 'destination'), {
+    stream: id,
+    log: deps.log(id),
+    ...(errors.dead_letter_destination !== undefined && { deadLetters: errors.dead_letter_destination }),
+  });
+}
+
 export async function openPipeline(deps: ActivityDeps, spec: StreamSpec): Promise<Pipeline> {
-  const { id, error_handling: errors } = spec.stream;
   const source = await openSource(deps, spec);
   try {
-    const destination = await deps.openDestination(
-      spec.stream.destination,
-      deps.resolveCredentials(spec, 'destination'),
-      {
-        stream: id,
-        log: deps.log(id),
-        ...(errors.dead_letter_destination !== undefined && { deadLetters: errors.dead_letter_destination }),
-      },
-    );
+    const destination = await openDestination(deps, spec);
     return {
       source,
       destination,

@@ -40,7 +40,7 @@ export const progressSignal = defineSignal<[ProgressSignal]>('progress');
 export const statusQuery = defineQuery<StreamView>('status');
 /** The spec in force: what `apply` compares a file with. References to secrets stay references. */
 export const specQuery = defineQuery<StreamSpec>('spec');
-/** The low water as the source has it, for tools: a resume token holds the key of the last change. People read `at`. */
+/** The low water as the source has it, or the reference to the ledger that stands for one of more than 4 KB; for tools: a resume token holds the key of the last change. People read `at`. */
 export const positionQuery = defineQuery<Position | null>('position');
 
 /** Answers when the leg has returned and nothing is being written. */

@@ -62,7 +62,12 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       expect(ledger.lanes).toEqual(
         [0, 1, 2, 3].map((lane) => ({ lane, sequence: 0, position: null, readAheadLimit: null })),
       );
-      expect(await destination.readLedger(t.stream, never)).toEqual({ epoch: 3, lowWater: null, copying: [] });
+      expect(await destination.readLedger(t.stream, never)).toEqual({
+        epoch: 3,
+        lowWater: null,
+        sequence: 0,
+        copying: [],
+      });
     });
 
     it('tells a missing ledger from a new one', async () => {
@@ -210,6 +215,33 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       const { ledger } = await claim(2);
       expect(ledger.lowWater).toEqual(at(50));
       expect(ledger.lanes[0]?.position).toEqual(at(1));
+    });
+
+    it('counts the moves of the low water, and never anew', async () => {
+      const made = await prepared();
+      expect(await made.advance(at(1), never)).toMatchObject({ sequence: 1 });
+      expect(await made.advance(at(1), never)).toMatchObject({ sequence: 2 });
+      await made.begin(at(9), never);
+      const { ledger } = await claim(2);
+      expect(ledger).toMatchObject({ lowWater: at(9), sequence: 3 });
+      expect(await (await open()).readLedger(t.stream, never)).toMatchObject({ lowWater: at(9), sequence: 3 });
+    });
+
+    it('keeps positions of megabytes, also those of many lanes in one step', async () => {
+      // Together more than one message of a server may hold.
+      const large = { ...at(0), token: 'f'.repeat(2 * 1024 * 1024) };
+      const made = await claim(1, { lanes: 12 });
+      await made.prepare([sourceNamespace(t.namespace)], never);
+      const lanes = Array.from({ length: 12 }, (_, lane) => lane);
+      const parts = lanes.map((lane) => part([insert(t.namespace, { _id: lane })], { lane, position: large }));
+      expect((await made.applyGroup(parts, never)).map(({ fresh }) => fresh)).toEqual(lanes.map(() => true));
+      expect((await made.applyGroup(parts, never)).map(({ fresh }) => fresh)).toEqual(lanes.map(() => false));
+      await made.advance(large, never);
+      const { ledger } = await claim(2);
+      expect(
+        [ledger.lowWater, ...ledger.lanes.map(({ position }) => position)].filter((each) => each !== null),
+      ).toEqual(Array.from({ length: 13 }, () => large));
+      expect(await t.rows(t.namespace)).toHaveLength(12);
     });
 
     it('keeps its layout until it is told another, and starts each lane of that level', async () => {

@@ -275,7 +275,7 @@ describe('a backfill', () => {
     const claim = t.destination.claim.bind(t.destination);
     t.destination.claim = async (request, signal) => {
       const claimed = await claim(request, signal);
-      claimed.advance = () => Promise.resolve(0);
+      claimed.advance = () => Promise.resolve({ sequence: 0, repairs: 0 });
       return claimed;
     };
     await source.updateOne({ _id: 1 as never }, { $set: { v: 1 } });

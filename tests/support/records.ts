@@ -3,7 +3,7 @@ import { forget } from '../../src/connectors/mongodb/destination/ledger/forget';
 import { DEFAULT_DEAD_LETTERS, DeadLetters } from '../../src/connectors/mongodb/destination/ledger/dead-letters';
 import { Store } from '../../src/connectors/mongodb/destination/ledger/store';
 
-const LEDGER = 'tributary';
+export const LEDGER = 'tributary';
 
 /**
  * Takes what a stream keeps beside its data out of a shared server, as `streams forget` does, and its tombstone with it. An

@@ -19,7 +19,7 @@ class Recording {
       claim: {
         advance: (position) => {
           this.recorded.push([this.clock.monotonic(), position.token]);
-          return Promise.resolve(0);
+          return Promise.resolve({ sequence: this.recorded.length, repairs: 0 });
         },
       },
       clock: this.clock,

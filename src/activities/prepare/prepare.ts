@@ -12,6 +12,7 @@ import { inspected, refuseOccupied, refuseSelfCopy, selectionFindings } from './
 import type { ActivityDeps } from '../deps';
 import { estimateOf, windowFindings } from './estimate';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from '../open';
+import { ledgerPosition, sourcePosition } from '../position-reference';
 import { abandoned, cut, rangesOf } from './plan';
 
 type Selection = ReadonlyMap<Namespace, SourceNamespace>;
@@ -170,12 +171,12 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   log('info', 'stream.planned', { fresh, namespaces: selection.size, ranges: owed.length, ...estimate });
   const count = selection.size + parked.size;
   return {
-    position,
+    position: fresh ? sourcePosition(position) : ledgerPosition(position, claim.ledger, source),
     at: source.describe(position),
     resumed: !fresh,
     copyPending: pending.length > 0,
     // The leg that copied last may have been cut off inside the copy's overlap.
-    inStepAfter: !fresh && pending.length === 0 ? await source.currentPosition(signal) : null,
+    inStepAfter: !fresh && pending.length === 0 ? sourcePosition(await source.currentPosition(signal)) : null,
     namespaceCount: count,
     copying: [...new Set(owed.map(({ namespace }) => namespace))].slice(0, NAMED_NAMESPACES),
     namespaces: count <= NAMED_NAMESPACES ? [...selection.keys()] : [],

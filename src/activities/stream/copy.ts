@@ -12,6 +12,7 @@ import type { ActivityDeps } from '../deps';
 import { errorPolicy } from './error-policy';
 import { claimFor, openPipeline } from '../open';
 import { limiterOf } from '../limits';
+import { sourcePosition } from '../position-reference';
 import { ProgressSignals } from '../progress-signals';
 import { WindowGuard } from './window-guard';
 
@@ -81,7 +82,7 @@ export const copy =
       try {
         const { reason, overlapEnd } = await running.run(call.signal);
         if (reason === 'done') await buildIndexes(spec, source, claim, call);
-        return result(reason === 'stopped' ? call.reason() : reason, overlapEnd);
+        return result(reason === 'stopped' ? call.reason() : reason, overlapEnd && sourcePosition(overlapEnd));
       } catch (error) {
         const matters = error instanceof ReplicationError && error.kind !== 'retry';
         if (!call.signal.aborted || matters) throw error;

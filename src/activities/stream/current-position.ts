@@ -3,6 +3,7 @@ import type { Position } from '../../core/model/position';
 import { runCall } from '../call';
 import type { ActivityDeps } from '../deps';
 import { openSource } from '../open';
+import { sourcePosition } from '../position-reference';
 
 export const currentPosition =
   (deps: ActivityDeps) =>
@@ -10,5 +11,5 @@ export const currentPosition =
     runCall(deps, spec.stream.id, async ({ signal }) => {
       await using source = await openSource(deps, spec);
       const position = await source.currentPosition(signal);
-      return { position, at: source.describe(position) };
+      return { position: sourcePosition(position), at: source.describe(position) };
     });

@@ -1,12 +1,14 @@
 import { NAMED_NAMESPACES, type PumpLeg, type PumpResult } from '../../protocol/stream-activities';
 import { ReplicationError } from '../../core/model/errors';
 import type { Pump, PumpOutcome } from '../../core/pump/leg';
+import type { LegProgress } from '../../core/pump/progress';
 import { createPump } from '../../core/pump/pump';
 import { durationMs } from '../../config/values/duration';
 import { batchSizeOf } from '../../config/values/pace';
 import { runCall, type Call } from '../call';
 import type { ActivityDeps } from '../deps';
 import { errorPolicy } from './error-policy';
+import { ledgerPosition, resolvePosition } from '../position-reference';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from '../open';
 import { limiterOf } from '../limits';
 import { notOverdue } from './overdue';
@@ -21,12 +23,13 @@ async function pumpOf(
 ): Promise<Pump> {
   const { spec, position, inStepAfter: overlapEnd, resume, until, sliceMs, stepChanges = null } = leg;
   const { stream } = spec;
+  const claim = await claimFor(leg, destination, signal);
   return createPump({
     source,
     traits: destination.traits,
     destination,
-    claim: await claimFor(leg, destination, signal),
-    position,
+    claim,
+    position: resolvePosition(position, claim.ledger, source),
     overlapEnd,
     until,
     lanes: stream.destination.options.lanes,
@@ -70,16 +73,21 @@ export const pump =
       const warnBelowMs = durationMs(leg.spec.stream.advanced.window_warning);
       const guard = new WindowGuard({ warnBelowMs, meter, log: call.log });
       const signals = new ProgressSignals(leg, call.log);
+      const progress = (): LegProgress => {
+        const told = running.progress;
+        return { ...told, position: told.position && ledgerPosition(told.position, running, pipeline.source) };
+      };
       call.report(() => {
         const { stopped } = running;
         if (stopped !== null) meter.parked(stopped.parked.length);
-        return signals.see(guard.see(running.progress));
+        return signals.see(guard.see(progress()));
       });
-      const { reason, position, copying, parked, resumed, totals } = await runPump(running, leg.sliceMs, call);
+      const outcome = await runPump(running, leg.sliceMs, call);
+      const { reason, copying, parked, resumed, totals } = outcome;
       return {
         reason: reason === 'stopped' ? call.reason() : reason,
-        position,
-        progress: running.progress,
+        position: ledgerPosition(outcome.position, outcome, pipeline.source),
+        progress: progress(),
         totals,
         copying: copying.slice(0, NAMED_NAMESPACES),
         parked: parkedReport(parked),

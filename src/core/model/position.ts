@@ -3,7 +3,7 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 
 /**
  * A place in one source's log. Opaque: only the source that made it reads `token`.
- * Plain JSON, under 4 KB, so that it can live in workflow state, heartbeats and the ledger alike.
+ * Plain JSON. The ledger holds it whatever its length; what crosses Temporal is at most `POSITION_BYTES` long.
  */
 export interface Position {
   /** The kind of source that made it, such as `mongodb`. */
@@ -11,6 +11,22 @@ export interface Position {
   /** One lineage of the source's log (replica set id, system identifier, server uuid). */
   readonly history: string;
   readonly token: Json;
+}
+
+/**
+ * Length of a position in heartbeats, results and workflow state, as JSON. A longer one goes by reference to the ledger: a
+ * resume token of MongoDB holds the key of its change, and Temporal refuses a payload of 2 MB.
+ */
+export const POSITION_BYTES = 4 * 1024;
+
+/** In place of the token of a position that is too long for Temporal: the ledger of the stream holds the position itself. */
+export interface LedgerReference {
+  readonly ledger: {
+    /** How often the low water had moved when it stood there. */
+    readonly sequence: number;
+    /** The position for people. */
+    readonly at: string;
+  };
 }
 
 /** How a first position stands to a second one; `apart` where the source cannot tell. */

@@ -9,19 +9,23 @@ export function startOf(
   position: Position | null,
   source: Pick<Source, 'order' | 'describe'>,
 ): Position {
-  if (!lowWater) {
-    throw new ReplicationError('needs_attention', {
-      code: 'ledger_missing',
-      message: 'the destination has no resume position for this stream',
-      remedy: 'If the destination was emptied on purpose, run `tributary streams restart ID --from snapshot`.',
-    });
-  }
-  if (position && source.order(position, lowWater) === 'after') {
-    throw new ReplicationError('needs_attention', {
-      code: 'destination_behind',
-      message: `the destination's ledger stands at ${source.describe(lowWater)}, before ${source.describe(position)} that this stream has already recorded there: the destination was restored from an older state`,
-      remedy: 'Run `tributary streams restart ID --from snapshot` to copy again and repair.',
-    });
-  }
+  if (!lowWater) throw ledgerMissing();
+  if (position && source.order(position, lowWater) === 'after')
+    throw destinationBehind(source.describe(lowWater), source.describe(position));
   return lowWater;
 }
+
+export const ledgerMissing = (): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'ledger_missing',
+    message: 'the destination has no resume position for this stream',
+    remedy: 'If the destination was emptied on purpose, run `tributary streams restart ID --from snapshot`.',
+  });
+
+/** Both are positions for people. */
+export const destinationBehind = (lowWater: string, recorded: string): ReplicationError =>
+  new ReplicationError('needs_attention', {
+    code: 'destination_behind',
+    message: `the destination's ledger stands at ${lowWater}, before ${recorded} that this stream has already recorded there: the destination was restored from an older state`,
+    remedy: 'Run `tributary streams restart ID --from snapshot` to copy again and repair.',
+  });

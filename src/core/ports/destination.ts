@@ -73,6 +73,8 @@ export interface Ledger {
   readonly epoch: number;
   /** All before it is durable in every lane: the resume point. Null until the start position is recorded. */
   readonly lowWater: Position | null;
+  /** Counts the moves of the low water. A ledger that was restored from an older state has a lower one. */
+  readonly sequence: number;
   /** One record per lane of the layout in force; keys were hashed over exactly this many lanes. */
   readonly lanes: readonly LaneRecord[];
   readonly barrier: Barrier | null;
@@ -184,8 +186,18 @@ export interface RepairRequest {
 export interface LedgerSummary {
   readonly epoch: number;
   readonly lowWater: Position | null;
+  /** Counts the moves of the low water. */
+  readonly sequence: number;
   /** Namespaces whose backfill is not complete, parked ones left out. */
   readonly copying: readonly Namespace[];
+}
+
+/** The low water has moved. */
+export interface Advanced {
+  /** The ledger's, with this move counted. */
+  readonly sequence: number;
+  /** How often repairs were asked for. */
+  readonly repairs: number;
 }
 
 /** What a destination keeps of a stream beside the rows of its targets. */
@@ -300,8 +312,8 @@ export interface Claim {
   behind(limit: number, signal: AbortSignal): Promise<readonly DeadLetterKey[]>;
   /** Sets a start position: what lanes and barriers remember from before no longer counts. */
   begin(position: Position, signal: AbortSignal): Promise<void>;
-  /** Moves the low water. The caller vouches that all before it is durable in every lane. Answers how often repairs were asked for. */
-  advance(position: Position, signal: AbortSignal): Promise<number>;
+  /** Moves the low water. The caller vouches that all before it is durable in every lane. */
+  advance(position: Position, signal: AbortSignal): Promise<Advanced>;
   /** What of a schema change the destination cannot express, in words; null where it can express all of it. */
   inexpressible(change: SchemaChange): string | null;
   /** Applies a schema change behind a barrier: intent, change, identities. Does nothing when the ledger says `done` at this position. */

@@ -46,6 +46,8 @@ export interface PumpOptions {
 export interface PumpOutcome {
   readonly reason: EndReason;
   readonly position: Position;
+  /** Of the ledger, as it stands at this position. */
+  readonly sequence: number;
   /** Namespaces whose backfill is not complete. */
   readonly copying: readonly Namespace[];
   readonly parked: readonly Parked[];
@@ -57,6 +59,8 @@ export interface PumpOutcome {
 /** A running leg: its progress can be read at any time, failed or not. */
 export interface Pump {
   readonly progress: LegProgress;
+  /** Of the ledger, as it stood at the position of `progress`. */
+  readonly sequence: number;
   /** The destination works on a schema change or an index; the end of the slice waits for it, for up to 23 hours. */
   readonly isBusy: boolean;
   /** Runs until the slice ends, `until` is reached or the signal aborts (then with what is in flight drained: `stopped`). */

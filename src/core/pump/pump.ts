@@ -50,6 +50,8 @@ class Leg implements Pump {
   #rejected: RejectedChanges | null = null;
   #collisions: Collisions | null = null;
   #recorded: Position | null = null;
+  /** Of the ledger, as it stood there. */
+  #sequence = 0;
   /** The batch that is open between `part` events. */
   #open: Batch | null = null;
   #pastOverlap = false;
@@ -98,6 +100,10 @@ class Leg implements Pump {
     });
   }
 
+  get sequence(): number {
+    return this.#sequence;
+  }
+
   get stopped(): PumpOutcome | null {
     return this.#recorded && this.#outcome('stopped');
   }
@@ -110,6 +116,7 @@ class Leg implements Pump {
   async run(signal: AbortSignal): Promise<PumpOutcome> {
     const { claim, position, source } = this.#options;
     const start = (this.#recorded = startOf(claim.ledger, position, source));
+    this.#sequence = claim.ledger.sequence;
 
     const mark = (this.#mark = new LowWater(start));
     const stop = (): void => this.#ending.stop();
@@ -432,8 +439,9 @@ class Leg implements Pump {
       ending: this.#ending.reading,
       writing: this.#ending.writing,
       idle: () => this.#idle && until === null && !this.#atBarrier,
-      recorded: (position) => {
+      recorded: (position, sequence) => {
         this.#recorded = position;
+        this.#sequence = sequence;
         if (until) this.#lookFor(until, position);
       },
       asked: (times) => this.#backfill?.repairs.asked(times),
@@ -456,6 +464,6 @@ class Leg implements Pump {
       overlapsOf(ranges).flatMap(({ namespace, overlapEnd }) => (overlapEnd ? [] : [namespace]));
     const still = new Set(parked.map(({ namespace }) => namespace));
     const resumed = this.#options.resume.filter((name) => !still.has(name));
-    return { reason, position, copying, parked, resumed, totals: this.#stats.totals };
+    return { reason, position, sequence: this.#sequence, copying, parked, resumed, totals: this.#stats.totals };
   }
 }

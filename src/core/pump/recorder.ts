@@ -19,7 +19,8 @@ export interface RecorderContext {
   readonly writing: AbortSignal;
   /** The mark moves over nothing that was to be written, and nothing in the leg waits for it. May change with every move. */
   readonly idle: () => boolean;
-  readonly recorded: (position: Position) => void;
+  /** `sequence`: of the ledger with this move. */
+  readonly recorded: (position: Position, sequence: number) => void;
   /** How often repairs were asked for, with every move. */
   readonly asked: (times: number) => void;
 }
@@ -48,12 +49,12 @@ export class Recorder {
       if (!ended) await this.#turn();
       const { position } = mark;
       if (position !== this.#position) {
-        const times = await claim.advance(position, writing);
+        const { repairs, sequence } = await claim.advance(position, writing);
         this.#lastMs = clock.monotonic();
         this.#position = position;
         progressed.notify();
-        recorded(position);
-        asked(times);
+        recorded(position, sequence);
+        asked(repairs);
       }
       if (ended && this.upToDate) return;
     }

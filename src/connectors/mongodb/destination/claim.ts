@@ -4,6 +4,7 @@ import type { Log } from '../../../core/ports/connector';
 import type {
   Absent,
   AddPart,
+  Advanced,
   Claim,
   LanePart,
   BackfillKind,
@@ -155,7 +156,7 @@ export class MongodbClaim implements Claim {
 
   static async open(options: ClaimOptions, fencedRecords: FencedRecords, signal: AbortSignal): Promise<MongodbClaim> {
     const claim = new MongodbClaim(options, fencedRecords);
-    const { barrier, lowWater } = fencedRecords.stream;
+    const { barrier, lowWater, sequence } = fencedRecords.stream;
     const touched = new Set(barrier?.state === 'intent' ? barrier.touches : []);
     const [replaced, ranges] = await Promise.all([
       claim.#namespaces.load(touched, signal),
@@ -167,6 +168,7 @@ export class MongodbClaim implements Claim {
     claim.#ledger = {
       epoch: options.epoch,
       lowWater: readPosition(lowWater),
+      sequence,
       lanes: claim.#open(lanes, fencedRecords.stream.lanes),
       barrier: barrier && { position: readPosition(barrier.position) as Position, state: barrier.state },
       ranges: ranges.map(readRange),
@@ -368,9 +370,12 @@ export class MongodbClaim implements Claim {
     );
   }
 
-  async advance(position: Position, signal: AbortSignal): Promise<number> {
+  async advance(position: Position, signal: AbortSignal): Promise<Advanced> {
     const update = { $set: { lowWater: storePosition(position) }, $inc: { sequence: 1 } };
-    return classified(async () => (await this.#fence.updated(update, signal)).repairs ?? 0);
+    return classified(async () => {
+      const { repairs = 0, sequence } = await this.#fence.updated(update, signal);
+      return { repairs, sequence };
+    });
   }
 
   async alter(change: SchemaChange, position: Position, signal: AbortSignal): Promise<void> {
@@ -466,6 +471,7 @@ export class MongodbClaim implements Claim {
 const emptyLedger = (epoch: number): Ledger => ({
   epoch,
   lowWater: null,
+  sequence: 0,
   lanes: [],
   barrier: null,
   ranges: [],

@@ -132,7 +132,8 @@ export class MongodbDestination implements Destination {
       const record = await this.#store.stream(stream, signal);
       if (record === null) return null;
       const copying = await this.#store.copying(stream, signal);
-      return { epoch: record.epoch, lowWater: readPosition(record.lowWater), copying };
+      const { epoch, lowWater, sequence } = record;
+      return { epoch, lowWater: readPosition(lowWater), sequence, copying };
     });
   }
 

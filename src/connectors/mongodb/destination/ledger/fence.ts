@@ -3,7 +3,7 @@ import { codeOf } from '../../errors';
 import type { ReplicationError } from '../../../../core/model/errors';
 import { fencedBy } from './fencing';
 import type { FixedSession } from './session';
-import type { Store } from './store';
+import type { Counters, Store } from './store';
 import type { StreamDocument } from './records';
 
 /** The stream's own record at one epoch: what the whole stream does, as opposed to a lane or a loader, passes here. */
@@ -24,11 +24,11 @@ export class Fence {
     if (!(await this.store.update('ledger', { filter: this.#own, update }, signal))) throw await this.lost(signal);
   }
 
-  /** The same, and answers with the record as it is then. */
-  async updated(update: Document, signal: AbortSignal): Promise<StreamDocument> {
+  /** The same, and answers with the counters of the record as they are then. */
+  async updated(update: Document, signal: AbortSignal): Promise<Counters> {
     const record = await this.store.updated({ filter: this.#own, update }, signal);
     if (record === null) throw await this.lost(signal);
-    return record as StreamDocument;
+    return record;
   }
 
   /** Changes the stream's record and other records in one transaction. */

@@ -1,4 +1,5 @@
 import {
+  BSON,
   WriteConcern,
   type Binary,
   type ClientSession,
@@ -36,6 +37,8 @@ export interface Conditional {
   readonly filter: Document;
   readonly update: Document;
 }
+
+export type Counters = Pick<StreamDocument, 'sequence' | 'repairs'>;
 
 /** Any of the collections below. */
 export type Records = Collection<{ _id: string }>;
@@ -188,14 +191,20 @@ export class Store {
     signal: AbortSignal,
     session: ClientSession,
   ): Promise<boolean> {
-    const statements = updates.map(({ filter, update }) => ({ q: filter, u: update }));
-    const reply = await this.#db.command({ update: records, updates: statements }, { session, signal });
-    return reply['n'] === updates.length;
+    for (const some of inMessages(updates)) {
+      const statements = some.map(({ filter, update }) => ({ q: filter, u: update }));
+      const reply = await this.#db.command({ update: records, updates: statements }, { session, signal });
+      if (reply['n'] !== some.length) return false;
+    }
+    return true;
   }
 
-  /** An update by condition of one record of the ledger; answers with it, null where none matched. */
-  async updated({ filter, update }: Conditional, signal: AbortSignal): Promise<LedgerDocument | null> {
-    return abortable(this.ledger.findOneAndUpdate(filter, update, { returnDocument: 'after' }), signal);
+  /** An update by condition of the record of a stream; answers with its counters, null where none matched. */
+  async updated({ filter, update }: Conditional, signal: AbortSignal): Promise<Counters | null> {
+    // Without the positions: each may have megabytes, and comes several times a second.
+    const options = { returnDocument: 'after', projection: { sequence: 1, repairs: 1 } } as const;
+    const found = await abortable(this.ledger.findOneAndUpdate(filter, update, options), signal);
+    return found as Counters | null;
   }
 
   async progress(records: 'ledger' | 'ranges', _id: string, signal: AbortSignal): Promise<Progress | null> {
@@ -240,6 +249,25 @@ export class Store {
   async kill(session: Binary, signal: AbortSignal): Promise<void> {
     await this.client.db('admin').command({ killSessions: [{ id: session }] }, { signal });
   }
+}
+
+/**
+ * A command has 16 MB at most, and a record may hold a position of some megabytes: the rows of a copy that are written while the
+ * stream stands at a change of a key of 1 MB give every lane its token of 2 MB.
+ */
+const MESSAGE_BYTES = 4 * 1024 * 1024;
+
+function inMessages(updates: readonly Conditional[]): readonly (readonly Conditional[])[] {
+  const messages: Conditional[][] = [];
+  let bytes = 0;
+  for (const each of updates) {
+    const size = BSON.calculateObjectSize(each.update);
+    const last = messages.at(-1);
+    if (last === undefined || bytes + size > MESSAGE_BYTES) messages.push([each]);
+    else last.push(each);
+    bytes = messages.at(-1) === last ? bytes + size : size;
+  }
+  return messages;
 }
 
 const tombstoneOf = (stream: string, epoch: number, removal: Binary): ForgottenDocument => ({
