@@ -59,7 +59,9 @@ test('a row whose key has 1 MB is inserted, changed and deleted, over pauses, lo
   const position = await pausedAtLargeKey(t);
   expect(Buffer.byteLength(JSON.stringify(position))).toBeLessThan(POSITION_BYTES);
   // The source can still be asked about the position, which only the ledger has.
-  await t.until('the position was inspected', ({ lagMs, sourceProblem }) => lagMs !== null && sourceProblem === null);
+  const { asOf } = await t.status();
+  const inspected = await t.until('the position was inspected', (view) => view.asOf !== asOf);
+  expect(inspected).toMatchObject({ status: 'paused', sourceProblem: null });
   await change(t);
   await t.resume();
   await t.caughtUp();
