@@ -33,10 +33,11 @@ async function change(t: Pipeline): Promise<void> {
 async function pausedAtLargeKey(t: Pipeline): Promise<Position> {
   return waitFor(
     async () => {
-      let pausing = true;
-      const pause = t.pause().finally(() => (pausing = false));
-      while (pausing) await change(t);
-      await pause;
+      const paused = new AbortController();
+      const changing = async (): Promise<void> => {
+        while (!paused.signal.aborted) await change(t);
+      };
+      await Promise.all([t.pause().finally(() => paused.abort()), changing()]);
       const position = await positionOf(t);
       if (position !== null && isReference(position)) return position;
       await t.resume();
