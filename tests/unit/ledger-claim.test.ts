@@ -218,6 +218,10 @@ describe('the ledger over atomic steps', () => {
     const shares = [share(1, 0, [row('b', 2)]), share(0, 0, [row('a', 1)])] as const;
     expect((await ledger.lanes.commit(shares, {}, never)).type).toBe('written');
     expect(ledger.laneRecords.map(({ position }) => position)).toEqual([at(1), at(2)]);
+    // A part that was written goes into no other step.
+    const mixed = [share(1, 0, [row('b', 2)]), share(0, 1, [row('a', 3)])] as const;
+    expect((await failure(ledger.lanes.commit(mixed, {}, never))).code).toBe('ledger_behind');
+    expect(server.rows('shop.orders').get('a')?.toString()).toBe('a@1');
   });
 
   it('loads rows with the progress of their range, once', async () => {

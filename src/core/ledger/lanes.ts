@@ -3,7 +3,7 @@ import type { Position } from '../model/position';
 import type { RecordOp, StateRecord } from '../ports/state-store';
 import type { Part } from '../ports/writer';
 import { fenceSlot, newLane, type FencedRecords } from './claim';
-import { ledgerMissing, lost } from './records/context';
+import { ledgerBehind, ledgerMissing, lost } from './records/context';
 import { laneCodec, type LaneState, type RootState } from './records/records';
 import { Slot } from './slot';
 import type { Judged } from './steps';
@@ -59,7 +59,9 @@ export class Lanes {
     const [first, ...more] = shares;
     const slots = [this.#slotOf(first), ...more.map((share) => this.#slotOf(share))] as const;
     // Our own records say that this was written: a step that is sent again after its answer came.
-    if (slots.every(({ record }, at) => record.sequence > (shares[at]?.expected ?? 0))) return { type: 'before' };
+    const written = slots.filter(({ record }, at) => record.sequence > (shares[at]?.expected ?? 0));
+    if (written.length === slots.length) return { type: 'before' };
+    if (written.length > 0) throw ledgerBehind(this.fenced.context.stream);
     const needs: RecordOp[] = [];
     const fences = slots.map((slot, at) => this.#fence(slot, shares[at] ?? first, needs));
     return Slot.commit(
