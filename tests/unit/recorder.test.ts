@@ -11,6 +11,8 @@ class Recording {
   readonly moved = new Condition(this.clock);
   readonly ending = new AbortController();
   readonly recorded: [number, unknown][] = [];
+  /** In the order in which they were told. */
+  readonly told: string[] = [];
   idle = true;
   readonly run: Promise<void>;
 
@@ -19,7 +21,7 @@ class Recording {
       claim: {
         advance: (position) => {
           this.recorded.push([this.clock.monotonic(), position.token]);
-          return Promise.resolve({ sequence: this.recorded.length, repairs: 0 });
+          return Promise.resolve({ sequence: this.recorded.length, repairs: 3 });
         },
       },
       clock: this.clock,
@@ -28,8 +30,8 @@ class Recording {
       ending: this.ending.signal,
       writing: new AbortController().signal,
       idle: () => this.idle,
-      recorded: () => undefined,
-      asked: () => undefined,
+      recorded: ({ token }) => this.told.push(`recorded ${JSON.stringify(token)}`),
+      asked: (times) => this.told.push(`asked ${times}`),
     });
     this.run = recorder.run();
   }
@@ -54,6 +56,12 @@ describe('the low water at the destination', () => {
       [500, 5],
       [750, 8],
     ]);
+  });
+
+  it('tells of repairs before a leg may end because it is where it was to go', async () => {
+    const t = new Recording();
+    await t.reach(1, 0);
+    expect(t.told).toEqual(['asked 3', 'recorded 1']);
   });
 
   it('is recorded every two seconds while nothing is to be written', async () => {

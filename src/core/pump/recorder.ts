@@ -53,8 +53,9 @@ export class Recorder {
         this.#lastMs = clock.monotonic();
         this.#position = position;
         progressed.notify();
-        recorded(position, sequence);
+        // A leg that is where it was to go ends with `recorded`: it must know by then what is still asked for.
         asked(repairs);
+        recorded(position, sequence);
       }
       if (ended && this.upToDate) return;
     }
