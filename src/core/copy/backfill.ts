@@ -11,7 +11,7 @@ import type { Batch, LowWater } from '../pump/low-water';
 import type { Namespace } from '../model/namespace';
 import type { Namespaces } from '../schema/namespaces';
 import { overlapsOf } from '../refresh/overlap';
-import type { Position } from '../model/position';
+import { reached, type Position } from '../model/position';
 import type { Meter } from '../pump/progress';
 import { Repairs } from './repairs';
 import type { Source } from '../ports/source';
@@ -55,6 +55,8 @@ export class Backfill {
   readonly #context: BackfillContext;
   readonly copies: NamespaceBackfills;
   readonly repairs: Repairs;
+  /** Namespaces that the source was seen not to have, and where it was then. */
+  readonly #goneBy = new Map<Namespace, Position>();
 
   constructor(context: BackfillContext, ranges: readonly RangeRecord[]) {
     const { between, caughtUp, inFlight } = context;
@@ -77,10 +79,7 @@ export class Backfill {
     this.repairs = new Repairs({
       ...context,
       ready: () => between() !== null && caughtUp() && inFlight.room,
-      // A namespace that is gone at both sides by now needs no fresh copies.
-      target: async (namespace) =>
-        (context.namespaces.has(namespace) || (await context.source.namespace(namespace, context.reading)) !== null) &&
-        this.#target(namespace),
+      target: (namespace) => this.#repairTarget(namespace),
       push: (namespace, keys) =>
         this.#insert(
           keys.map((key) => {
@@ -99,6 +98,23 @@ export class Backfill {
   /** Until the signal for reading aborts. */
   async run(): Promise<void> {
     await Promise.all([this.copies.run(), this.repairs.run()]);
+  }
+
+  /**
+   * The source may have renamed or dropped a namespace before the stream has come there. A row that is looked for under the old
+   * name is not found: it was taken for gone, and nothing told that it had been refused. The request waits until the stream is past
+   * that; by then it has the new name, or there is no target either.
+   */
+  async #repairTarget(namespace: Namespace): Promise<'there' | 'gone' | 'later'> {
+    const { between, claim, namespaces, reading, source } = this.#context;
+    const isKnown = namespaces.has(namespace) && namespaces.identity(namespace) !== '';
+    if (isKnown || (await source.namespace(namespace, reading)) !== null)
+      return (await this.#target(namespace)) ? 'there' : 'gone';
+    if (!claim.holds(namespace)) return 'gone';
+    const until = this.#goneBy.get(namespace) ?? (await source.currentPosition(reading));
+    this.#goneBy.set(namespace, until);
+    const routed = between();
+    return routed !== null && reached(source.order(routed, until)) ? 'gone' : 'later';
   }
 
   /** Makes sure that there is a target to write to; false where the stream does not write this namespace. */

@@ -15,8 +15,11 @@ export interface RepairsContext {
   readonly progressed: Condition;
   /** Changes can be routed now, and nothing that a lane has written lies beyond them. */
   readonly ready: () => boolean;
-  /** Makes sure that there is a target; false where the stream does not write this namespace. */
-  readonly target: (namespace: Namespace) => Promise<boolean>;
+  /**
+   * `there`: there is a target to write to. `gone`: the stream does not write this namespace. `later`: what became of it is still
+   * to come in the stream.
+   */
+  readonly target: (namespace: Namespace) => Promise<'there' | 'gone' | 'later'>;
   /** Routes look-ups of these keys behind all that was routed before. Only while `ready`. */
   readonly push: (namespace: Namespace, keys: readonly DeltaChange['key'][]) => Batch;
   /** A read has found no requests. */
@@ -72,8 +75,12 @@ export class Repairs {
       return;
     }
     const batches: Batch[] = [];
+    const done: RepairRequest[] = [];
     for (const [namespace, own] of byNamespace(requests)) {
-      if (!(await this.#context.target(namespace))) continue;
+      const target = await this.#context.target(namespace);
+      if (target === 'later') continue;
+      done.push(...own);
+      if (target === 'gone') continue;
       const batch = await this.#route(namespace, own);
       if (batch === null) return;
       batches.push(batch);
@@ -81,11 +88,11 @@ export class Repairs {
     await progressed.until(() => reading.aborted || batches.every(({ durable }) => durable));
     if (!batches.every(({ durable }) => durable)) return;
     await claim.repaired(
-      requests.map(({ id }) => id),
+      done.map(({ id }) => id),
       writing,
     );
-    // Again, until there are none.
-    this.#due = true;
+    // Again, until there are none; those that wait are read again after a while.
+    this.#due ||= done.length > 0;
   }
 
   async #route(namespace: Namespace, requests: readonly RepairRequest[]): Promise<Batch | null> {
