@@ -48,8 +48,10 @@ export class Barrier {
 
   /** Rows that were read under a name that was no longer theirs were not found, where the source knows no identities. */
   async #mayHaveMissed(change: SchemaChange, position: Position, signal: AbortSignal): Promise<boolean> {
-    const { readSince, source } = this.#context;
+    const { namespaces, readSince, source } = this.#context;
     if (change.op !== 'rename' || !readSince(change.namespace, position)) return false;
+    // Met when the source had it no more under this name: a row of a repair was looked for by the name alone.
+    if (namespaces.identity(change.namespace) !== change.identity) return true;
     return !change.identity || (await source.shape(change, signal))?.identity !== change.identity;
   }
 
