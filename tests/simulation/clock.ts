@@ -90,4 +90,4 @@ export class VirtualClock implements Clock {
 }
 
 /** All promises that are settled have had their turn. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
