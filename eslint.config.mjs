@@ -167,6 +167,8 @@ export default tseslint.config(
       'tests/chaos/run.ts',
       'tests/chaos/mutants.ts',
       'tests/chaos/chaos.test.ts',
+      'tests/simulation/run.ts',
+      'tests/simulation/mutants.ts',
     ],
     rules: { 'no-console': 'off' },
   },

@@ -20,7 +20,7 @@ const project = (name) => ({
 });
 
 export default {
-  projects: ['unit', 'contract', 'integration', 'replay', 'e2e', 'chaos'].map(project),
+  projects: ['unit', 'simulation', 'contract', 'integration', 'replay', 'e2e', 'chaos'].map(project),
   testSequencer: './tests/support/sequencer.mjs',
   testTimeout: 120_000,
   // For two cores: what one suite waits for leaves a third of them idle.
