@@ -53,7 +53,9 @@ export const METRICS = {
     '{change}',
     'Changes of parked namespaces, which are left out until they are resumed',
   ),
-  failed: counter('changes_failed', '{change}', 'Changes that the destination refused, by code of the error', ['code']),
+  failed: counter('changes_failed', '{change}', 'Changes that the destination rejected, by code of the error', [
+    'code',
+  ]),
   deadLetters: counter('dead_letters', '{change}', 'Rejected changes that were passed, by code and policy', [
     'code',
     'policy',

@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
-const LOOK_EVERY_MS = 1_000;
+const CHECK_EVERY_MS = 1_000;
 /** What the Deployment gives to a worker. */
 const USUAL_LIMIT = 512 * 1024 * 1024;
 /** Larger ones V8 lets grow further by itself, bytes. */
@@ -30,12 +30,12 @@ export function memoryLimit(): number {
 export function relaxHeap(limitBytes = memoryLimit()): void {
   if (getHeapStatistics().heap_size_limit > SMALL_HEAP) return;
   let inForce = OWN_DECISION;
-  const look = (): void => {
+  const check = (): void => {
     const wanted = growthPercent(process.memoryUsage.rss(), limitBytes);
     if (wanted === inForce) return;
     setFlagsFromString(`--heap-growing-percent=${wanted}`);
     inForce = wanted;
   };
-  look();
-  setInterval(look, LOOK_EVERY_MS).unref();
+  check();
+  setInterval(check, CHECK_EVERY_MS).unref();
 }

@@ -46,7 +46,7 @@ export async function failOrphanedActivities(
     connection.withDeadline(Math.min(deadline, Date.now() + CALL_MS), call);
 
   const failed: string[] = [];
-  const look = async (workflowId: string, runId: string): Promise<void> => {
+  const failHeld = async (workflowId: string, runId: string): Promise<void> => {
     const { raw } = await within(() => client.workflow.getHandle(workflowId, runId).describe());
     const held = (raw.pendingActivities ?? []).filter(heldBy(identity));
     if (held.length === 0) return;
@@ -69,7 +69,7 @@ export async function failOrphanedActivities(
         const next = await within(() => open.next());
         if (next.done === true) return;
         const { workflowId, runId } = next.value;
-        await look(workflowId, runId).catch((error: unknown) => told(log, error));
+        await failHeld(workflowId, runId).catch((error: unknown) => told(log, error));
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, follow));

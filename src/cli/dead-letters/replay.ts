@@ -91,7 +91,7 @@ export async function replay(
 ): Promise<Replayed> {
   const { workflowId: workflow } = await begin(temporal, stream, filter);
   const outage = new Outage(temporal, { say });
-  const look = async (at: Temporal): Promise<ReplayProgress | null> => {
+  const read = async (at: Temporal): Promise<ReplayProgress | null> => {
     const seen = at.client.workflow.getHandle(workflow);
     const description = await seen.describe();
     if (description.status.name !== 'RUNNING') return (await seen.result()) as ReplayProgress;
@@ -101,7 +101,7 @@ export async function replay(
   };
   try {
     for (;;) {
-      const ended = await outage.answer(look, signal);
+      const ended = await outage.answer(read, signal);
       if (ended !== null) return { stream, workflow, ...ended };
       await delay(LOOK_EVERY_MS, undefined, { signal });
     }

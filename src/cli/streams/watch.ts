@@ -29,10 +29,10 @@ export async function watch(temporal: Temporal, options: WatchOptions, signal: A
   const { io, format, id, screen = new Screen(io), patienceMs } = options;
   const say = (line: string): void => (format === 'table' ? screen.remark(line) : remark(io, line));
   const outage = new Outage(temporal, { say, patienceMs });
-  const look = async (at: Temporal): Promise<StreamReport[]> =>
+  const read = async (at: Temporal): Promise<StreamReport[]> =>
     id === undefined ? detailed(at) : [await observe(at, id)];
   while (!signal.aborted) {
-    const reports = await outage.answer(look, signal).catch((error: unknown) => {
+    const reports = await outage.answer(read, signal).catch((error: unknown) => {
       if (signal.aborted) return undefined;
       throw error;
     });

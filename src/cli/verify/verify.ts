@@ -14,7 +14,7 @@ import type { Temporal } from '../temporal';
 const QUERY_TIMEOUT_MS = 5_000;
 const POLL_MS = 500;
 /** A description and a query, one after the other. */
-const LOOK_MS = 2 * QUERY_TIMEOUT_MS;
+const READ_TIMEOUT_MS = 2 * QUERY_TIMEOUT_MS;
 
 export interface VerifyOptions {
   readonly repair: boolean;
@@ -130,7 +130,7 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<VerificationView | null> {
   const outage = new Outage(temporal, { say });
-  const look = async (at: Temporal): Promise<VerificationView | null> => {
+  const read = async (at: Temporal): Promise<VerificationView | null> => {
     const handle = at.client.workflow.getHandle(workflow);
     const description = await handle.describe();
     if (!isRunning(description)) return (await handle.result()) as VerificationView;
@@ -140,7 +140,7 @@ export async function follow(
   };
   try {
     for (;;) {
-      const ended = await outage.answer(look, signal, LOOK_MS);
+      const ended = await outage.answer(read, signal, READ_TIMEOUT_MS);
       if (ended !== null) return ended;
       await delay(POLL_MS, undefined, { signal });
     }
