@@ -171,20 +171,6 @@ export const MUTATIONS: readonly Mutation[] = [
     '',
   ),
   one(
-    'repair-older-than-the-row',
-    'rows are asked for again while lanes are ahead of the stream',
-    'src/core/copy/backfill.ts',
-    'ready: () => between() !== null && caughtUp() && inFlight.room,',
-    'ready: () => between() !== null && inFlight.room,',
-  ),
-  one(
-    'repair-under-the-old-name',
-    'a row that is asked for again is given up where the source has renamed its namespace already',
-    'src/core/copy/backfill.ts',
-    "return routed !== null && reached(source.order(routed, until)) ? 'gone' : 'later';",
-    "return routed !== null && reached(source.order(until, routed)) ? 'gone' : 'later';",
-  ),
-  one(
     'reached-too-early',
     'a leg ends at its place before it is told what is still asked for',
     'src/core/pump/recorder.ts',

@@ -37,6 +37,8 @@ export class Witness {
   readonly #seen = new Map<Namespace, Map<string, number>>();
   /** Rows that were written in a part that ends inside of a batch, and where that batch ends. */
   readonly #placeless = new Map<string, Position>();
+  /** Epoch, lane and sequence of each part that was written. */
+  readonly #steps = new Set<string>();
   #isPastOverlap = false;
   #barrier: Position | null = null;
 
@@ -81,7 +83,10 @@ export class Witness {
   }
 
   /** A part of a lane was written. What has no place of its own yet is written again by the next leg, should this one end. */
-  part({ changes, position }: LanePart): void {
+  part(epoch: number, { changes, expected, lane, position }: LanePart): void {
+    const step = `${epoch} ${lane} ${expected}`;
+    if (this.#steps.has(step)) this.#broken('nothing is written twice', `part ${expected} of lane ${lane}`);
+    this.#steps.add(step);
     for (const { namespace, key, position: at } of position === null ? changes : [])
       this.#placeless.set(`${namespace} ${key.id}`, at);
     if (position === null) return;

@@ -25,7 +25,7 @@ export function writeParts(
   writeRows(server, changes, { finals, isAlone: parts.length === 1 });
   for (const [index, part] of parts.entries()) {
     advance(server, lanes[index] as LaneState, part);
-    server.witness.part(part);
+    server.witness.part(epoch, part);
   }
   return parts.map((part) => ({ fresh: true, deadLetters: deadLettersOf(part) }));
 }
