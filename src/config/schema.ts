@@ -177,6 +177,14 @@ export const mongodbDestinationSchema = z.strictObject({
         .boolean()
         .default(false)
         .meta(restartLeg("create them with the source's `storageEngine` options too: both servers need that engine")),
+      shared_targets: z
+        .boolean()
+        .default(false)
+        .meta(
+          restartLeg(
+            'write targets beside other streams that set this too, such as shards that are merged into one collection; without it a target belongs to one stream',
+          ),
+        ),
       indexes: z.boolean().default(true).meta(restartLeg("build the source's indexes after the copy")),
       unique_indexes: z
         .enum(['hold', 'in_force'])

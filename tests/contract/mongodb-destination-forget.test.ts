@@ -9,7 +9,7 @@ import { MongodbFixture } from './destination-mongodb';
 import { failure } from './destination-suite';
 
 const NOTHING: Kept = {
-  records: { ledger: 0, ranges: 0, namespaces: 0, derived: 0, repairs: 0, deadLetters: 0, verification: 0 },
+  records: { ledger: 0, ranges: 0, namespaces: 0, owners: 0, derived: 0, repairs: 0, deadLetters: 0, verification: 0 },
   targets: [],
   heldIndexes: 0,
 };
@@ -63,7 +63,16 @@ describe('forgetting a stream at its destination', () => {
     await full(other, `${t.database}.customers`);
     const others = await left(other);
     const expected: Kept = {
-      records: { ledger: 3, ranges: 1, namespaces: 1, derived: 1, repairs: 1, deadLetters: 1, verification: 1 },
+      records: {
+        ledger: 3,
+        ranges: 1,
+        namespaces: 1,
+        owners: 2,
+        derived: 1,
+        repairs: 1,
+        deadLetters: 1,
+        verification: 1,
+      },
       targets: [t.namespace],
       heldIndexes: 1,
     };

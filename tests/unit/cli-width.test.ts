@@ -45,6 +45,7 @@ const removed = {
   ledger: 1,
   ranges: 2,
   namespaces: 3,
+  owners: 3,
   derived: 4,
   repairs: 5,
   deadLetters: 6,
@@ -195,7 +196,7 @@ test('what was forgotten is counted within 40 columns', () => {
   const counted = forgottenText(forgotten, { paint: createColors(false), columns: 40 })
     .split('\n')
     .filter((line) => / \d$/u.test(line));
-  expect(counted).toHaveLength(8);
+  expect(counted).toHaveLength(9);
   expect(tooWide(counted.join('\n'), 40)).toEqual([]);
 });
 

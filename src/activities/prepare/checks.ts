@@ -1,6 +1,7 @@
 import { sameDeployment } from '../../auth/resolve';
 import type { StreamSpec } from '../../config/schema';
 import { ReplicationError, THEN_RESUME } from '../../core/model/errors';
+import { ownedFinding, targetOwned } from '../../core/failures/target-owned';
 import type { Finding } from '../../core/model/finding';
 import type { Namespace, SourceNamespace } from '../../core/model/namespace';
 import { compileSelection } from '../../core/mapping/pattern';
@@ -62,6 +63,19 @@ export async function refuseOccupied(
     then: 'Then apply and resume.',
     ...(occupied[0] !== undefined && { namespace: occupied[0] }),
   });
+}
+
+/** A target belongs to one stream. What two of them share on purpose is told. */
+export async function refuseOwned(
+  { destination }: Pipeline,
+  namespaces: readonly Namespace[],
+  start: boolean,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const owned = await destination.ownedByOthers(namespaces, signal);
+  const [first, ...more] = owned.filter(({ shared }) => !shared);
+  if (first !== undefined) throw targetOwned([first, ...more], start);
+  return owned.map(ownedFinding);
 }
 
 export const selectionFindings = (

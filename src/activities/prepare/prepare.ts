@@ -8,7 +8,7 @@ import type { Position } from '../../core/model/position';
 import { sizesOf } from '../../core/copy/sizes';
 import { type Size, type Source } from '../../core/ports/source';
 import { runCall, type Call } from '../call';
-import { inspected, refuseOccupied, refuseSelfCopy, selectionFindings } from './checks';
+import { inspected, refuseOccupied, refuseOwned, refuseSelfCopy, selectionFindings } from './checks';
 import type { ActivityDeps } from '../deps';
 import { estimateOf, windowFindings } from './estimate';
 import { claimFor, inlineMode, openPipeline, parkedReport, type Pipeline } from '../open';
@@ -149,6 +149,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   const selection: Selection = new Map(followed.map((namespace) => [namespace.name, namespace]));
   const { lowWater } = claim.ledger;
   const fresh = restart || lowWater === null;
+  const shared = await refuseOwned(pipeline, [...selection.keys()], fresh, signal);
   const names = wanted(leg, selection, pipeline, claim);
   await refuseForeign(leg, names, pipeline, claim, signal);
 
@@ -164,6 +165,7 @@ async function prepared(deps: ActivityDeps, leg: PrepareLeg, call: Call): Promis
   const findings: readonly Finding[] = [
     ...found,
     ...selectionFindings(all, found, leg.plan),
+    ...shared,
     ...examined,
     ...left,
     ...windowFindings(estimate),

@@ -22,5 +22,7 @@ export const finalize =
       const left = await derive(source, namespaces, claim, signal);
       const leftOver = await claim.leftOver(namespaces, signal);
       await source.drop(signal);
+      // The last step: what was cut short before it still has the targets.
+      await claim.release(signal);
       return [...converted, ...inForce, ...left, ...leftOver];
     });

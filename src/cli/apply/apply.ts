@@ -47,6 +47,8 @@ export interface ApplyOptions {
   readonly timeoutMs: number;
   /** Ask whether a worker is there for what was started. Not asked by what starts a worker of its own. */
   readonly askForWorkers?: boolean;
+  /** Rejects where a new stream must not start. Not asked by what runs beside the worker, which asks the same. */
+  readonly refuse?: (spec: StreamSpec) => Promise<void>;
 }
 
 /** Makes what runs like the file. One stream's failure does not keep the others from being applied. */
@@ -76,6 +78,7 @@ async function applyStream(
     const current = await running(temporal, wanted.stream.id);
     planned = planStream(wanted, current?.spec ?? null, changesOf(current, wanted));
     if (planned.action === 'refused') return { ...planned, outcome: 'failed', error: refused(planned) };
+    if (planned.action === 'start') await options.refuse?.(wanted);
     if (options.dryRun) return { ...planned, outcome: 'planned', error: null };
     if (planned.action === 'start') await start(temporal, wanted, attributes);
     if (planned.action === 'reconfigure' && current !== null)

@@ -4,8 +4,10 @@ import { ConfigError, type Problem } from '../../config/checks/problem';
 import type { Config, StreamConfig } from '../../config/schema';
 import { toSpec } from '../../config/spec';
 import type { ConnectorContext } from '../../core/ports/connector';
+import { ownedFinding } from '../../core/failures/target-owned';
 import { isReplicationError } from '../../core/model/errors';
 import type { Finding } from '../../core/model/finding';
+import { hasRows, type Namespace } from '../../core/model/namespace';
 import { addressed } from '../../core/model/remedy';
 import { openDestination, openSource } from '../../connectors/registry';
 import { scrub } from '../../telemetry/scrub';
@@ -45,14 +47,22 @@ async function inspectStream(config: Config, stream: StreamConfig, signal: Abort
   const spec = toSpec(config, stream.id);
   const place = (side: 'source' | 'destination', findings: readonly Finding[]): PlacedFinding[] =>
     addressed(findings, stream.id).map((finding) => ({ ...finding, stream: stream.id, side }));
+  // Stays empty where the source cannot be asked, which is a finding of its own.
+  let names: readonly Namespace[] = [];
+  const asked = failuresAsFindings(async () => {
+    await using opened = await openSource(stream.source, resolveCredentials(spec, 'source'), context);
+    const findings = await opened.inspect(signal);
+    names = (await opened.namespaces(signal)).filter(hasRows).map(({ name }) => name);
+    return findings;
+  });
   const [source, destination] = await Promise.all([
-    failuresAsFindings(async () => {
-      await using opened = await openSource(stream.source, resolveCredentials(spec, 'source'), context);
-      return await opened.inspect(signal);
-    }),
+    asked,
     failuresAsFindings(async () => {
       await using opened = await openDestination(stream.destination, resolveCredentials(spec, 'destination'), context);
-      return await opened.inspect(signal);
+      const findings = await opened.inspect(signal);
+      await asked;
+      const owned = await opened.ownedByOthers(names, signal);
+      return [...findings, ...owned.map(ownedFinding)];
     }),
   ]);
   return [...place('source', source), ...place('destination', destination)];

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../../config/load';
 import { toSpec } from '../../config/spec';
 import { apply } from '../apply/apply';
+import { refuseOwnedTargets } from '../check/owned';
 import { CliError } from '../failure';
 import type { Io } from '../io';
 import { duration, examples, fileOption, type TemporalOptions } from '../options';
@@ -30,6 +31,7 @@ export const applyCommand = (io: Io): Command =>
             dryRun: options.dryRun === true,
             timeoutMs: options.timeout,
             askForWorkers: true,
+            refuse: (spec) => refuseOwnedTargets(spec, io.interrupted()),
           }),
         );
         emit(io, options.format, applied, (data) => appliedTable(data, io));

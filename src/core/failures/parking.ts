@@ -18,6 +18,7 @@ const PARKS: ReadonlySet<string> = new Set([
   'renamed_out',
   'target_capped',
   'target_conflict',
+  'target_owned',
   'time_not_queryable',
   'time_series_differs',
   'unauthorized',

@@ -207,6 +207,8 @@ export interface Kept {
     readonly ledger: number;
     readonly ranges: number;
     readonly namespaces: number;
+    /** Targets of which it is recorded that the stream writes them. */
+    readonly owners: number;
     readonly derived: number;
     readonly repairs: number;
     readonly deadLetters: number;
@@ -216,6 +218,16 @@ export interface Kept {
   readonly targets: readonly Namespace[];
   /** Unique and TTL indexes that `finalize` would have put in force. */
   readonly heldIndexes: number;
+}
+
+/** A target that another stream writes. */
+export interface OwnedTarget {
+  readonly namespace: Namespace;
+  readonly target: Namespace;
+  /** Ids of the other streams. */
+  readonly owners: readonly string[];
+  /** Both are set up to write it together. */
+  readonly shared: boolean;
 }
 
 /** Which of these rows the source does not have any more. */
@@ -231,6 +243,8 @@ export interface Destination extends AsyncDisposable {
   occupied(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Namespace[]>;
   /** What the targets of these have that may get in the way of rows, or change them; nothing where there is no target yet. */
   inspectTargets(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly Finding[]>;
+  /** Which targets of these another stream has, as the destination remembers it. */
+  ownedByOthers(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly OwnedTarget[]>;
   /** Fences every older epoch, then reads. Rejects with `fenced` when the ledger is at `epoch` or above already. */
   claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim>;
   /** Reads the ledger without a claim: null when there is none. */
@@ -269,7 +283,10 @@ export interface Destination extends AsyncDisposable {
 /** The right to write for one stream at one epoch. Anything fails with `fenced` once a higher epoch was claimed. */
 export interface Claim {
   readonly ledger: Ledger;
-  /** Creates what is missing with the source's options, and records identities. Never touches rows. */
+  /**
+   * Creates what is missing with the source's options, and records identities. Never touches rows. Rejects with `target_owned`
+   * where another stream has a target, as all do that write to one, and has then taken and made none of these.
+   */
   prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void>;
   /** Makes the target of a namespace empty, before it is copied anew. */
   discard(namespace: Namespace, signal: AbortSignal): Promise<void>;
@@ -359,4 +376,6 @@ export interface Claim {
   convert(namespaces: readonly SourceNamespace[], absent: Absent, signal: AbortSignal): Promise<readonly Finding[]>;
   /** Puts unique and TTL indexes in force; reports what could not be. */
   finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]>;
+  /** Gives up all targets: the stream has ended, and another one may take them. */
+  release(signal: AbortSignal): Promise<void>;
 }

@@ -30,6 +30,7 @@ import { Builds } from './indexes/builds';
 import { Capped } from './schema/capped';
 import { Identities } from './schema/ddl';
 import { Fence } from './ledger/fence';
+import { Owners } from './ledger/owners';
 import { inTime } from './writer/in-time';
 import { heldBack, Indexes } from './indexes/indexes';
 import {
@@ -71,6 +72,8 @@ export interface ClaimOptions {
   readonly buildIndexes: boolean;
   /** Unique indexes are built with the others. */
   readonly uniqueInForce: boolean;
+  /** Writes targets beside other streams that do so too. */
+  readonly sharedTargets: boolean;
   readonly deadLetters: DeadLetters;
   readonly log: Log;
 }
@@ -87,6 +90,7 @@ export class MongodbClaim implements Claim {
   readonly #builds: Builds;
   readonly #indexes: Indexes;
   readonly #views: Views;
+  readonly #owners: Owners;
   readonly #capped: Capped;
   readonly #copies: Copies;
   readonly #layout: Layout;
@@ -109,11 +113,13 @@ export class MongodbClaim implements Claim {
     const session = new FixedSession(client, { id: fencedRecords.stream.session, epoch, phase: 'write' });
     this.#fence = new Fence(store, stream, epoch, session);
     const identities = new Identities(client, ledgerDatabase);
+    this.#owners = new Owners(this.#fence, options.sharedTargets, log);
     this.#views = new Views({
       client,
       fence: this.#fence,
       rename,
       isTarget: (target, identity) => this.#namespaces.isTarget(target, identity),
+      owners: this.#owners,
       log,
     });
     this.#namespaces = new Namespaces(
@@ -121,6 +127,7 @@ export class MongodbClaim implements Claim {
       this.#fence,
       identities,
       this.#views,
+      this.#owners,
       rename,
       options.createOptions,
       options.handed,
@@ -195,7 +202,7 @@ export class MongodbClaim implements Claim {
   async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
     await classified(async () => {
       if (this.#ledger.lowWater === null) await this.#namespaces.undo(signal);
-      await this.#namespaces.prepare(namespaces, signal);
+      await this.#namespaces.prepare(namespaces, signal, this.#ledger.lowWater === null);
       await this.#indexes.holdExpiring(signal);
     });
   }
@@ -209,7 +216,7 @@ export class MongodbClaim implements Claim {
   }
 
   async plan(ranges: ReadonlyMap<Namespace, readonly Range[]>, signal: AbortSignal): Promise<readonly RangeRecord[]> {
-    return classified(() => this.#copies.plan({ ranges, inline: null }, signal));
+    return classified(() => this.#copies.plan({ ranges, inline: null, start: this.#ledger.lowWater === null }, signal));
   }
 
   async planBackfill(
@@ -221,7 +228,7 @@ export class MongodbClaim implements Claim {
       [...namespaces].map(([name, { estimatedRows }]) => [name, [{ from: null, to: null, estimatedRows }]] as const),
     );
     return classified(async () => {
-      const planned = await this.#copies.plan({ ranges, inline: mode }, signal);
+      const planned = await this.#copies.plan({ ranges, inline: mode, start: this.#ledger.lowWater === null }, signal);
       // Every row is compared, and no delta is applied before that: a row that is rejected then is told anew.
       await this.options.deadLetters.supersedeAll(this.options.stream, [...namespaces.keys()], signal);
       return planned;
@@ -246,13 +253,15 @@ export class MongodbClaim implements Claim {
   }
 
   async unpark(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
-    await classified(() => this.#namespaces.mark(namespaces, { parked: null }, signal));
+    await classified(async () => {
+      await this.#namespaces.own(namespaces, signal);
+      await this.#namespaces.mark(namespaces, { parked: null }, signal);
+    });
     this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
   }
 
   async unfollow(namespaces: readonly Namespace[], signal: AbortSignal): Promise<void> {
-    // They are copied when they come back, which is what would take up a parked one.
-    await classified(() => this.#namespaces.mark(namespaces, { left: true, parked: null }, signal));
+    await classified(() => this.#namespaces.unfollow(namespaces, signal));
     this.#ledger = { ...this.#ledger, parked: this.#namespaces.parked() };
   }
 
@@ -443,7 +452,8 @@ export class MongodbClaim implements Claim {
     signal: AbortSignal,
   ): Promise<void> {
     if (!this.options.buildIndexes) return;
-    await classified(() => this.#indexes.build(namespaces, report, signal));
+    const ours = namespaces.filter(({ name }) => !this.#namespaces.isForeign({ target: this.options.rename(name) }));
+    await classified(() => this.#indexes.build(ours, report, signal));
     this.#builds.look();
   }
 
@@ -453,12 +463,22 @@ export class MongodbClaim implements Claim {
     signal: AbortSignal,
   ): Promise<readonly Finding[]> {
     if (!this.options.createOptions) return [];
-    return classified(() => this.#capped.convert(namespaces, absent, signal));
+    return classified(async () => {
+      await this.#namespaces.own(namesOf(namespaces), signal);
+      return this.#capped.convert(namespaces, absent, signal);
+    });
   }
 
   async finalize(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<readonly Finding[]> {
     if (!this.options.buildIndexes) return [];
-    return classified(() => this.#indexes.finalize(namespaces, this.#replaced, signal));
+    return classified(async () => {
+      await this.#namespaces.own(namesOf(namespaces), signal);
+      return this.#indexes.finalize(namespaces, this.#replaced, signal);
+    });
+  }
+
+  async release(signal: AbortSignal): Promise<void> {
+    await classified(() => this.#owners.releaseAll(signal));
   }
 
   close(): void {
@@ -467,6 +487,8 @@ export class MongodbClaim implements Claim {
     for (const loader of this.#loaders.values()) loader.then((opened) => opened.close()).catch(() => undefined);
   }
 }
+
+const namesOf = (namespaces: readonly SourceNamespace[]): readonly Namespace[] => namespaces.map(({ name }) => name);
 
 const emptyLedger = (epoch: number): Ledger => ({
   epoch,

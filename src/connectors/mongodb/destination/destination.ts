@@ -8,6 +8,7 @@ import type {
   Kept,
   LedgerSummary,
   ClaimRequest,
+  OwnedTarget,
   Destination,
   DestinationTraits,
   RepairAsk,
@@ -30,6 +31,7 @@ import { DEFAULT_DEAD_LETTERS, DeadLetters } from './ledger/dead-letters';
 import { Store } from './ledger/store';
 import type { Handed } from './schema/target-options';
 import { fenceWriters } from './ledger/fencing';
+import { ownedByOthers } from './ledger/owners';
 import { present } from './schema/targets';
 import { MongodbVerification } from './ledger/verification';
 
@@ -100,6 +102,12 @@ export class MongodbDestination implements Destination {
     );
   }
 
+  async ownedByOthers(namespaces: readonly Namespace[], signal: AbortSignal): Promise<readonly OwnedTarget[]> {
+    const owner = { stream: this.context.stream, shared: this.config.options.shared_targets };
+    const wanted = namespaces.map((source) => ({ source, target: this.#rename(source) }));
+    return classified(() => ownedByOthers(this.#store, owner, wanted, signal));
+  }
+
   async claim(request: ClaimRequest, signal: AbortSignal): Promise<Claim> {
     return classified(async () => {
       const fencedRecords = await fenceWriters(this.#store, request, signal);
@@ -116,6 +124,7 @@ export class MongodbDestination implements Destination {
           handed: this.#handed,
           buildIndexes: indexes,
           uniqueInForce: this.config.options.unique_indexes === 'in_force',
+          sharedTargets: this.config.options.shared_targets,
           deadLetters: this.#deadLetters,
           log: this.context.log,
         },

@@ -11,6 +11,8 @@ import { belongsTo, newRange, rangeId, readRange, storePosition } from './record
 export interface Plan {
   readonly ranges: ReadonlyMap<Namespace, readonly Range[]>;
   readonly inline: BackfillKind | null;
+  /** The stream has no start position yet. */
+  readonly start?: boolean;
 }
 
 /** What is to be copied, and how far the backfills are. */
@@ -22,9 +24,11 @@ export class Copies {
   ) {}
 
   /** Takes the place of what was planned for these namespaces before; answers with all ranges of the stream. */
-  async plan({ ranges, inline }: Plan, signal: AbortSignal): Promise<readonly RangeRecord[]> {
+  async plan({ ranges, inline, start = false }: Plan, signal: AbortSignal): Promise<readonly RangeRecord[]> {
     const { store, stream, epoch } = this.fence;
     const sources = [...ranges.keys()];
+    const copied = sources.filter((name) => (ranges.get(name) ?? []).length > 0);
+    await this.namespaces.own(copied, signal, start);
     const [last] = await store.ranges.find(belongsTo(stream), { signal }).sort({ number: -1 }).limit(1).toArray();
     let number = last === undefined ? 0 : last.number + 1;
     const records = [...ranges].flatMap(([name, list]) =>
@@ -42,7 +46,6 @@ export class Copies {
       },
       signal,
     );
-    const copied = sources.filter((name) => (ranges.get(name) ?? []).length > 0);
     const fields = { partial: false, left: false };
     // A new copy takes the collections that stand there now for its own. One inside the stream keeps their rows: `prepare`
     // inspects a collection that is not the recorded one before it is written to.

@@ -2,6 +2,7 @@ import type { Document } from 'mongodb';
 import type { Kept } from '../../../../core/ports/destination';
 import { ReplicationError } from '../../../../core/model/errors';
 import type { DeadLetters } from './dead-letters';
+import { removeHolder } from './owners';
 import { belongsTo, newSessionId } from './records';
 import type { Records, Removal, Store } from './store';
 import { fenceWriters, fencedBy } from './fencing';
@@ -15,11 +16,12 @@ const AT_ONCE = 500;
 /** What is kept of a stream, apart from the rows of its targets. */
 export async function kept(store: Store, letters: DeadLetters, stream: string, signal: AbortSignal): Promise<Kept> {
   const own = belongsTo(stream);
-  const [record, writers, ranges, namespaces, derived, repairs, deadLetters, verification] = await Promise.all([
+  const [record, writers, ranges, namespaces, owned, derived, repairs, deadLetters, verification] = await Promise.all([
     store.stream(stream, signal),
     store.ledger.countDocuments(own, { signal }),
     store.ranges.countDocuments(own, { signal }),
     store.namespacesOf(stream, signal),
+    store.ownedBy(stream, signal),
     store.views.countDocuments(own, { signal }),
     store.repairs.countDocuments(own, { signal }),
     letters.count(stream, signal),
@@ -27,7 +29,16 @@ export async function kept(store: Store, letters: DeadLetters, stream: string, s
   ]);
   const ledger = writers + (record === null ? 0 : 1);
   return {
-    records: { ledger, ranges, namespaces: namespaces.length, derived, repairs, deadLetters, verification },
+    records: {
+      ledger,
+      ranges,
+      namespaces: namespaces.length,
+      owners: owned.length,
+      derived,
+      repairs,
+      deadLetters,
+      verification,
+    },
     targets: namespaces.flatMap(({ identity, target }) => (identity === null ? [] : [target])).sort(),
     heldIndexes: namespaces.reduce((sum, { held }) => sum + held.length, 0),
   };
@@ -54,6 +65,7 @@ export async function forget(
     await clear(store, removal, records as unknown as Records, own, signal);
   for (const records of [store.verification, deadLetters.documents])
     await clear(store, removal, records as unknown as Records, { stream }, signal);
+  await disown(store, removal, signal);
   await clear(store, removal, store.ledger as unknown as Records, own, signal);
   if (!(await store.bury(removal, signal))) throw overtaken(stream);
   return before;
@@ -77,6 +89,17 @@ async function clear(store: Store, removal: Removal, records: Records, filter: D
     if (found.length === 0) return;
     const ids = found.map(({ _id }) => _id);
     if (!(await store.remove(removal, records, ids, signal))) throw overtaken(removal.stream);
+  }
+}
+
+/** Targets that other streams share stay theirs. */
+async function disown(store: Store, removal: Removal, signal: AbortSignal): Promise<void> {
+  const { stream } = removal;
+  for (;;) {
+    const targets = (await store.ownedBy(stream, signal)).slice(0, AT_ONCE);
+    if (targets.length === 0) return;
+    if (!(await store.removing(removal, (session) => removeHolder(store, stream, targets, session), signal)))
+      throw overtaken(stream);
   }
 }
 

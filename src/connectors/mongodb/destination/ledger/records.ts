@@ -135,6 +135,14 @@ export interface NamespaceDocument {
   readonly kept?: string;
 }
 
+/** Who writes a target: one stream, or several that all have `shared_targets`. */
+export interface OwnerDocument {
+  /** The target. */
+  readonly _id: Namespace;
+  readonly shared: boolean;
+  readonly holders: readonly { readonly stream: string; readonly source: Namespace; readonly at: Date }[];
+}
+
 /** A view that the stream keeps at the destination. */
 export interface ViewDocument {
   readonly _id: string;

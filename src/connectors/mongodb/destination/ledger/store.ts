@@ -20,6 +20,7 @@ import {
   type LaneDocument,
   type LoaderDocument,
   type NamespaceDocument,
+  type OwnerDocument,
   type RangeDocument,
   type RepairDocument,
   type StreamDocument,
@@ -56,6 +57,7 @@ export class Store {
   readonly ledger: Collection<LedgerDocument>;
   readonly ranges: Collection<RangeDocument>;
   readonly namespaces: Collection<NamespaceDocument>;
+  readonly owners: Collection<OwnerDocument>;
   readonly repairs: Collection<RepairDocument>;
   readonly verification: Collection<VerificationDocument>;
   /** The ledger again: a stream's own record, or what stays of one that was forgotten. */
@@ -75,6 +77,7 @@ export class Store {
     this.#ownRecords = this.#db.collection('ledger');
     this.ranges = this.#db.collection('ranges');
     this.namespaces = this.#db.collection('namespaces');
+    this.owners = this.#db.collection('owners');
     this.repairs = this.#db.collection('repairs');
     this.verification = this.#db.collection('verification');
     this.views = this.#db.collection('views');
@@ -91,10 +94,7 @@ export class Store {
 
   /** Records at an epoch below every claim that may come. Of two processes that create them at once, the second one changes nothing. */
   async create(stream: string, lanes: number, epoch: number, signal: AbortSignal): Promise<void> {
-    for (const name of ['ledger', 'ranges', 'namespaces', 'views'])
-      await this.#db.command({ create: name }, { signal }).catch((error: unknown) => {
-        if (codeOf(error) !== 48) throw error;
-      });
+    for (const name of ['ledger', 'ranges', 'namespaces', 'views', 'owners']) await this.#create(name, signal);
     const record: StreamDocument = {
       _id: stream,
       kind: 'stream',
@@ -111,6 +111,18 @@ export class Store {
     const forgotten = { _id: stream, kind: 'forgotten', removing: false } as const;
     const { matchedCount } = await abortable(this.#ownRecords.replaceOne(forgotten, record), signal);
     if (matchedCount === 0) await this.ensure(record, signal);
+  }
+
+  /** A ledger of 0.1.0 does not have it. */
+  async createOwners(signal: AbortSignal): Promise<void> {
+    const found = await this.#db.listCollections({ name: 'owners' }, { nameOnly: true, signal }).toArray();
+    if (found.length === 0) await this.#create('owners', signal);
+  }
+
+  async #create(name: string, signal: AbortSignal): Promise<void> {
+    await this.#db.command({ create: name }, { signal }).catch((error: unknown) => {
+      if (codeOf(error) !== 48) throw error;
+    });
   }
 
   /** Turns the record of a stream, held at this epoch, into what stays of it; answers whether it was held. */
@@ -135,10 +147,14 @@ export class Store {
   }
 
   /** Removes records of a stream in one step with a read of whose removal it is; answers whether it is this one still. */
-  async remove(
+  remove(removal: Removal, records: Records, ids: readonly string[], signal: AbortSignal): Promise<boolean> {
+    return this.removing(removal, (session) => records.deleteMany({ _id: { $in: [...ids] } }, { session }), signal);
+  }
+
+  /** The same for what is more than a delete. */
+  async removing(
     { stream, removal }: Removal,
-    records: Records,
-    ids: readonly string[],
+    body: (session: ClientSession) => Promise<unknown>,
     signal: AbortSignal,
   ): Promise<boolean> {
     const mine = { _id: stream, kind: 'forgotten' as const, removal };
@@ -148,7 +164,7 @@ export class Store {
           signal.throwIfAborted();
           // A write, so that one that takes its place in the meantime is noticed.
           const { matchedCount } = await this.#ownRecords.updateOne(mine, { $set: { at: new Date() } }, { session });
-          if (matchedCount === 1) await records.deleteMany({ _id: { $in: [...ids] } }, { session });
+          if (matchedCount === 1) await body(session);
           return matchedCount === 1;
         },
         { writeConcern: new WriteConcern('majority', undefined, true), readPreference: 'primary' },
@@ -243,6 +259,29 @@ export class Store {
 
   async viewsOf(stream: string, signal: AbortSignal): Promise<ViewDocument[]> {
     return this.views.find(belongsTo(stream), { signal }).toArray();
+  }
+
+  async ownersOf(
+    targets: readonly Namespace[],
+    signal: AbortSignal,
+    session?: ClientSession,
+  ): Promise<OwnerDocument[]> {
+    const options = session === undefined ? { signal } : { signal, session };
+    return this.owners.find({ _id: { $in: [...targets] } }, options).toArray();
+  }
+
+  async putOwners(records: readonly OwnerDocument[], session: ClientSession): Promise<void> {
+    if (records.length === 0) return;
+    const writes = records.map((record) => ({
+      replaceOne: { filter: { _id: record._id }, replacement: record, upsert: true },
+    }));
+    await this.owners.bulkWrite(writes, { session, ordered: true });
+  }
+
+  /** Targets that a stream has. */
+  async ownedBy(stream: string, signal: AbortSignal): Promise<readonly Namespace[]> {
+    const found = await this.owners.find({ 'holders.stream': stream }, { projection: { _id: 1 }, signal }).toArray();
+    return found.map(({ _id }) => _id);
   }
 
   /** Ends whatever is open on a session, where a higher transaction number does not. */

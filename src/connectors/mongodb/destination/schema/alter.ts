@@ -117,6 +117,8 @@ export class Alterations {
       case 'create_indexes':
       case 'drop_indexes':
       case 'modify':
+        if (this.namespaces.get(change.namespace)?.identity != null)
+          await this.namespaces.own([change.namespace], signal);
         await this.reshaping.run(change, signal);
         return;
       // A copy, which the stream decides; it comes back as one of the others.
@@ -143,7 +145,7 @@ export class Alterations {
   async #drop(sources: readonly Namespace[], signal: AbortSignal): Promise<void> {
     for (const source of sources) {
       const known = this.namespaces.get(source);
-      if (known?.identity == null) continue;
+      if (known?.identity == null || this.namespaces.isForeign(known)) continue;
       const { database, collection } = splitNamespace(known.target);
       await this.#asRecorded(known, signal, (guard) =>
         runDdl(this.client, database, { drop: collection, ...guard }, signal),
@@ -153,7 +155,7 @@ export class Alterations {
       const known = this.namespaces.get(source);
       return known === undefined ? [] : [{ ...known, ...GONE }];
     });
-    await this.namespaces.save(gone, signal);
+    await this.namespaces.saveReleased(gone, [], signal);
   }
 
   async #rename(source: Namespace, to: Namespace, signal: AbortSignal): Promise<void> {
@@ -163,6 +165,7 @@ export class Alterations {
     const occupied = this.namespaces.get(to);
     if (known.partial && occupied?.identity != null && !occupied.partial) return this.#drop([source], signal);
 
+    await this.namespaces.own([source, to], signal);
     const target = this.namespaces.nameOf(to);
     // Another collection under the old name: the rename was done before a crash, and the name is taken anew.
     if (target !== known.target && (await this.#present(known.target, signal))?.identity === known.identity)
@@ -177,11 +180,9 @@ export class Alterations {
     const now = await this.#present(target, signal);
     // Gone from both names: another program dropped it. The next claim finds that and copies the namespace anew.
     if (now === undefined) return;
-    await this.namespaces.save(
-      [
-        { ...known, ...GONE },
-        { ...known, ...this.namespaces.named(to), identity: now.identity, origin: null },
-      ],
+    await this.namespaces.saveReleased(
+      [{ ...known, ...GONE }],
+      [{ ...known, ...this.namespaces.named(to), identity: now.identity, origin: null }],
       signal,
     );
   }
@@ -190,7 +191,7 @@ export class Alterations {
   async #keep(source: Namespace, signal: AbortSignal): Promise<void> {
     const known = this.namespaces.get(source);
     if (known?.identity == null) return;
-    await this.namespaces.save([{ ...known, ...GONE, kept: known.identity }], signal);
+    await this.namespaces.saveReleased([{ ...known, ...GONE, kept: known.identity }], [], signal);
   }
 
   async #present(target: Namespace, signal: AbortSignal) {

@@ -1,13 +1,15 @@
-import { Binary, type MongoClient } from 'mongodb';
+import { Binary, type ClientSession, type MongoClient } from 'mongodb';
 import { RawDocument } from '../../../../formats/bson/raw-document';
 import { collationOf, sameCollation } from '../../schema/collation';
 import { codeOf } from '../../errors';
 import { seriesDifferences, seriesOf, timeFieldOf } from '../../schema/series';
+import { targetOwned } from '../../../../core/failures/target-owned';
 import type { Parked } from '../../../../core/ports/destination';
 import { hasRows, splitNamespace, type Namespace, type SourceNamespace } from '../../../../core/model/namespace';
 import type { Renames } from '../../../../core/mapping/pattern';
 import { MISMATCH, type Identities } from './ddl';
 import type { Fence } from '../ledger/fence';
+import type { Owners } from '../ledger/owners';
 import { namespaceId, type NamespaceDocument } from '../ledger/records';
 import {
   cappedTarget,
@@ -43,6 +45,7 @@ export class Namespaces {
     private readonly fence: Fence,
     private readonly identities: Identities,
     private readonly views: Views,
+    private readonly owners: Owners,
     private readonly rename: Renames,
     private readonly withOptions: boolean,
     private readonly handed: Handed,
@@ -56,6 +59,10 @@ export class Namespaces {
       records.map(({ target }) => target),
       signal,
     );
+    await this.owners.takeRest(
+      records.filter(({ identity, left }) => identity !== null && left !== true),
+      signal,
+    );
     this.#madeBefore = records.flatMap(({ made, source }) => (made === true ? [source] : []));
     const replaced: Namespace[] = [];
     for (const found of records) {
@@ -64,7 +71,7 @@ export class Namespaces {
       this.#keep(record, now);
       if (record.identity === null || touched.has(record.source)) continue;
       // What stands there is inspected when they come back.
-      if (record.left === true || (record.parked ?? null) !== null) continue;
+      if (record.left === true || (record.parked ?? null) !== null || this.isForeign(record)) continue;
       if (now?.identity !== record.identity) replaced.push(record.source);
     }
     return replaced;
@@ -72,7 +79,7 @@ export class Namespaces {
 
   #keep(record: NamespaceDocument, now: Present | undefined): void {
     this.#records.set(record.source, record);
-    if (record.identity === null || now === undefined) this.#targets.delete(record.source);
+    if (record.identity === null || now === undefined || this.isForeign(record)) this.#targets.delete(record.source);
     else
       this.#targets.set(record.source, {
         source: record.source,
@@ -84,9 +91,11 @@ export class Namespaces {
 
   /** Targets that `finalize` has made capped: they are made plain, and copied anew, before the stream goes on. */
   capped(): Namespace[] {
-    return this.all().flatMap(({ source, capped, identity, left, parked }) =>
-      capped === true && identity !== null && left !== true && parked == null ? [source] : [],
-    );
+    return this.all().flatMap((record) => {
+      const { source, capped, identity, left, parked } = record;
+      const isOurs = identity !== null && left !== true && parked == null && !this.isForeign(record);
+      return capped === true && isOurs ? [source] : [];
+    });
   }
 
   parked(): Parked[] {
@@ -103,14 +112,34 @@ export class Namespaces {
 
   async mark(
     sources: readonly Namespace[],
-    fields: Pick<Partial<NamespaceDocument>, 'parked' | 'left'>,
+    fields: Pick<Partial<NamespaceDocument>, 'parked'>,
     signal: AbortSignal,
   ): Promise<void> {
-    const records = sources.flatMap((source) => {
+    await this.save(this.#with(sources, fields), signal);
+  }
+
+  #with(sources: readonly Namespace[], fields: Partial<NamespaceDocument>): NamespaceDocument[] {
+    return sources.flatMap((source) => {
       const record = this.#records.get(source);
       return record === undefined ? [] : [{ ...record, ...fields }];
     });
-    await this.save(records, signal);
+  }
+
+  /** Their targets are free for another stream. When they come back, they are copied, which would take up a parked one. */
+  async unfollow(sources: readonly Namespace[], signal: AbortSignal): Promise<void> {
+    await this.saveReleased(this.#with(sources, { left: true, parked: null }), [], signal);
+  }
+
+  /** Another stream has the target. */
+  isForeign({ target }: Pick<NamespaceDocument, 'target'>): boolean {
+    return this.owners.isForeign(target);
+  }
+
+  /** Takes the targets of these for the stream, before anything is done to them. */
+  async own(sources: readonly Namespace[], signal: AbortSignal, start = false): Promise<void> {
+    const wanted = sources.map((source) => ({ source, target: this.rename(source) }));
+    const [first, ...more] = await this.owners.take(wanted, signal);
+    if (first !== undefined) throw targetOwned([first, ...more], start);
   }
 
   /** Drops the target of a namespace that is no more, if it still is the stream's own. */
@@ -119,8 +148,8 @@ export class Namespaces {
     if (record?.identity == null) return;
     await this.fence.check(signal);
     const now = (await present(this.client, [record.target], signal)).get(record.target);
-    if (now?.identity === record.identity) await this.#drop(source, now, signal);
-    await this.save([{ ...record, ...REMOVED }], signal);
+    if (now?.identity === record.identity && !this.isForeign(record)) await this.#drop(source, now, signal);
+    await this.saveReleased([{ ...record, ...REMOVED }], [], signal);
   }
 
   /**
@@ -128,7 +157,8 @@ export class Namespaces {
    * made otherwise since; and nothing was written there yet.
    */
   async undo(signal: AbortSignal): Promise<void> {
-    const made = this.#madeBefore.flatMap((source) => this.#records.get(source) ?? []);
+    const before = this.#madeBefore.flatMap((source) => this.#records.get(source) ?? []);
+    const made = before.filter((record) => !this.isForeign(record));
     this.#madeBefore = [];
     const there = await present(
       this.client,
@@ -141,8 +171,9 @@ export class Namespaces {
       if (now !== undefined && (identity ?? now.identity) === now.identity && (await this.#isEmpty(target, signal)))
         await this.#drop(source, now, signal);
     }
-    await this.save(
+    await this.saveReleased(
       made.map((record) => ({ ...record, ...REMOVED, parked: record.parked ?? null })),
+      [],
       signal,
     );
   }
@@ -171,9 +202,14 @@ export class Namespaces {
   }
 
   /** Creates what is missing and records what is new. A recorded identity stays: only a new copy takes another one for its own. */
-  async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal): Promise<void> {
+  async prepare(namespaces: readonly SourceNamespace[], signal: AbortSignal, start = false): Promise<void> {
     this.#refuseConflicts(namespaces.map(({ name }) => name));
     const wanted = namespaces.filter(hasRows);
+    await this.own(
+      wanted.map(({ name }) => name),
+      signal,
+      start,
+    );
     const there = await present(
       this.client,
       wanted.map(({ name }) => this.rename(name)),
@@ -337,6 +373,7 @@ export class Namespaces {
   async #make(source: Namespace, complete: boolean, signal: AbortSignal): Promise<Target> {
     const record = this.#records.get(source);
     if (record?.identity == null) return this.enter(source, { partial: !complete }, signal);
+    await this.own([source], signal);
     await this.fence.check(signal);
     await createCollection(this.client, record.target, this.#options(record.options?.buffer), signal);
     this.#keep(record, (await present(this.client, [record.target], signal)).get(record.target));
@@ -361,6 +398,7 @@ export class Namespaces {
     signal: AbortSignal,
   ): Promise<Target> {
     this.#refuseConflicts([source]);
+    await this.own([source], signal);
     await this.fence.check(signal);
     const target = this.rename(source);
     const now = (await present(this.client, [target], signal)).get(target);
@@ -402,19 +440,38 @@ export class Namespaces {
     await this.save(records, signal, there);
   }
 
+  /** Records that the stream writes the targets of `released` no more, in one step with giving them up, and what takes their place. */
+  async saveReleased(
+    released: readonly NamespaceDocument[],
+    more: readonly NamespaceDocument[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const ids = new Set(released.map(({ _id }) => _id));
+    const held = [...this.all().filter(({ _id }) => !ids.has(_id)), ...more];
+    const kept = new Set(held.flatMap(({ identity, left, target }) => (identity && left !== true ? [target] : [])));
+    const targets = released.map(({ target }) => target).filter((target) => !kept.has(target));
+    await this.save([...released, ...more], signal, undefined, async (session) => {
+      if (targets.length > 0) await this.owners.release(targets, session);
+    });
+    this.owners.released(targets);
+  }
+
   async save(
     records: readonly NamespaceDocument[],
     signal: AbortSignal,
     there?: ReadonlyMap<Namespace, Present>,
+    also: (session: ClientSession) => Promise<void> = () => Promise.resolve(),
   ): Promise<void> {
     if (records.length === 0) return;
     await this.fence.transaction(
       { $set: { checked: new Date() } },
-      (session) =>
-        this.fence.store.namespaces.bulkWrite(
+      async (session) => {
+        await this.fence.store.namespaces.bulkWrite(
           records.map((record) => ({ replaceOne: { filter: { _id: record._id }, replacement: record, upsert: true } })),
           { session, ordered: true },
-        ),
+        );
+        await also(session);
+      },
       signal,
     );
     const now =
@@ -429,6 +486,7 @@ export class Namespaces {
 
   /** An empty collection with the same options in place of the target. */
   async discard(source: Namespace, signal: AbortSignal): Promise<void> {
+    await this.own([source], signal);
     const target = this.rename(source);
     const now = (await present(this.client, [target], signal)).get(target);
     if (now !== undefined && !ROWS.has(now.type)) throw notACollection(source, target, now.type);

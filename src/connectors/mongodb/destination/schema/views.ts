@@ -4,11 +4,13 @@ import { sameCollation } from '../../schema/collation';
 import { classify, isPassing } from '../../errors';
 import { Apart, inOrder, readView, renamedView, sameView, sourcesOf, viewOptions, type View } from '../../schema/view';
 import type { SchemaChange } from '../../../../core/model/change';
+import { ownedFinding } from '../../../../core/failures/target-owned';
 import type { Log } from '../../../../core/ports/connector';
 import type { Finding } from '../../../../core/model/finding';
 import { splitNamespace, type Derived, type Namespace } from '../../../../core/model/namespace';
 import { runDdl, sendable } from './ddl';
 import type { Fence } from '../ledger/fence';
+import type { Owners } from '../ledger/owners';
 import { namespaceId, type ViewDocument } from '../ledger/records';
 import { dropCollection, present, type Present } from './targets';
 import { foreignView, notAView, unmappedView, viewRefused, viewStays } from './view-findings';
@@ -19,6 +21,7 @@ export interface ViewsOptions {
   readonly rename: (source: Namespace) => Namespace;
   /** Whether a collection at this name is the stream's own: its drop is still to come. */
   readonly isTarget: (target: Namespace, identity: string) => boolean;
+  readonly owners: Owners;
   readonly log: Log;
 }
 
@@ -41,8 +44,10 @@ export class Views {
   constructor(private readonly options: ViewsOptions) {}
 
   async load(signal: AbortSignal): Promise<void> {
-    const { store, stream } = this.options.fence;
-    for (const record of await store.viewsOf(stream, signal)) this.#records.set(record.source, record);
+    const { fence, owners } = this.options;
+    const records = await fence.store.viewsOf(fence.stream, signal);
+    await owners.takeRest(records, signal);
+    for (const record of records) this.#records.set(record.source, record);
   }
 
   /** Where the stream has views. */
@@ -86,6 +91,7 @@ export class Views {
   async giveWay(now: Present, signal: AbortSignal): Promise<boolean> {
     const record = [...this.#records.values()].find(({ target }) => target === now.name);
     if (record === undefined || !isOwn(record, now)) return false;
+    // The target stays the stream's.
     await this.#remove(record, now, signal);
     return true;
   }
@@ -102,7 +108,9 @@ export class Views {
 
   async #make(wanted: Wanted, now: Present | undefined, signal: AbortSignal): Promise<Finding | null> {
     const { source, target, view } = wanted;
-    const { isTarget, log } = this.options;
+    const { isTarget, log, owners } = this.options;
+    const [owned] = await owners.take([{ source, target }], signal);
+    if (owned !== undefined) return { ...ownedFinding(owned), severity: 'warning' };
     const record = this.#records.get(source);
     const current = now && readView(now.options);
     if (now !== undefined && current === null)
@@ -127,7 +135,7 @@ export class Views {
       // It may have been done all the same.
       if (isPassing(failure)) throw failure;
       // What a person then makes by hand is not the stream's.
-      await this.#record(source, record, signal);
+      await this.#record(source, record, signal, record === undefined ? [target] : []);
       return viewRefused(source, failure.code, failure.message);
     }
   }
@@ -158,21 +166,27 @@ export class Views {
     return present(this.options.client, targets, signal);
   }
 
-  async #remove(record: ViewDocument, now: Present | undefined, signal: AbortSignal): Promise<void> {
-    const { client, fence, log } = this.options;
+  async #remove(
+    record: ViewDocument,
+    now: Present | undefined,
+    signal: AbortSignal,
+    released: readonly Namespace[] = [],
+  ): Promise<void> {
+    const { client, fence, log, owners } = this.options;
     const { source, target } = record;
-    if (now !== undefined && isOwn(record, now)) {
+    if (now !== undefined && isOwn(record, now) && !owners.isForeign(target)) {
       await fence.check(signal);
       await dropCollection(client, target, {}, signal);
       log('info', 'view_dropped', { namespace: source });
     }
-    await this.#record(source, undefined, signal);
+    await this.#record(source, undefined, signal, released);
   }
 
   /** A view that cannot be dropped holds up no rows; it stays recorded, and the next look tries again. */
   async #drop(record: ViewDocument, now: Present | undefined, signal: AbortSignal): Promise<Finding | null> {
     try {
-      await this.#remove(record, now, signal);
+      const isRows = now !== undefined && this.options.isTarget(record.target, now.identity);
+      await this.#remove(record, now, signal, isRows ? [] : [record.target]);
       return null;
     } catch (error) {
       const failure = classify(error, { role: 'destination', namespace: record.source });
@@ -194,18 +208,26 @@ export class Views {
     await this.#record(source, record, signal);
   }
 
-  async #record(source: Namespace, record: ViewDocument | undefined, signal: AbortSignal): Promise<void> {
-    const { fence } = this.options;
+  /** `released`: targets that are free for another stream from here on. */
+  async #record(
+    source: Namespace,
+    record: ViewDocument | undefined,
+    signal: AbortSignal,
+    released: readonly Namespace[] = [],
+  ): Promise<void> {
+    const { fence, owners } = this.options;
     const { views } = fence.store;
     const _id = namespaceId(fence.stream, source);
     await fence.transaction(
       { $set: { checked: new Date() } },
-      (session) =>
-        record === undefined
-          ? views.deleteOne({ _id }, { session })
-          : views.replaceOne({ _id }, record, { upsert: true, session }),
+      async (session) => {
+        if (record === undefined) await views.deleteOne({ _id }, { session });
+        else await views.replaceOne({ _id }, record, { upsert: true, session });
+        if (released.length > 0) await owners.release(released, session);
+      },
       signal,
     );
+    owners.released(released);
     if (record === undefined) this.#records.delete(source);
     else this.#records.set(source, record);
   }
