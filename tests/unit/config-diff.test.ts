@@ -29,6 +29,7 @@ describe('diffSpec', () => {
     ['source.collections', { source: { collections: ['a'] } }, 'restart_leg'],
     ['source.options.updates', { source: { options: { updates: 'row' } } }, 'restart_leg'],
     ['destination.options.lanes', { destination: { options: { lanes: 8 } } }, 'restart_leg'],
+    ['destination.options.shared_targets', { destination: { options: { shared_targets: true } } }, 'restart_leg'],
     ['authentication.u.config.password', { password: '${env:PW2}' }, 'restart_leg'],
     ['source.database', { source: { database: 'crm' } }, 'needs_restart'],
     ['destination.database', { destination: { database: 'copy' } }, 'needs_restart'],

@@ -6,7 +6,7 @@ const NAMES: Readonly<Record<keyof Forgotten['removed'], string>> = {
   ledger: 'records of the ledger',
   ranges: 'ranges of copies',
   namespaces: 'namespaces',
-  owners: 'targets that no other stream may write',
+  owners: 'owned targets',
   derived: 'views',
   repairs: 'open repairs',
   deadLetters: 'dead letters',

@@ -66,7 +66,16 @@ export async function kept(
   signal: AbortSignal,
 ): Promise<Kept> {
   const keys = new Keys(stream);
-  const counts = { ledger: 0, ranges: 0, namespaces: 0, derived: 0, repairs: 0, deadLetters: 0, verification: 0 };
+  const counts = {
+    ledger: 0,
+    ranges: 0,
+    namespaces: 0,
+    owners: 0,
+    derived: 0,
+    repairs: 0,
+    deadLetters: 0,
+    verification: 0,
+  };
   const targets: Namespace[] = [];
   let held = 0;
   for await (const { key, value, native = null } of scanAll(store, keys.prefix, signal)) {
@@ -78,6 +87,7 @@ export async function kept(
     if (identity !== null) targets.push(target);
     held += heldIndexes(native);
   }
+  for await (const _owner of ownedBy(store, stream, signal)) counts.owners += 1;
   return { records: counts, targets: targets.sort(), heldIndexes: held };
 }
 
