@@ -298,7 +298,16 @@ describe.each(['step', 'none'] as const)('records of the ledger where steps are 
       expect(await count()).toMatchObject({ records: { ranges: 1, namespaces: 1 }, targets: ['x.y'], heldIndexes: 2 });
       await forgetting();
       expect(await count()).toEqual({
-        records: { ledger: 0, ranges: 0, namespaces: 0, derived: 0, repairs: 0, deadLetters: 0, verification: 0 },
+        records: {
+          ledger: 0,
+          ranges: 0,
+          namespaces: 0,
+          owners: 0,
+          derived: 0,
+          repairs: 0,
+          deadLetters: 0,
+          verification: 0,
+        },
         targets: [],
         heldIndexes: 0,
       });

@@ -137,7 +137,7 @@ export class Owners {
   }
 }
 
-/** Takes a stream off the records of these targets; what nobody holds any more goes. */
+/** Takes a stream off the records of these targets; records without a stream go. */
 export async function removeHolder(
   store: Store,
   stream: string,
