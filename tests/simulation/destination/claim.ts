@@ -293,4 +293,9 @@ export class ListClaim implements Claim {
   finalize(): Promise<readonly Finding[]> {
     return Promise.resolve([]);
   }
+
+  /** A simulated destination has one stream, which shares its targets with none. */
+  release(): Promise<void> {
+    return Promise.resolve();
+  }
 }
