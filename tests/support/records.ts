@@ -1,3 +1,4 @@
+import { controllerForMany } from '../../src/core/async/controller';
 import type { MongoClient } from 'mongodb';
 import { forget } from '../../src/connectors/mongodb/destination/ledger/forget';
 import { DEFAULT_DEAD_LETTERS, DeadLetters } from '../../src/connectors/mongodb/destination/ledger/dead-letters';
@@ -12,11 +13,6 @@ export const LEDGER = 'tributary';
  */
 export async function forgetRecords(client: MongoClient, stream: string): Promise<void> {
   const store = new Store(client, LEDGER);
-  await forget(
-    store,
-    new DeadLetters(store, `${LEDGER}.${DEFAULT_DEAD_LETTERS}`),
-    stream,
-    new AbortController().signal,
-  );
+  await forget(store, new DeadLetters(store, `${LEDGER}.${DEFAULT_DEAD_LETTERS}`), stream, controllerForMany().signal);
   await store.ledger.deleteOne({ _id: stream });
 }

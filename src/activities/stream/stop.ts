@@ -1,5 +1,5 @@
-import { setMaxListeners } from 'node:events';
 import type { Context } from '@temporalio/activity';
+import { controllerForMany } from '../../core/async/controller';
 
 /** Why a call was told to end. */
 export type StopReason = 'cancelled' | 'shutdown';
@@ -12,12 +12,10 @@ export interface Stop {
 
 /** A signal without a reason of its own: Temporal's would come out of connectors as an error that they cannot classify. */
 function plain(signal: AbortSignal): AbortSignal {
-  const controller = new AbortController();
+  const controller = controllerForMany();
   const abort = (): void => controller.abort();
   if (signal.aborted) abort();
   else signal.addEventListener('abort', abort, { once: true });
-  // Every lane and loader of a leg listens to it.
-  setMaxListeners(0, controller.signal);
   return controller.signal;
 }
 

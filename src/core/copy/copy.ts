@@ -1,3 +1,4 @@
+import { controllerForMany } from '../async/controller';
 import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
 import type { Claim, Destination, DestinationTraits, RangeRecord } from '../ports/destination';
@@ -67,10 +68,10 @@ class RangeCopy implements Copy {
   readonly #waiting: RangeRecord[];
   readonly #rate: Rate;
   /** Ends reading; loads under way are finished. */
-  readonly #reading = new AbortController();
-  readonly #writing = new AbortController();
+  readonly #reading = controllerForMany();
+  readonly #writing = controllerForMany();
   /** Aborts when all loaders have ended. */
-  readonly #copied = new AbortController();
+  readonly #copied = controllerForMany();
   #reason: 'slice' | 'stopped' | null = null;
   readonly #window: WindowWatch;
   readonly #refused: RejectedRows;

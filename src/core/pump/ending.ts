@@ -1,3 +1,4 @@
+import { controllerForMany } from '../async/controller';
 import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
 import { isReplicationError, ReplicationError } from '../model/errors';
@@ -22,8 +23,8 @@ export interface EndingContext {
 
 /** How a leg ends: first it reads no more; what is under way is written, for as long as there are answers. */
 export class Ending {
-  readonly #reading = new AbortController();
-  readonly #writing = new AbortController();
+  readonly #reading = controllerForMany();
+  readonly #writing = controllerForMany();
   readonly #context: EndingContext;
   #hard: Disposable | undefined;
   #reason: EndReason = 'stopped';

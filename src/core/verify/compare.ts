@@ -1,3 +1,4 @@
+import { controllerForMany } from '../async/controller';
 import type { EncodedRow, Key } from '../model/change';
 import type { Clock } from '../ports/clock';
 import type { Log } from '../ports/connector';
@@ -69,7 +70,7 @@ class RangeComparison implements Comparison {
   readonly #sourceThrottle: Throttle;
   readonly #destinationThrottle: Throttle;
   /** No further interval is begun. */
-  readonly #ending = new AbortController();
+  readonly #ending = controllerForMany();
   #waiting: ComparedRange[] = [];
   #reason: Exclude<CompareReason, 'done'> | null = null;
   #listed = 0;
@@ -132,7 +133,7 @@ class RangeComparison implements Comparison {
     const { source, since, batchSize, verification, log } = this.#options;
     const { namespace } = range;
     let at = range;
-    const reading = new AbortController();
+    const reading = controllerForMany();
     const abort = (): void => reading.abort();
     signal.addEventListener('abort', abort, { once: true });
     try {
