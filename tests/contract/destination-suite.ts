@@ -342,6 +342,29 @@ export function describeDestination(name: string, fixture: () => Promise<Destina
       expect((await claim(2)).ledger).toMatchObject({ barrier: { position: at(4), state: 'done' }, replaced: [] });
     });
 
+    it('takes requests for fresh copies of rows along with a rename', async () => {
+      const [made, destination] = [await prepared(), await open()];
+      const moved = `${t.namespace}_moved`;
+      const keys = [1, 2].map((_id) => insert(t.namespace, { _id }).key);
+      const asks = keys.map((key) => ({ namespace: t.namespace, key, reason: 'copy' as const }));
+      await destination.askRepairs(t.stream, asks, never);
+      await made.alter(
+        { op: 'rename', namespace: t.namespace, to: moved, kind: 'rename', sourceTimeMs: 1 },
+        at(2),
+        never,
+      );
+      const requests = await made.repairs(10, never);
+      expect(requests.map(({ namespace, reason }) => [namespace, reason])).toEqual(keys.map(() => [moved, 'copy']));
+      expect(requests.map(({ key }) => key.toString('hex')).sort()).toEqual(
+        keys.map(({ bytes }) => bytes.toString('hex')).sort(),
+      );
+      await made.repaired(
+        requests.map(({ id }) => id),
+        never,
+      );
+      expect(await destination.repairsLeft(t.stream, never)).toBe(0);
+    });
+
     it('stops when it is told to', async () => {
       const made = await prepared();
       const error = await failure(made.apply(part([insert(t.namespace, { _id: 1 })]), AbortSignal.abort()));

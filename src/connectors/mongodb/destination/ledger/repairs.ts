@@ -3,6 +3,7 @@ import { abortable } from '../../../../core/async/abortable';
 import { codeOf } from '../../errors';
 import type { RepairAsk, RepairRequest } from '../../../../core/ports/destination';
 import { ReplicationError } from '../../../../core/model/errors';
+import type { Namespace } from '../../../../core/model/namespace';
 import { belongsTo, keyDigest, type RepairDocument } from './records';
 import type { Store } from './store';
 
@@ -65,6 +66,35 @@ const readRequest = ({ _id, times, namespace, key, reason }: RepairDocument): Re
   key: Buffer.from(key.buffer),
   reason,
 });
+
+/** A request names its row by namespace and key: after a rename it has to name the new namespace. */
+export async function renameRepairs(
+  store: Store,
+  stream: string,
+  { from, to }: { readonly from: Namespace; readonly to: Namespace },
+  signal: AbortSignal,
+): Promise<void> {
+  const old = { ...belongsTo(stream), namespace: from };
+  for (;;) {
+    const found = await store.repairs.find(old, { signal }).limit(AT_ONCE).toArray();
+    if (found.length === 0) return;
+    // The new ones first: a crash in between leaves requests for a namespace that is gone, which the stream closes.
+    const writes = found.map(({ _id, key, reason, times, asked }) => ({
+      updateOne: {
+        filter: { _id: `${stream}/${to}${_id.slice(_id.lastIndexOf('/'))}` },
+        update: {
+          $setOnInsert: { stream, namespace: to, key, reason },
+          $set: { asked },
+          $inc: { times },
+        },
+        upsert: true,
+      },
+    }));
+    await abortable(store.repairs.bulkWrite(writes, { ordered: false }), signal);
+    const ids = found.map(({ _id }) => _id);
+    await abortable(store.repairs.deleteMany({ _id: { $in: ids } }), signal);
+  }
+}
 
 /** A request that was made again since it was read stays open: the second one may be about a change that came after the copy. */
 export async function closeRepairs(store: Store, ids: readonly string[], signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import { MISMATCH, runDdl, type Identities } from './ddl';
 import type { Fence } from '../ledger/fence';
 import type { DeadLetters } from '../ledger/dead-letters';
 import type { Namespaces } from './namespaces';
+import { renameRepairs } from '../ledger/repairs';
 import { samePosition, storePosition, type NamespaceDocument, type StoredBarrier } from '../ledger/records';
 import type { Reshaping } from './reshape';
 import { present } from './targets';
@@ -49,7 +50,7 @@ export class Alterations {
     const intent: StoredBarrier = { position: at, state: 'intent', touches };
     await this.fence.update({ $set: { barrier: intent } }, signal);
     await this.builds.exclusively(() => this.#run(change, signal));
-    await this.#followLetters(change, intent.touches, signal);
+    await this.#followRows(change, intent.touches, signal);
     await this.fence.update({ $set: { barrier: { ...intent, state: 'done' } } }, signal);
   }
 
@@ -73,8 +74,8 @@ export class Alterations {
     }
   }
 
-  /** A dead letter names its row by namespace and key: after a rename it has to name the new namespace. */
-  async #followLetters(
+  /** Dead letters and requests for fresh copies name rows by namespace and key: after a rename, by the new namespace. */
+  async #followRows(
     { op, namespace, to }: SchemaChange,
     touched: readonly Namespace[],
     signal: AbortSignal,
@@ -83,6 +84,7 @@ export class Alterations {
     if (op === 'drop' || op === 'drop_database') await this.letters.supersedeAll(stream, touched, signal);
     if (op !== 'rename' || to === undefined) return;
     await this.letters.rename(stream, namespace, { namespace: to, target: this.namespaces.nameOf(to) }, signal);
+    await renameRepairs(this.fence.store, stream, { from: namespace, to }, signal);
   }
 
   async #run(change: SchemaChange, signal: AbortSignal): Promise<void> {
