@@ -323,6 +323,8 @@ describe('parts of several lanes that are written together', () => {
   let wide: Claim;
   beforeEach(async () => {
     const other = `${t.stream}-wide`;
+    // The target has one owner at a time.
+    await made.release(never);
     wide = await destination.claim({ stream: other, epoch: 1, lanes: 2, expect: 'any' }, never);
     await wide.prepare([sourceNamespace(t.namespace)], never);
     await t.collection().createIndex({ u: 1 }, { unique: true }, {});
