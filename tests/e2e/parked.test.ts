@@ -24,7 +24,8 @@ test('a parked namespace is shown with its remedy wherever people look, and come
   );
   expect(view!.parked).toMatchObject([{ namespace }]);
   expect((await runCli(t, 'streams', 'status', t.id)).out).toContain(`streams resume ${t.id} --namespace`);
-  expect((await runCli(t, 'streams', 'list')).out).toContain('(1 parked)');
+  // The columns of other streams may leave it two lines.
+  expect((await runCli(t, 'streams', 'list')).out).toMatch(/\(1\s[^]*parked\)/u);
 
   // The others go on, and its gauges are those of the running leg.
   await t.source.collection<{ _id: number }>('orders').insertOne({ _id: 2 });
